@@ -1,0 +1,1 @@
+"""Every decision as a pure function of values: no clock, no socket, no file, no logger."""

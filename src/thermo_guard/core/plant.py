@@ -1,0 +1,153 @@
+"""The plant as values: hosts, VMs, cluster settings, BMCs, as some look at them showed.
+
+A host is known by its name in vCenter, which is also the name its direct connection goes to; a VM by its instance
+UUID, which is the same on vCenter and on ESXi (managed object references are not).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Power(StrEnum):
+    """MOVING is a state in transition and never counts as OFF; UNKNOWN is a value of its own, never a guess."""
+
+    ON = "on"
+    OFF = "off"
+    MOVING = "moving"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Vm:
+    """A virtual machine as vCenter or its ESXi host shows it."""
+
+    id: str
+    """Instance UUID, lower case."""
+    name: str
+    host: str
+    """Name of the host it is registered on."""
+    power: Power
+    """A suspended VM is OFF: it is neither stopped nor started."""
+    can_shut_down_guest: bool = True
+    """VMware Tools run and take a shutdown."""
+    is_tools_running: bool = True
+    is_template: bool = False
+    is_reachable: bool = True
+    """False while vCenter holds it disconnected, inaccessible, orphaned or invalid."""
+    tier: int | None = None
+    """From a tag or custom attribute `thermo-guard-tier`; 1 stops first; None where there is none."""
+    path: str | None = None
+    """Of its .vmx file, `[datastore] folder/name.vmx`: with it a VM of a dead host is registered elsewhere."""
+    addresses: tuple[str, ...] = ()
+    """IP addresses that its tools report."""
+    guest_name: str | None = None
+    """Host name that its tools report."""
+    product: str | None = None
+    """Name of the appliance product, where it is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """An ESXi host as vCenter shows it."""
+
+    name: str
+    address: str
+    """host:port of its own API."""
+    uuid: str
+    """Of the hardware, lower case, as vSphere writes it."""
+    serials: tuple[str, ...] = ()
+    """Serial number, service tag, asset tag: whatever identifies the chassis."""
+    is_connected: bool = True
+    """vCenter has a heartbeat of it; False says nothing about its power."""
+    in_maintenance: bool = False
+    power: Power = Power.ON
+    """As vCenter shows it: OFF only for standby; a host that does not answer is UNKNOWN."""
+    thumbprint: str | None = None
+    """SHA-256 of its certificate as vCenter shows it, hex without colons, where it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """HA, DRS and DPM as they stand, in vSphere's own words; what is saved here is what is restored."""
+
+    ha_enabled: bool
+    ha_host_monitoring: str | None
+    """'enabled' or 'disabled'."""
+    ha_admission_control: bool | None
+    drs_enabled: bool
+    drs_behavior: str | None
+    """'manual', 'partiallyAutomated' or 'fullyAutomated'."""
+    drs_overrides: bool | None
+    """Per-VM automation levels are honoured."""
+    dpm_enabled: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFailure:
+    """A task that was accepted and then failed, in the server's words."""
+
+    verb: str
+    target: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSeen:
+    """One look through vCenter at the cluster: its hosts, the VMs on them, its settings."""
+
+    at: float
+    name: str
+    hosts: tuple[Host, ...]
+    vms: tuple[Vm, ...]
+    settings: ClusterSettings
+    failures: tuple[CommandFailure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostSeen:
+    """One look at a host over its own API."""
+
+    at: float
+    name: str
+    uuid: str
+    in_maintenance: bool
+    vms: tuple[Vm, ...]
+    failures: tuple[CommandFailure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BmcSeen:
+    """One look at a BMC: what it is built into and its power."""
+
+    at: float
+    address: str
+    """As in ILO_HOSTS; identifies the BMC."""
+    power: Power
+    uuid: str | None = None
+    serials: tuple[str, ...] = ()
+    allowed_resets: tuple[str, ...] = ()
+    auto_power_on: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A look that showed nothing, and why."""
+
+    since: float
+    """When it was last seen, or first looked for; on the guard's line."""
+    reason: str
+    is_refused: bool = False
+    """The login was refused: looking again soon would only lock the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Everything the last looks showed. A look older than its kind's bound has been made Unseen by the engine."""
+
+    cluster: ClusterSeen | Unseen
+    direct: Mapping[str, HostSeen | Unseen] = field(default_factory=dict)
+    """By host name; a host that was not looked at directly is absent."""
+    bmcs: Mapping[str, BmcSeen | Unseen] = field(default_factory=dict)
+    """By BMC address."""

@@ -1,0 +1,55 @@
+"""What a sensor said, and when: the values that the policy votes on.
+
+Two time lines meet here. `stamp` is the source's own timestamp: it identifies a measurement, so that one sample that
+is served by ten polls counts once. `seen_at` and `age_s` place the measurement on the guard's steady line; the age is
+judged by the clock of the server that answered, so that a slow NAS clock blinds nobody.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One plausible measurement of one sensor."""
+
+    sensor: str
+    """Serial number."""
+    celsius: float
+    stamp: float
+    """When it was measured, seconds since 1970 UTC, by the source's clock."""
+    seen_at: float
+    """When the guard was given it, seconds on the guard's line."""
+    age_s: float
+    """How old it was then, >= 0."""
+
+    @property
+    def measured_at(self) -> float:
+        """When it was measured, on the guard's line."""
+        return self.seen_at - self.age_s
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Something a source sent for a sensor that is no measurement: nonsense, a future time, no number."""
+
+    sensor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One successful answer of a room-sensor source; a failed one is a fault, never an empty poll."""
+
+    at: float
+    """When it was answered, on the guard's line."""
+    readings: tuple[Reading, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCount:
+    """How many sensors Meraki itself holds in alarm: corroboration, shown and logged, never degrees."""
+
+    at: float
+    temperature: int | None
+    """None where the network does not support the metric."""

@@ -1,0 +1,167 @@
+"""The edges of the program as Protocols, and the algebra of faults that adapters raise.
+
+Adapters raise nothing but the four faults below for what a peer did or did not do, chained with `from` to the cause;
+anything else that escapes one is a bug. No fault's text holds a secret.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .core.commands import Command
+from .core.events import Entry, Event
+from .core.plant import BmcSeen, ClusterSeen, HostSeen
+from .core.readings import AlertCount, Poll, Reading
+from .core.snapshot import Snapshot
+
+
+class Fault(Exception):
+    """Something at an edge went wrong; str() is for people."""
+
+
+class Transient(Fault):
+    """Not done, and worth another try later: refused connection, 5xx, busy."""
+
+
+class Refused(Fault):
+    """Understood and declined; the same call would be declined again."""
+
+
+class Unauthorized(Fault):
+    """The login or a privilege was refused: do not try again at once, it locks accounts."""
+
+
+class Ambiguous(Fault):
+    """The answer was lost: it may have happened. Look before repeating."""
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds since 1970 UTC on a steady line: anchored once at start, then monotonic."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class RoomSensors(Protocol):
+    """A source of room temperatures."""
+
+    async def poll(self) -> Poll:
+        """:raises Fault: no usable answer; nothing is known of any sensor."""
+        ...
+
+    async def alert_count(self) -> AlertCount:
+        """:raises Fault: no usable answer."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPrivilege:
+    """A right that the account lacks on one entity."""
+
+    entity_kind: str
+    """'cluster', 'host' or 'vm'."""
+    entity: str
+    privilege: str
+    """vSphere's id of it, e.g. VirtualMachine.Interact.PowerOff."""
+
+
+class Hypervisor(Protocol):
+    """One vSphere cluster, through vCenter and, for each of its hosts, directly."""
+
+    async def observe(self) -> ClusterSeen:
+        """Look at the whole cluster through vCenter.
+
+        :raises Fault: vCenter does not answer, refuses the login, or does not have the cluster.
+        """
+        ...
+
+    async def look_at_host(self, name: str, address: str, thumbprint: str | None = None) -> HostSeen:
+        """Look at one host over its own API; `address` is host:port.
+
+        :raises Fault: it does not answer, or refuses the login.
+        """
+        ...
+
+    async def missing_privileges(self) -> tuple[MissingPrivilege, ...]:
+        """Ask vCenter which of the rights that the whole runbook needs are not there, per entity.
+
+        :raises Fault: as `observe`.
+        """
+        ...
+
+    async def execute(self, command: Command, address: str | None = None) -> None:
+        """Ask for one act and return when the server has taken it, not when it is done.
+
+        `address` is the host:port of `command.via` where that is a host.
+
+        :raises Fault: as the algebra says.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Log out everywhere."""
+        ...
+
+
+class PowerController(Protocol):
+    """One BMC."""
+
+    @property
+    def address(self) -> str: ...
+
+    async def observe(self) -> BmcSeen:
+        """:raises Fault: it does not answer, or refuses the login."""
+        ...
+
+    async def power_on(self) -> None:
+        """Ask for On unless it is on or coming on already; never a power button, never off.
+
+        :raises Fault: as the algebra says.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class Journal(Protocol):
+    """Append-only and durable: when a call returns, a loss of power no longer takes it back."""
+
+    def entries(self) -> Sequence[Entry]:
+        """Everything since the record was last compacted, oldest first."""
+        ...
+
+    def append(self, at: float, *events: Event) -> Sequence[Entry]:
+        """Write the events in one transaction.
+
+        :raises Fault: Refused where another owner has taken the site, Transient where the disk would not.
+        """
+        ...
+
+    def snapshot(self) -> Snapshot | None: ...
+
+    def keep_snapshot(self, snapshot: Snapshot) -> None: ...
+
+    def readings(self, since: float) -> Sequence[Reading]:
+        """Kept measurements seen since then, oldest first."""
+        ...
+
+    def keep_readings(self, readings: Sequence[Reading]) -> None:
+        """Keep new measurements; one (sensor, stamp) is kept once."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Notifier(Protocol):
+    def tell(self, title: str, body: str, *, urgent: bool = False) -> None:
+        """Put one message in the outbox and return at once, whatever the outlets do."""
+        ...
+
+    async def aclose(self, within_s: float) -> None:
+        """Deliver what is left, for at most this long."""
+        ...
+
+
