@@ -15,7 +15,7 @@ from .core.readings import AlertCount, Poll, Reading
 from .core.snapshot import Snapshot
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - the field says fault
     """Something at an edge went wrong; str() is for people."""
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from .plant import ClusterSettings
 
 VCENTER = "vcenter"
-"""`Command.via` of a command that goes through vCenter; any other is the name of the ESXi host that is asked directly."""
+"""`Command.via` where vCenter is asked; any other value is the name of the ESXi host that is asked directly."""
 
 
 class Verb(StrEnum):

@@ -31,6 +31,8 @@ class Phase(StrEnum):
     START_VCENTER = "start_vcenter"
     RESTORE = "restore"
     START_GUESTS = "start_guests"
+    HELD = "held"
+    """Power-on is not permitted now: the room is hot, unseen, or was powered on too often."""
     VERIFY = "verify"
 
 
@@ -112,6 +114,7 @@ class HeatReturned:
 class PhaseBegun:
     incident: str
     phase: Phase
+    tier: int | None = None
     kind: Literal["phase.begun"] = "phase.begun"
 
 

@@ -101,6 +101,8 @@ class ClusterSeen:
     hosts: tuple[Host, ...]
     vms: tuple[Vm, ...]
     settings: ClusterSettings
+    addresses: tuple[str, ...] = ()
+    """Where vCenter itself was reached: its host name and the IP addresses that this name stands for."""
     failures: tuple[CommandFailure, ...] = ()
 
 

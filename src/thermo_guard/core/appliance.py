@@ -1,0 +1,70 @@
+"""Which VM is vCenter itself: the one that is stopped last, on its own host.
+
+No identifier of vCenter matches a VM, so the evidence is the operator's word first, then addresses, guest name and the
+appliance's product name. Two candidates are never decided between: each is stopped last.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .plant import Vm
+
+EXTERNAL = "external"
+"""The operator's word for a vCenter that no VM of this cluster runs."""
+_PRODUCT = "vcenter"
+
+
+@dataclass(frozen=True, slots=True)
+class Appliance:
+    """The candidates, by instance UUID, and what speaks for it in words."""
+
+    vms: tuple[str, ...]
+    why: str
+    is_certain: bool
+    """False where a person should say which VM it is."""
+
+
+def find_vcenter(vms: Iterable[Vm], configured: str | None, addresses: Iterable[str]) -> Appliance:
+    """Find vCenter's VM.
+
+    :param configured: VCENTER_VM: a name, an instance UUID, or "external".
+    :param addresses: host name and IP addresses at which vCenter is reached.
+    """
+    candidates = [vm for vm in vms if not vm.is_template]
+    if configured is not None:
+        if configured.lower() == EXTERNAL:
+            return Appliance((), "VCENTER_VM says that it is external", is_certain=True)
+        named = [vm for vm in candidates if configured.lower() in {vm.id, vm.name.lower()}]
+        if len(named) == 1:
+            return Appliance((named[0].id,), f"VCENTER_VM names {named[0].name}", is_certain=True)
+        if named:
+            return Appliance(_ids(named), f"VCENTER_VM={configured} fits {_names(named)}", is_certain=False)
+    reached = {address.lower() for address in addresses}
+    found = [(vm, why) for vm in candidates if (why := _evidence(vm, reached))]
+    missing = f"VCENTER_VM={configured} is no VM of the cluster; " if configured is not None else ""
+    if not found:
+        return Appliance((), f"{missing}no VM could be vCenter: it is external", is_certain=not missing)
+    if len(found) == 1:
+        vm, why = found[0]
+        return Appliance((vm.id,), f"{missing}{vm.name}: {why}", is_certain=not missing)
+    both = [vm for vm, _ in found]
+    return Appliance(_ids(both), f"{missing}{_names(both)} could each be vCenter", is_certain=False)
+
+
+def _evidence(vm: Vm, reached: set[str]) -> str:
+    facts = []
+    if shared := reached.intersection(address.lower() for address in vm.addresses):
+        facts.append(f"its address is {sorted(shared)[0]}")
+    if vm.guest_name is not None and vm.guest_name.lower() in reached:
+        facts.append(f"its guest is named {vm.guest_name}")
+    if vm.product is not None and _PRODUCT in vm.product.lower():
+        facts.append(f"its product is {vm.product}")
+    return " and ".join(facts)
+
+
+def _ids(vms: Iterable[Vm]) -> tuple[str, ...]:
+    return tuple(sorted(vm.id for vm in vms))
+
+
+def _names(vms: Iterable[Vm]) -> str:
+    return ", ".join(sorted(vm.name for vm in vms))

@@ -1,0 +1,318 @@
+"""Whether the room is too hot, cool again, or unseen: votes, on-delay, dead-band, recovery and the restart's watch.
+
+Sources: MooN voting and degrading after IEC 61511; on-delay and dead-band as OPC UA Part 9 names them. A measurement is
+known by its source's stamp, so one sample that is polled ten times counts once. Missing, stale or rejected data is
+unknown: it is never cool and never hot.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import pairwise
+from statistics import median
+
+from .readings import Poll, Reading
+
+MAX_AGE_BOUNDS_S = (300.0, 2700.0)
+"""A sensor's reading is stale somewhere between 5 and 45 minutes, whatever cadence it shows."""
+BLIND_AFTER_S = (300.0, 540.0)
+"""Without a successful poll for this long the room is unseen; under 600 s, since it is told within 10 minutes."""
+KEPT_MEASUREMENTS = 12
+"""At least so many are kept a sensor, for its cadence; more where the restart's watch needs them."""
+
+
+class Level(StrEnum):
+    LOW = "low"
+    BAND = "band"
+    HIGH = "high"
+    CRITICAL = "critical"
+    BLIND = "blind"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """Degrees Celsius and seconds, as the settings of the same names say."""
+
+    high_c: float = 35.0
+    low_c: float = 30.0
+    critical_c: float = 40.0
+    sensors: tuple[str, ...] | None = None
+    """The voting sensors; None: all that the network has ever shown."""
+    votes: int | None = None
+    degrade_to: int = 2
+    on_delay_s: float = 60.0
+    max_age_s: float | None = None
+    recovery_hold_s: float = 900.0
+    watch_s: float = 600.0
+    rise_c: float = 1.0
+    poll_interval_s: float = 60.0
+
+    @property
+    def blind_after_s(self) -> float:
+        low, high = BLIND_AFTER_S
+        return min(high, max(low, 3 * self.poll_interval_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    celsius: float
+    stamp: float
+    measured_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive distinct measurements on one side of a threshold."""
+
+    first_stamp: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What one sensor has said lately; `recent` is never empty, newest last, stamps strictly rising."""
+
+    recent: tuple[Measurement, ...]
+    hot: Run | None
+    cool: Run | None
+
+    @property
+    def last(self) -> Measurement:
+        return self.recent[-1]
+
+    @property
+    def before(self) -> Measurement | None:
+        return self.recent[-2] if len(self.recent) > 1 else None
+
+    @property
+    def cadence_s(self) -> float | None:
+        """Median time between its distinct measurements; None until there are two."""
+        stamps = [m.stamp for m in self.recent[-KEPT_MEASUREMENTS:]]
+        return median(b - a for a, b in pairwise(stamps)) if len(stamps) > 1 else None
+
+    def max_age_s(self, settings: PolicySettings) -> float:
+        if settings.max_age_s is not None:
+            return settings.max_age_s
+        low, high = MAX_AGE_BOUNDS_S
+        return high if self.cadence_s is None else min(high, max(low, 2.5 * self.cadence_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is known of the room; folded from polls, and from kept readings after a restart."""
+
+    started_at: float
+    tracks: Mapping[str, Track] = field(default_factory=dict)
+    sensors: tuple[str, ...] = ()
+    """Every sensor ever seen, for where the settings name none."""
+    polled_at: float | None = None
+    held: Level | None = None
+    """The last level that was seen; blindness does not change it."""
+    cool_since: float | None = None
+    rejected: Mapping[str, str] = field(default_factory=dict)
+    """Why the last poll's value of a sensor was no measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorNow:
+    """One voting sensor as the decision took it."""
+
+    sensor: str
+    celsius: float | None
+    age_s: float | None
+    is_fresh: bool
+    is_voting: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The room's level, with its reasons in words."""
+
+    level: Level | None
+    """None: the first answer is still awaited."""
+    reasons: tuple[str, ...]
+    sensors: tuple[SensorNow, ...]
+    votes: int
+    demand: int
+    """So many votes make HIGH."""
+    hottest_c: float | None
+    """Of the fresh sensors; None where there is none."""
+    cool_since: float | None
+    is_recovered: bool
+    """Every condition of recovery has held for its time."""
+
+    @property
+    def permits_power_on(self) -> bool:
+        return self.level in {Level.LOW, Level.BAND}
+
+    @property
+    def is_alarm(self) -> bool:
+        return self.level in {Level.HIGH, Level.CRITICAL}
+
+
+def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
+    """The room after one successful poll."""
+    room = remembered(room, poll.readings, settings)
+    return replace(room, polled_at=poll.at, rejected={r.sensor: r.reason for r in poll.rejected})
+
+
+def remembered(room: Room, readings: Iterable[Reading], settings: PolicySettings) -> Room:
+    """The room after readings that may be old: as `seen`, without counting as an answered poll."""
+    tracks = dict(room.tracks)
+    for reading in readings:
+        tracks[reading.sensor] = _taken(tracks.get(reading.sensor), reading, settings)
+    return replace(room, tracks=tracks, sensors=tuple(sorted({*room.sensors, *tracks})))
+
+
+def _taken(track: Track | None, reading: Reading, settings: PolicySettings) -> Track:
+    new = Measurement(reading.celsius, reading.stamp, reading.measured_at)
+    if track is None:
+        track = Track((), None, None)
+    elif new.stamp <= track.last.stamp:
+        return track
+    elif new.stamp - track.last.stamp > MAX_AGE_BOUNDS_S[1]:
+        track = replace(track, hot=None, cool=None)  # nothing is known of the time between
+    kept = (*track.recent, new)
+    oldest = new.measured_at - max(settings.watch_s, settings.on_delay_s)
+    while len(kept) > KEPT_MEASUREMENTS and kept[1].measured_at < oldest:
+        kept = kept[1:]
+    return Track(
+        kept,
+        _run(track.hot, new) if new.celsius >= settings.high_c else None,
+        _run(track.cool, new) if new.celsius <= settings.low_c else None,
+    )
+
+
+def _run(run: Run | None, new: Measurement) -> Run:
+    return Run(new.stamp, 1) if run is None else Run(run.first_stamp, run.count + 1)
+
+
+def votes_needed(settings: PolicySettings, count: int) -> int:
+    """M of N: the setting, or a majority of the `count` configured sensors."""
+    return settings.votes if settings.votes is not None else count // 2 + 1
+
+
+def assess(room: Room, settings: PolicySettings, now: float) -> tuple[Room, Assessment]:
+    """Judge the room at `now`; the room that comes back carries the level held and the start of the cool time."""
+    names = settings.sensors if settings.sensors is not None else room.sensors
+    fresh = {name: track for name in names if (track := room.tracks.get(name)) and _is_fresh(track, settings, now)}
+    wanted = votes_needed(settings, len(names))
+    floor = min(wanted, 1 if len(names) == 1 else settings.degrade_to)
+    demand = max(floor, min(wanted, len(fresh)))
+    voters = [name for name, track in fresh.items() if _votes_high(track, settings)]
+    critical = _critical(fresh, settings)
+    hottest = max(fresh, key=lambda name: fresh[name].last.celsius, default=None)
+
+    level: Level | None
+    silent_s = now - (room.started_at if room.polled_at is None else room.polled_at)
+    if silent_s > settings.blind_after_s:
+        level, why = Level.BLIND, f"no answer from the sensors' source for {silent_s:.0f} s"
+    elif room.polled_at is None:
+        level, why = None, "the first answer is awaited"
+    elif critical is not None:
+        level, why = Level.CRITICAL, critical
+    elif len(fresh) < floor or not names:
+        level, why = Level.BLIND, f"{len(fresh)} of {len(names)} sensors fresh, at least {max(floor, 1)} needed"
+    elif len(voters) >= demand:
+        level = Level.HIGH
+        why = (f"{len(voters)} of {len(fresh)} fresh sensors at or above {settings.high_c:g} degC "
+               f"for {settings.on_delay_s:g} s, {demand} needed: {_listed(voters, fresh)}")
+    elif all(track.last.celsius <= settings.low_c for track in fresh.values()):
+        level, why = Level.LOW, f"all {len(fresh)} fresh sensors at or below {settings.low_c:g} degC"
+    else:
+        level, why = Level.BAND, f"{len(voters)} of {demand} votes needed for HIGH, not all at or below LOW"
+    reasons = [why]
+    if level is Level.BLIND and hottest is not None:
+        reasons.append(f"hottest reading {fresh[hottest].last.celsius:.1f} degC at {hottest}, "
+                       f"{now - fresh[hottest].last.measured_at:.0f} s old")
+    elif level is Level.BLIND and room.tracks:
+        name, track = max(room.tracks.items(), key=lambda item: item[1].last.measured_at)
+        age_s = now - track.last.measured_at
+        reasons.append(f"last reading {track.last.celsius:.1f} degC at {name}, {age_s:.0f} s old")
+
+    is_cool = level is Level.LOW and len(fresh) >= wanted
+    cool_since = (room.cool_since if room.cool_since is not None else now) if is_cool else None
+    room = replace(room, cool_since=cool_since, held=room.held if level in {Level.BLIND, None} else level)
+    return room, Assessment(
+        level=level,
+        reasons=tuple(reasons),
+        sensors=tuple(_sensor_now(name, room, name in fresh, name in voters, now) for name in names),
+        votes=len(voters),
+        demand=demand,
+        hottest_c=None if hottest is None else fresh[hottest].last.celsius,
+        cool_since=cool_since,
+        is_recovered=cool_since is not None and _has_held(fresh, wanted, cool_since, settings, now),
+    )
+
+
+def _is_fresh(track: Track, settings: PolicySettings, now: float) -> bool:
+    return now - track.last.measured_at <= track.max_age_s(settings)
+
+
+def _votes_high(track: Track, settings: PolicySettings) -> bool:
+    """The on-delay is measured between distinct measurements: a sample that is read again adds nothing."""
+    return track.hot is not None and track.last.stamp - track.hot.first_stamp >= settings.on_delay_s
+
+
+def _critical(fresh: Mapping[str, Track], settings: PolicySettings) -> str | None:
+    for name, track in fresh.items():
+        if track.last.celsius < settings.critical_c:
+            continue
+        said = f"{name} at {track.last.celsius:.1f} degC, critical is {settings.critical_c:g}"
+        if track.before is not None and track.before.celsius > settings.low_c:
+            return f"{said}; its measurement before stood at {track.before.celsius:.1f}"
+        for other, second in fresh.items():
+            if other != name and second.last.celsius >= settings.high_c:
+                return f"{said}; {other} agrees with {second.last.celsius:.1f}"
+    return None
+
+
+def _has_held(
+    fresh: Mapping[str, Track], wanted: int, cool_since: float, settings: PolicySettings, now: float
+) -> bool:
+    """The hold has passed, and enough sensors have measured again since it began."""
+    if now - cool_since < settings.recovery_hold_s:
+        return False
+    again = sum(1 for track in fresh.values() if track.last.measured_at > cool_since)
+    return settings.recovery_hold_s == 0 or again >= wanted
+
+
+def _listed(names: Iterable[str], tracks: Mapping[str, Track]) -> str:
+    return ", ".join(f"{name} {tracks[name].last.celsius:.1f}" for name in names)
+
+
+def _sensor_now(name: str, room: Room, is_fresh: bool, is_voting: bool, now: float) -> SensorNow:
+    track = room.tracks.get(name)
+    if track is None:
+        return SensorNow(name, None, None, is_fresh, is_voting, room.rejected.get(name, "never seen"))
+    why = room.rejected.get(name) or ("votes HIGH" if is_voting else "fresh" if is_fresh else "stale")
+    return SensorNow(name, track.last.celsius, now - track.last.measured_at, is_fresh, is_voting, why)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Whether the room has stayed level since a host was switched on."""
+
+    is_clear: bool
+    why: str
+
+
+def watch(room: Room, assessment: Assessment, settings: PolicySettings, since: float, now: float) -> Watch:
+    """No fresh sensor has risen by `rise_c` in the last `watch_s`, and enough have measured since `since`."""
+    if now - since < settings.watch_s:
+        return Watch(is_clear=False, why=f"watching the room for {settings.watch_s:g} s, {now - since:.0f} s so far")
+    fresh = [room.tracks[s.sensor] for s in assessment.sensors if s.is_fresh]
+    if not assessment.permits_power_on:
+        return Watch(is_clear=False, why=f"the room is {assessment.level}")
+    measured = sum(1 for track in fresh if track.last.measured_at > since)
+    if measured < min(votes_needed(settings, len(assessment.sensors)), max(len(fresh), 1)):
+        return Watch(is_clear=False, why="the sensors have not measured since the first host came on")
+    begin = max(since, now - settings.watch_s)
+    for track in fresh:
+        inside = [m.celsius for m in track.recent if m.measured_at >= begin]
+        outside = [m.celsius for m in track.recent if m.measured_at < begin][-1:]
+        rise_c = track.last.celsius - min(inside + outside)
+        if rise_c >= settings.rise_c:
+            return Watch(is_clear=False, why=f"the room rose by {rise_c:.1f} degC within {settings.watch_s:g} s")
+    return Watch(is_clear=True, why="the room stayed level")
