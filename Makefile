@@ -1,0 +1,33 @@
+# Each target sets up .venv by itself (Python 3.11 or newer on the machine is enough).
+#   make run      the guard on the site of .env or the environment; with neither, the demo on the virtual site
+#   make test     every test                      make test PYTEST_ARGS="-k policy"
+#   make check    ruff, mypy --strict, import-linter, go vet
+#   make lock     compile the lock files anew     make lock LOCK_ARGS=--upgrade
+.PHONY: run test check lock clean
+.DEFAULT_GOAL := run
+PYTEST_ARGS ?=
+LOCK_ARGS ?=
+
+run:
+	@scripts/set_up run
+	@scripts/start
+
+test:
+	@scripts/set_up dev
+	.venv/bin/python -m pytest -n auto $(PYTEST_ARGS)
+
+check:
+	@scripts/set_up dev
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m mypy
+	.venv/bin/lint-imports
+	@case "$$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null)" in \
+	go1.2[5-9]*|go1.[3-9][0-9]*) echo "go vet ./..."; cd virtual_vsphere && go vet ./... ;; \
+	*) echo "go vet: left out, there is no Go 1.25 or newer here" ;; esac
+
+lock:
+	@scripts/set_up dev
+	@scripts/lock $(LOCK_ARGS)
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
