@@ -1,0 +1,135 @@
+"""The room's thermometers as Meraki knows them: the RoomSensors port.
+
+Degrees come from the readings; the overview's count of alarms is only corroboration. It owns which questions are asked,
+and must not know what the degrees mean for the room.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from thermo_guard.core.readings import AlertCount, Poll
+from thermo_guard.ports import Clock, Refused
+from .rows import NetworkFacts, judge_alert_count, judge_devices, judge_network, judge_readings
+from .transport import Transport
+
+DEFAULT_BASE_URL = "https://api.meraki.com/api/v1"
+
+PER_PAGE = 1000
+
+MOST_SERIALS_IN_URL = 200
+"""Above it the address would overflow; the whole network is fetched and sifted here."""
+
+logger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SensorDescription:
+    serial: str
+    name: str | None
+    """None where nobody has named it in the dashboard."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkDescription:
+    """What the dashboard knows of the watched network, for `check`."""
+
+    network_id: str
+    name: str
+    organisation_id: str
+    sensors: tuple[SensorDescription, ...]
+    """Its temperature sensors, by serial number, whatever the settings name."""
+
+
+class Meraki:
+    """Temperature sensors of one Meraki network.
+
+    `sensors` are serial numbers, or None for every temperature sensor of the network. `deadline_s` bounds one call with
+    all its pages and waits, `request_timeout_s` one try. `ca_file` is trusted beside the system's own CAs.
+    Refused logins are remembered: for five minutes the same `Unauthorized` is raised without asking Meraki.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        network_id: str,
+        clock: Clock,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        sensors: tuple[str, ...] | None = None,
+        ca_file: Path | None = None,
+        deadline_s: float = 45.0,
+        request_timeout_s: float = 15.0,
+    ) -> None:
+        self._network_id = network_id
+        self._clock = clock
+        self._sensors = sensors or None
+        self._network: NetworkFacts | None = None
+        self._transport = Transport(api_key, clock, base_url, ca_file, deadline_s, request_timeout_s)
+
+    async def poll(self) -> Poll:
+        """Fetch the latest measurement of every watched sensor, however old it is.
+
+        :raises Transient: no answer in time, or Meraki is busy or out of order.
+        :raises Refused: what came is no answer, or the network does not exist for this key.
+        :raises Unauthorized: the key was refused.
+        """
+        query: dict[str, object] = {
+            "metrics[]": "temperature",
+            "networkIds[]": self._network_id,
+            "perPage": PER_PAGE,
+        }
+        if self._sensors is not None and len(self._sensors) <= MOST_SERIALS_IN_URL:
+            query["serials[]"] = list(self._sensors)
+        async with self._transport.deadline() as until:
+            organisation_id = (await self._find_network(until)).organisation_id
+            path = ("organizations", organisation_id, "sensor", "readings", "latest")
+            try:
+                pages = await self._transport.get_pages(path, query, until)
+            except Refused:
+                # The network may have been moved to another organisation: the next poll asks for it afresh.
+                self._network = None
+                raise
+        readings, rejected = judge_readings(pages, self._network_id, self._sensors)
+        logger.debug("meraki.polled", pages=len(pages), readings=len(readings), rejected=len(rejected))
+        return Poll(self._clock.now(), readings, rejected)
+
+    async def alert_count(self) -> AlertCount:
+        """Fetch how many sensors stand in alarm by the profiles of the dashboard.
+
+        :raises Fault: as `poll`.
+        """
+        path = ("networks", self._network_id, "sensor", "alerts", "current", "overview", "byMetric")
+        async with self._transport.deadline() as until:
+            answer = await self._transport.get(path, until)
+        return AlertCount(self._clock.now(), judge_alert_count(answer.body))
+
+    async def describe(self) -> NetworkDescription:
+        """Fetch what the dashboard knows of the network and of its temperature sensors.
+
+        :raises Fault: as `poll`.
+        """
+        query: dict[str, object] = {
+            "networkIds[]": self._network_id,
+            "productTypes[]": "sensor",
+            "sensorMetrics[]": "temperature",
+            "perPage": PER_PAGE,
+        }
+        async with self._transport.deadline() as until:
+            network = await self._find_network(until)
+            path = ("organizations", network.organisation_id, "devices")
+            pages = await self._transport.get_pages(path, query, until)
+        names = judge_devices(pages)
+        sensors = tuple(SensorDescription(serial, names[serial]) for serial in sorted(names))
+        return NetworkDescription(self._network_id, network.name, network.organisation_id, sensors)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def _find_network(self, until: float) -> NetworkFacts:
+        """Derive the organisation from the network, once."""
+        if self._network is None:
+            answer = await self._transport.get(("networks", self._network_id), until)
+            self._network = judge_network(answer.body, self._network_id)
+        return self._network
