@@ -11,6 +11,7 @@ import structlog
 
 from thermo_guard.core.readings import AlertCount, Poll
 from thermo_guard.ports import Clock, Refused
+
 from .rows import NetworkFacts, judge_alert_count, judge_devices, judge_network, judge_readings
 from .transport import Transport
 

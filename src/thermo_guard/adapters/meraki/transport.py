@@ -25,6 +25,7 @@ from yarl import URL
 
 from thermo_guard import __version__
 from thermo_guard.ports import Clock, Refused, Transient, Unauthorized
+
 from .rows import Answer
 from .trust import is_loopback, may_carry_key
 
