@@ -4,7 +4,7 @@ Adapters raise nothing but the four faults below for what a peer did or did not 
 anything else that escapes one is a bug. No fault's text holds a secret.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -153,6 +153,12 @@ class Journal(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class StatusBoard(Protocol):
+    """Where the loop shows what it is doing; read by `status`, the container's health check and later pages."""
+
+    def publish(self, status: Mapping[str, object]) -> None: ...
 
 
 class Notifier(Protocol):

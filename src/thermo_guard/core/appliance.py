@@ -54,7 +54,7 @@ def find_vcenter(vms: Iterable[Vm], configured: str | None, addresses: Iterable[
 def _evidence(vm: Vm, reached: set[str]) -> str:
     facts = []
     if shared := reached.intersection(address.lower() for address in vm.addresses):
-        facts.append(f"its address is {sorted(shared)[0]}")
+        facts.append(f"its address is {min(shared)}")
     if vm.guest_name is not None and vm.guest_name.lower() in reached:
         facts.append(f"its guest is named {vm.guest_name}")
     if vm.product is not None and _PRODUCT in vm.product.lower():

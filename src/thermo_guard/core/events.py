@@ -143,18 +143,25 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """A target was first seen where it was wanted: 'vm' or 'host', and its power."""
+class Sighting:
+    """The power that a VM or host was seen to have taken."""
 
     target_kind: Literal["vm", "host"]
     target: str
     name: str
     power: str
     by: str
-    """How it is known: 'bmc', 'silence', 'vcenter', a host's name."""
+    """How it is known: 'bmc', 'silence', 'vcenter', 'direct', or the host that a VM is on."""
     took_s: float | None = None
     """From the first command that asked for it, where there was one."""
-    kind: Literal["target.observed"] = "target.observed"
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Changes of power, as one tick saw them: the outcome of commands, and what happened without any."""
+
+    sightings: tuple[Sighting, ...]
+    kind: Literal["targets.observed"] = "targets.observed"
 
 
 @dataclass(frozen=True, slots=True)

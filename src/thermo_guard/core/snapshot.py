@@ -110,7 +110,7 @@ def _kept_host(
     return replace(kept, is_on=stays, in_maintenance=in_maintenance, off_since=off_since)
 
 
-def _kept_vm(  # noqa: PLR0913 - the facts of one VM at one look
+def _kept_vm(
     vm: Vm, before: KeptVm | None, tier: int, at: float, *, is_cool: bool, is_lost: bool, is_vcenter: bool
 ) -> KeptVm:
     is_on = vm.power is Power.ON

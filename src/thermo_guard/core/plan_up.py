@@ -1,0 +1,312 @@
+"""The way back: one host, a watch, the others; vCenter's VM; HA and DRS; exactly the VMs that ran; admission control.
+
+Nothing is commanded while power-on is not permitted. What was asked to stop before the goal turned may still be
+stopping: it is waited for, and started once it is seen off.
+"""
+
+from collections.abc import Sequence
+
+from .commands import VCENTER, Command, Verb
+from .events import Abandoned, Phase, Sighting
+from .plant import ClusterSettings, Power, Vm
+from .snapshot import KeptHost, KeptVm
+from .step import DIRECT_S, RESTORE_S, Leg, Situation, Step, last_answer
+from .view import HostNow
+
+_LIMIT_WINDOW_H = 24
+
+
+def step_up(situation: Situation) -> Step:
+    """The commands that are due while the goal is ON."""
+    leg = Leg(situation, Phase.FIRST_HOST)
+    if not situation.is_permitted:
+        leg.begin(Phase.HELD)
+        leg.wait(situation.snapshot.cluster, situation.why_not_permitted, None)
+        return leg.step
+    for phase in (_power_on_hosts, _start_vcenter, _restore, _start_guests, _restore_admission):
+        if not phase(leg):
+            return leg.step
+    leg.begin(Phase.VERIFY)
+    leg.step.is_done = leg.step.needs_person is None
+    return leg.step
+
+
+def _kept_on(leg: Leg) -> list[KeptHost]:
+    """Hosts that ran, vCenter's first: it carries what the others are commanded through."""
+    first = {vm.host for vm in leg.s.snapshot.vcenter_vms}
+    return sorted((host for host in leg.s.snapshot.hosts if host.is_on), key=lambda h: (h.name not in first, h.name))
+
+
+def _is_going_down(leg: Leg, host: HostNow) -> bool:
+    """It was told to stop before the goal turned and may do so at any moment."""
+    told = leg.s.incident.stopping.get(host.name)
+    return told is not None and leg.now < told + leg.s.timing.host_shutdown_s
+
+
+def _power_on_hosts(leg: Leg) -> bool:
+    """One first, the others after the room has stayed level, staggered."""
+    hosts = [leg.s.plant.hosts[kept.name] for kept in _kept_on(leg) if kept.name in leg.s.plant.hosts]
+    for host in hosts:
+        _note(leg, "host", host.name, host.name, host.power, host.by, Verb.POWER_ON_HOST)
+    up = [host for host in hosts if host.power is Power.ON and not _is_going_down(leg, host)]
+    missing = [host for host in hosts if host not in up and not leg.is_abandoned(host.name)]
+    leg.begin(Phase.OTHER_HOSTS if up else Phase.FIRST_HOST)
+    off = [host for host in missing if not _is_coming(leg, host) and not _cannot_be_started(leg, host)]
+    coming = [h for h in missing if h not in off and all(a.target != h.name for a in leg.step.abandoned)]
+    if off and not _is_within_limit(leg):
+        return bool(up) and not coming
+    if off and not up and not coming:
+        _power_on(leg, off[0])
+        return False
+    if off and up:
+        watch = leg.s.watch(min(_on_since(leg, host) for host in up))
+        if not watch.is_clear:
+            leg.begin(Phase.WATCH)
+            leg.wait("the room", watch.why, None)
+        elif leg.now >= _last_power_on(leg) + leg.s.timing.host_stagger_s:
+            _power_on(leg, off[0])
+    return not off and not coming
+
+
+def _is_coming(leg: Leg, host: HostNow) -> bool:
+    """Neither up nor startable now: it boots, or it is still going down. Gives it up at its deadline."""
+    if host.power in {Power.ON, Power.MOVING} and _is_going_down(leg, host):
+        leg.wait(host.name, "host to finish its shutdown", leg.s.incident.stopping[host.name]
+                 + leg.s.timing.host_shutdown_s)
+        return True
+    asked = leg.intent(Verb.POWER_ON_HOST, host.name)
+    if asked is None and host.power is Power.OFF:
+        return False
+    began = asked.first_at if asked is not None else leg.s.incident.goal_since
+    is_unknown = asked is None and host.power is Power.UNKNOWN
+    until = began + (DIRECT_S if is_unknown else leg.s.timing.host_boot_s)
+    if leg.now >= until and is_unknown:
+        why = "neither it nor its BMC answers: a person must see to it"
+        leg.abandon(Abandoned("host", host.name, host.name, leg.step.phase, why))
+        return True
+    if leg.now >= until:
+        why = f"it was not back within {leg.s.timing.host_boot_s:g} s (its BMC says {host.bmc_power})"
+        leg.abandon(Abandoned("host", host.name, host.name, leg.step.phase,
+                              why + last_answer(leg.s.incident.intents, host.name, Verb.POWER_ON_HOST)))
+        return True
+    leg.wait(host.name, "ESXi to answer", until)
+    if asked is not None and host.power is Power.OFF:
+        leg.ask(asked.command)
+    return True
+
+
+def _cannot_be_started(leg: Leg, host: HostNow) -> bool:
+    if host.bmc is not None:
+        return False
+    why = "no BMC is matched to it: a person must power it on"
+    leg.abandon(Abandoned("host", host.name, host.name, leg.step.phase, why))
+    return True
+
+
+def _is_within_limit(leg: Leg) -> bool:
+    """Whether the site may still be powered on; said once where it may not."""
+    limit = leg.s.timing.power_on_limit
+    if leg.s.incident.is_powered_on or len(leg.s.power_ons) < limit:
+        return True
+    leg.step.needs_person = (
+        f"the site was powered on {len(leg.s.power_ons)} times within {_LIMIT_WINDOW_H} hours: a person must decide"
+    )
+    leg.wait(leg.s.snapshot.cluster, leg.step.needs_person, None)
+    return False
+
+
+def _power_on(leg: Leg, host: HostNow) -> None:
+    leg.ask(Command(Verb.POWER_ON_HOST, host.name, host.name, host.bmc or ""))
+    leg.wait(host.name, "ESXi to answer", leg.now + leg.s.timing.host_boot_s)
+
+
+def _on_since(leg: Leg, host: HostNow) -> float:
+    power, at = leg.s.incident.observed.get(host.name, ("", leg.now))
+    return at if power == Power.ON else leg.now
+
+
+def _last_power_on(leg: Leg) -> float:
+    times = [i.at for (verb, _), i in leg.s.incident.intents.items() if verb is Verb.POWER_ON_HOST]
+    return max(times, default=float("-inf"))
+
+
+def _start_vcenter(leg: Leg) -> bool:
+    """The VM of vCenter first, on its own host; then wait until vCenter answers."""
+    leg.begin(Phase.START_VCENTER)
+    if leg.s.plant.settings is not None:
+        return True
+    cluster = leg.s.snapshot.cluster
+    if leg.is_abandoned(cluster):
+        return True
+    until = leg.since + leg.s.timing.vcenter_start_s
+    if leg.now >= until:
+        why = f"vCenter did not answer within {leg.s.timing.vcenter_start_s:g} s; going on directly on the hosts"
+        leg.abandon(Abandoned("cluster", cluster, cluster, Phase.START_VCENTER, why))
+        return False
+    leg.wait(cluster, "vCenter to answer", until)
+    for kept in leg.s.snapshot.vcenter_vms:
+        vm = leg.s.plant.vms.get(kept.id)
+        if not kept.is_on or vm is None or vm.power is Power.ON:
+            continue
+        host = leg.s.plant.hosts.get(vm.host)
+        if host is not None and host.is_direct and host.in_maintenance and _should_leave_maintenance(leg, host.name):
+            leg.ask(Command(Verb.EXIT_MAINTENANCE, host.name, host.name, host.name))
+        else:
+            _start_vm(leg, kept, vm)
+    return False
+
+
+def _should_leave_maintenance(leg: Leg, name: str) -> bool:
+    return any(host.name == name and host.is_on and not host.in_maintenance for host in leg.s.snapshot.hosts)
+
+
+def _restore(leg: Leg) -> bool:
+    """Maintenance mode left where it was not before; HA, then DRS, as they were, verified by reading."""
+    leg.begin(Phase.RESTORE)
+    until = leg.since + RESTORE_S
+    settled = True
+    for host in leg.s.plant.hosts.values():
+        if not (host.in_maintenance and host.power is Power.ON and _should_leave_maintenance(leg, host.name)):
+            continue
+        if leg.now >= until:
+            why = "it did not leave maintenance mode"
+            leg.abandon(Abandoned("host", host.name, host.name, Phase.RESTORE,
+                                  why + last_answer(leg.s.incident.intents, host.name, Verb.EXIT_MAINTENANCE)))
+        elif host.route is not None:
+            leg.ask(Command(Verb.EXIT_MAINTENANCE, host.name, host.name, host.route))
+        if not leg.is_abandoned(host.name) and leg.now < until:
+            leg.wait(host.name, "host to leave maintenance mode", until)
+            settled = False
+    wanted = leg.s.snapshot.settings
+    return _restore_settings(leg, _unrestored(leg.s.plant.settings, wanted), until) and settled
+
+
+def _restore_admission(leg: Leg) -> bool:
+    leg.begin(Phase.RESTORE)
+    now, kept = leg.s.plant.settings, leg.s.snapshot.settings
+    verbs = [Verb.RESTORE_ADMISSION] if now is not None and not is_admission_restored(now, kept) else []
+    return _restore_settings(leg, verbs, leg.since + RESTORE_S)
+
+
+def is_admission_restored(now: ClusterSettings, kept: ClusterSettings) -> bool:
+    return not kept.ha_enabled or now.ha_admission_control == kept.ha_admission_control
+
+
+def is_ha_restored(now: ClusterSettings, kept: ClusterSettings) -> bool:
+    return not kept.ha_enabled or (now.ha_enabled and now.ha_host_monitoring == kept.ha_host_monitoring)
+
+
+def is_drs_restored(now: ClusterSettings, kept: ClusterSettings) -> bool:
+    if kept.dpm_enabled and not now.dpm_enabled:
+        return False
+    return not kept.drs_enabled or (
+        (now.drs_behavior, bool(now.drs_overrides)) == (kept.drs_behavior, bool(kept.drs_overrides))
+    )
+
+
+def _unrestored(now: ClusterSettings | None, kept: ClusterSettings) -> list[Verb]:
+    if now is None:
+        return []
+    verbs = [] if is_ha_restored(now, kept) else [Verb.RESTORE_HA]
+    return verbs if is_drs_restored(now, kept) else [*verbs, Verb.RESTORE_DRS]
+
+
+def _restore_settings(leg: Leg, verbs: Sequence[Verb], until: float) -> bool:
+    cluster = leg.s.plant.cluster
+    if not verbs:
+        return True
+    for verb in verbs:
+        leg.ask(Command(verb, cluster, cluster, VCENTER, settings=leg.s.snapshot.settings))
+    if leg.is_abandoned(cluster):
+        return True
+    if leg.now < until:
+        leg.wait(cluster, "HA and DRS as they were", until)
+        return False
+    why = "HA and DRS could not be restored" + last_answer(leg.s.incident.intents, cluster, *verbs)
+    leg.abandon(Abandoned("cluster", cluster, cluster, Phase.RESTORE, why))
+    return True
+
+
+def _start_guests(leg: Leg) -> bool:
+    """Exactly the VMs that ran, last tier first, each tier until its tools run or its time is over."""
+    by_tier: dict[int, list[KeptVm]] = {}
+    for kept in leg.s.snapshot.vms:
+        if kept.is_on:
+            by_tier.setdefault(kept.tier, []).append(kept)
+    for tier, kept_vms in sorted(by_tier.items(), reverse=True):
+        leg.begin(Phase.START_GUESTS, tier)
+        if not all([_is_started(leg, kept) for kept in kept_vms]):  # noqa: C419 - each must be asked
+            return False
+    return True
+
+
+def _is_started(leg: Leg, kept: KeptVm) -> bool:
+    vm = leg.s.plant.vms.get(kept.id)
+    if vm is None:
+        leg.abandon(Abandoned("vm", kept.id, kept.name, leg.step.phase, "it is no longer in the inventory"))
+        return True
+    asked = leg.intent(Verb.POWER_ON_VM, vm.id)
+    _note(leg, "vm", vm.id, vm.name, vm.power, vm.host, Verb.POWER_ON_VM)
+    if vm.power is Power.ON:
+        told = leg.s.incident.stopping.get(vm.id)
+        if told is not None and leg.now < told + leg.s.timing.vm_shutdown_s:
+            leg.wait(vm.name, "guest that was told to shut down", told + leg.s.timing.vm_shutdown_s)
+            return False
+        if vm.is_tools_running or not kept.has_tools or asked is None:
+            return True
+        until = asked.first_at + leg.s.timing.vm_start_s
+        leg.wait(vm.name, "its tools to run", until)
+        return leg.now >= until
+    if leg.is_abandoned(vm.id):
+        _start_vm(leg, kept, vm)
+        return True
+    began = asked.first_at if asked is not None else leg.since
+    until = began + leg.s.timing.vm_start_s
+    if leg.now >= until:
+        why = "it did not start" + last_answer(leg.s.incident.intents, vm.id, Verb.ADOPT_VM, Verb.POWER_ON_VM)
+        leg.abandon(Abandoned("vm", vm.id, vm.name, leg.step.phase, why))
+        return True
+    leg.wait(vm.name, "VM to start", until)
+    _start_vm(leg, kept, vm)
+    return False
+
+
+def _start_vm(leg: Leg, kept: KeptVm, vm: Vm) -> None:
+    """Power the VM on where it is registered; have another host take it where that one is not back."""
+    host = leg.s.plant.hosts.get(vm.host)
+    if host is not None and host.power is Power.ON and not host.in_maintenance and host.route is not None:
+        if vm.power is Power.OFF:
+            leg.ask(Command(Verb.POWER_ON_VM, vm.id, vm.name, host.route))
+        return
+    is_lost = host is None or leg.is_abandoned(host.name)
+    path = vm.path or kept.path
+    taker = _taker(leg, vm) if is_lost and path is not None else None
+    if taker is not None:
+        leg.ask(Command(Verb.ADOPT_VM, vm.id, vm.name, taker, path=path))
+
+
+def _taker(leg: Leg, vm: Vm) -> str | None:
+    """The host that answers and carries the fewest VMs; the one asked before, while it stands."""
+    load: dict[str, int] = {}
+    for host in leg.s.plant.hosts.values():
+        if host.power is Power.ON and host.route is not None and not host.in_maintenance and host.name != vm.host:
+            load[host.name] = 0
+    before = leg.intent(Verb.ADOPT_VM, vm.id)
+    if before is not None and before.command.via in load:
+        return before.command.via
+    for other in leg.s.plant.vms.values():
+        if other.host in load and other.power is Power.ON:
+            load[other.host] += 1
+    for command in leg.step.commands:
+        if command.verb is Verb.ADOPT_VM and command.via in load:
+            load[command.via] += 1
+    return min(load, key=lambda name: (load[name], name), default=None)
+
+
+def _note(leg: Leg, kind: str, target: str, name: str, power: Power, by: str, *verbs: Verb) -> None:
+    """Note a target whenever its power is seen to have changed in this leg, the first look included."""
+    if power not in {Power.ON, Power.OFF}:
+        return
+    asked = leg.first_asked(target, *verbs)
+    took_s = leg.now - asked if asked is not None and power is Power.ON else None
+    leg.sight(Sighting("vm" if kind == "vm" else "host", target, name, power, by, took_s))

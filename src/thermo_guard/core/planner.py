@@ -1,0 +1,26 @@
+"""What is due now: the one planner that the engine executes, `plan` prints and the estimate runs forward."""
+
+from .events import Goal
+from .plan_down import step_down
+from .plan_up import step_up
+from .plant import Power
+from .snapshot import Snapshot
+from .step import Situation, Step
+from .view import PlantNow
+
+
+def next_step(situation: Situation) -> Step:
+    """Given the goal, what is seen and what is on record: which commands are due now, and what is waited for."""
+    return step_down(situation) if situation.incident.goal is Goal.OFF else step_up(situation)
+
+
+def direct_looks(plant: PlantNow, snapshot: Snapshot) -> tuple[str, ...]:
+    """Hosts that must be looked at over their own API now: vCenter's own, and each that vCenter does not show."""
+    own = {plant.vms[vm.id].host if vm.id in plant.vms else vm.host for vm in snapshot.vcenter_vms}
+    names = []
+    for host in plant.hosts.values():
+        if host.power is Power.OFF and host.bmc_power is Power.OFF:
+            continue
+        if host.name in own or host.route is None or host.is_direct or host.bmc_power is Power.OFF:
+            names.append(host.name)
+    return tuple(sorted(names))

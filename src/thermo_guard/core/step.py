@@ -1,0 +1,172 @@
+"""What the planner is asked and what it answers: the situation, the step, and when a command is due again."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from .commands import Command, Outcome, Verb
+from .events import Abandoned, Phase, Sighting
+from .policy import Watch
+from .record import Incident, Intent
+from .snapshot import Snapshot
+from .tiers import Tiers
+from .view import PlantNow
+
+UNANSWERED_S = 10.0
+"""An intent without an answer on record is looked at for this long before it is sent again."""
+REFUSED_S = 30.0
+UNAUTHORIZED_S = 60.0
+TRANSIENT_S = (5.0, 60.0)
+GIVE_UP_S = 120.0
+"""What has been forced and still stands after this long is abandoned."""
+DISARM_S = 60.0
+RESTORE_S = 300.0
+DIRECT_S = 180.0
+"""The time in which vCenter's host must have answered directly, before it is left up and a person is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Bounds of the runbook in seconds, as the settings of the same names say."""
+
+    vm_shutdown_s: float = 300.0
+    host_shutdown_s: float = 600.0
+    maintenance_s: float = 120.0
+    vcenter_shutdown_s: float = 600.0
+    host_boot_s: float = 1800.0
+    host_stagger_s: float = 30.0
+    vcenter_start_s: float = 1800.0
+    vm_start_s: float = 300.0
+    power_on_limit: int = 2
+    """In 24 hours."""
+
+    def patience_s(self, verb: Verb) -> float:
+        """How long an accepted command is waited for before it is asked again."""
+        match verb:
+            case Verb.SHUT_DOWN_GUEST:
+                return max(self.vm_shutdown_s / 2, 60.0)
+            case Verb.ENTER_MAINTENANCE:
+                return self.maintenance_s + 30.0
+            case Verb.EXIT_MAINTENANCE | Verb.SHUT_DOWN_HOST | Verb.POWER_ON_HOST:
+                return 120.0
+            case Verb.POWER_ON_VM | Verb.ADOPT_VM:
+                return 60.0
+            case _:
+                return 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that a step is decided from."""
+
+    now: float
+    incident: Incident
+    snapshot: Snapshot
+    plant: PlantNow
+    timing: Timing
+    tiers: Tiers
+    is_permitted: bool
+    """Power-on: the room has recovered and is neither hot nor unseen now."""
+    why_not_permitted: str
+    watch: Callable[[float], Watch]
+    """The room's watch since a time."""
+    power_ons: tuple[float, ...] = ()
+    """Of the site in the last 24 hours, this leg's own not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What is waited for, and until when (on the guard's line; None: without a bound)."""
+
+    target: str
+    what: str
+    until: float | None
+
+
+@dataclass(slots=True)
+class Step:
+    """What is due now. Built up by the planner, read by the engine."""
+
+    phase: Phase
+    tier: int | None = None
+    commands: list[Command] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+    abandoned: list[Abandoned] = field(default_factory=list)
+    observed: list[Sighting] = field(default_factory=list)
+    needs_person: str | None = None
+    is_done: bool = False
+
+
+class Leg:
+    """One planning of one leg: the step being built, with the questions that each phase asks of the record."""
+
+    def __init__(self, situation: Situation, phase: Phase) -> None:
+        self.s = situation
+        self.kept = {vm.id: vm for vm in situation.snapshot.vms}
+        self.step = Step(phase)
+
+    @property
+    def now(self) -> float:
+        return self.s.now
+
+    @property
+    def since(self) -> float:
+        """When the phase that is being planned began; now, if it only begins."""
+        incident = self.s.incident
+        is_same = (incident.phase, incident.tier) == (self.step.phase, self.step.tier)
+        return incident.phase_since if is_same else self.now
+
+    def begin(self, phase: Phase, tier: int | None = None) -> None:
+        self.step.phase, self.step.tier = phase, tier
+
+    def intent(self, verb: Verb, target: str) -> Intent | None:
+        return self.s.incident.intents.get((verb, target))
+
+    def first_asked(self, target: str, *verbs: Verb) -> float | None:
+        """When the target was first asked for any of these in this leg."""
+        asked = [intent.first_at for verb in verbs if (intent := self.intent(verb, target))]
+        return min(asked, default=None)
+
+    def is_abandoned(self, target: str) -> bool:
+        return target in self.s.incident.abandoned
+
+    def ask(self, command: Command) -> None:
+        """Put the command into the step, if it is due."""
+        if is_due(self.intent(*command.key), self.s.timing, self.now):
+            self.step.commands.append(command)
+
+    def sight(self, sighting: Sighting) -> None:
+        """Note a power that this leg has not noted of that target yet."""
+        if self.s.incident.observed.get(sighting.target, ("", 0.0))[0] != sighting.power:
+            self.step.observed.append(sighting)
+
+    def wait(self, target: str, what: str, until: float | None) -> None:
+        self.step.waits.append(Wait(target, what, until))
+
+    def abandon(self, event: Abandoned) -> None:
+        if not self.is_abandoned(event.target):
+            self.step.abandoned.append(event)
+
+
+def is_due(intent: Intent | None, timing: Timing, now: float) -> bool:
+    """Whether a command whose target still does not stand where it is wanted is to be sent (again) now."""
+    if intent is None:
+        return True
+    passed_s = now - intent.at
+    match intent.outcome:
+        case None | Outcome.AMBIGUOUS:
+            return passed_s >= UNANSWERED_S
+        case Outcome.TRANSIENT:
+            first, most = TRANSIENT_S
+            return passed_s >= min(most, first * intent.tries)
+        case Outcome.REFUSED:
+            return passed_s >= REFUSED_S
+        case Outcome.UNAUTHORIZED:
+            return passed_s >= UNAUTHORIZED_S
+        case Outcome.ACCEPTED:
+            return passed_s >= timing.patience_s(intent.command.verb)
+
+
+def last_answer(intents: Mapping[tuple[Verb, str], Intent], target: str, *verbs: Verb) -> str:
+    """The last words that came back for a target, for the message to a person."""
+    texts = [intent.text for verb in verbs if (intent := intents.get((verb, target))) and intent.text]
+    return f": {texts[-1]}" if texts else ""

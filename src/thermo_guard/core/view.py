@@ -1,0 +1,131 @@
+"""The plant as one picture: what vCenter, the hosts themselves and the BMCs showed, joined.
+
+What answers is ON, whatever a BMC says; OFF needs the BMC and silence together; everything else is MOVING or UNKNOWN
+and counts as neither. vCenter's own flag of a host lags its death by a minute, so a direct look outweighs it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from .commands import VCENTER
+from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, Power, Sight, Unseen, Vm
+from .snapshot import KeptHost, KeptVm, Snapshot
+
+SILENT_S = 60.0
+"""A host without a BMC that was told to stop counts as off after this long without any answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostNow:
+    name: str
+    power: Power
+    by: str
+    """How that is known: 'vcenter', 'direct', 'bmc', 'silence', 'nothing'."""
+    in_maintenance: bool
+    route: str | None
+    """The way to command it: VCENTER, its own name, or None."""
+    is_direct: bool
+    """It was just looked at over its own API."""
+    why_not_direct: str
+    is_login_refused: bool
+    silent_since: float | None
+    bmc: str | None
+    bmc_power: Power
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlantNow:
+    hosts: Mapping[str, HostNow]
+    vms: Mapping[str, Vm]
+    """Power as far as it is known: a VM on a host that is OFF is OFF, on one that does not answer UNKNOWN."""
+    settings: ClusterSettings | None
+    """None while vCenter does not answer."""
+    cluster: str
+
+    def route_to(self, vm: Vm) -> str | None:
+        host = self.hosts.get(vm.host)
+        return host.route if host is not None else None
+
+
+def plant_now(sight: Sight, snapshot: Snapshot | None, bmc_of: Mapping[str, str]) -> PlantNow:
+    """Join the last looks; the snapshot adds what none of them shows."""
+    cluster = sight.cluster if isinstance(sight.cluster, ClusterSeen) else None
+    kept = {host.name: host for host in snapshot.hosts} if snapshot else {}
+    listed: dict[str, Host | KeptHost] = {**kept}
+    if cluster is not None:
+        listed |= {host.name: host for host in cluster.hosts}
+    hosts = {name: _host_now(host, sight, bmc_of.get(name)) for name, host in listed.items()}
+    vms = {vm.id: _powered(vm, hosts) for vm in _listed_vms(sight, snapshot).values()}
+    name = cluster.name if cluster else snapshot.cluster if snapshot else ""
+    return PlantNow(hosts, vms, cluster.settings if cluster else None, name)
+
+
+def _host_now(host: Host | KeptHost, sight: Sight, bmc_address: str | None) -> HostNow:
+    through_vcenter = host if isinstance(host, Host) else None
+    direct = sight.direct.get(host.name)
+    bmc = sight.bmcs.get(bmc_address) if bmc_address else None
+    bmc_power = bmc.power if isinstance(bmc, BmcSeen) else Power.UNKNOWN
+    answers_directly = isinstance(direct, HostSeen)
+    is_connected = through_vcenter is not None and through_vcenter.is_connected
+    if answers_directly:
+        power, by = Power.ON, "direct"
+    elif through_vcenter is not None and through_vcenter.power is Power.OFF:
+        power, by = Power.OFF, "vcenter"  # standby
+    elif is_connected and bmc_power is not Power.OFF:
+        power, by = Power.ON, "vcenter"
+    elif bmc_power is Power.OFF:
+        lags = is_connected and not (isinstance(direct, Unseen) and not direct.is_refused)
+        power, by = (Power.MOVING if lags else Power.OFF), "bmc"
+    elif bmc_power in {Power.ON, Power.MOVING}:
+        power, by = Power.MOVING, "bmc"
+    else:
+        power, by = Power.UNKNOWN, "nothing"
+    is_on = power is Power.ON
+    in_maintenance = (
+        direct.in_maintenance if isinstance(direct, HostSeen) and not is_connected else host.in_maintenance
+    )
+    return HostNow(
+        name=host.name, power=power, by=by, in_maintenance=in_maintenance,
+        route=VCENTER if is_on and is_connected else host.name if answers_directly else None,
+        is_direct=answers_directly,
+        why_not_direct=direct.reason if isinstance(direct, Unseen) else "",
+        is_login_refused=isinstance(direct, Unseen) and direct.is_refused,
+        silent_since=None if is_on else direct.since if isinstance(direct, Unseen) else None,
+        bmc=bmc_address, bmc_power=bmc_power, address=host.address,
+    )
+
+
+def _listed_vms(sight: Sight, snapshot: Snapshot | None) -> Mapping[str, Vm]:
+    listed = {vm.id: _from_snapshot(vm) for vm in snapshot.vms} if snapshot else {}
+    if isinstance(sight.cluster, ClusterSeen):
+        listed |= {vm.id: vm for vm in sight.cluster.vms}
+        if not sight.direct:
+            return listed
+    connected = (
+        {host.name for host in sight.cluster.hosts if host.is_connected}
+        if isinstance(sight.cluster, ClusterSeen) else set()
+    )
+    for name, look in sight.direct.items():
+        if isinstance(look, HostSeen) and name not in connected:
+            for vm in look.vms:
+                before = listed.get(vm.id)
+                if before is not None and before.host in connected and before.host != name:
+                    continue  # it lives elsewhere by now; this registration is a leftover
+                tier = before.tier if before is not None and vm.tier is None else vm.tier
+                listed[vm.id] = replace(vm, host=name, tier=tier)
+    return listed
+
+
+def _from_snapshot(vm: KeptVm) -> Vm:
+    return Vm(vm.id, vm.name, vm.host, Power.UNKNOWN, can_shut_down_guest=False, is_tools_running=False,
+              tier=vm.tier, path=vm.path)
+
+
+def _powered(vm: Vm, hosts: Mapping[str, HostNow]) -> Vm:
+    host = hosts.get(vm.host)
+    if host is None or host.power is Power.ON:
+        return vm
+    if host.power is Power.OFF:
+        return replace(vm, power=Power.OFF, is_tools_running=False, can_shut_down_guest=False)
+    return replace(vm, power=Power.UNKNOWN)
