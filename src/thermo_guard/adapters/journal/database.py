@@ -1,0 +1,162 @@
+"""The connection to the file: its pragmas, its transactions, its migrations, and its errors as faults.
+
+SQLite in WAL with synchronous=FULL: one fdatasync a commit; with NORMAL a loss of power silently takes back the last
+commits. One long-lived connection writes; SQLite before 3.51.3 can lose a commit when two connections checkpoint at
+the same moment, so readers open the file read-only and never do.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from thermo_guard.ports import Fault, Refused, Transient
+
+from . import schema
+from .codec import to_json
+
+DATABASE_FILE = "journal.sqlite3"
+BUSY_TIMEOUT_S = 5.0
+"""How long to wait for a lock: only a person's own sqlite3 shell would ever hold one."""
+
+
+def connect(folder: Path, *, read_only: bool) -> Connection:
+    """Open the folder's database; a writer makes it where there is none.
+
+    :raises Fault: as `database_faults`; Refused also where a reader finds none.
+    """
+    path = folder / DATABASE_FILE
+    if read_only and not path.exists():
+        raise Refused(f"There is no journal in {folder} yet: `thermo-guard run` has not been started with this "
+                      "DATA_DIR.")
+    mode = "ro" if read_only else "rwc"
+
+    def open_file() -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"file:{quote(str(path))}?mode={mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None,
+            check_same_thread=False,
+        )
+
+    engine = create_engine(
+        "sqlite://", creator=open_file, poolclass=StaticPool, json_serializer=to_json, hide_parameters=True
+    )
+    _begin_ourselves(engine, "BEGIN" if read_only else "BEGIN IMMEDIATE")
+    with database_faults(folder):
+        connection = engine.connect()
+        if not read_only:
+            _make_durable(connection, folder)
+        return connection
+
+
+def disconnect(connection: Connection) -> None:
+    connection.close()
+    connection.engine.dispose()
+
+
+@contextmanager
+def database_faults(folder: Path) -> Iterator[None]:
+    """:raises Fault: Transient where the disk would not, Refused where the file is no journal or damaged."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise fault_of(error.orig, folder) from error
+    except sqlite3.Error as error:
+        raise fault_of(error, folder) from error
+
+
+def fault_of(error: BaseException | None, folder: Path) -> Fault:
+    """What SQLite said, for a tired administrator."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    match code:
+        case sqlite3.SQLITE_FULL:
+            return Transient(f"The disk of the data folder {folder} is full: the journal cannot be written. "
+                             "Free some space on it.")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
+            return Transient(f"The journal in {folder} cannot be written ({error}): the volume may be mounted "
+                             "read-only, or the file may belong to another user.")
+        case sqlite3.SQLITE_IOERR:
+            return Transient(f"The disk of the data folder {folder} does not take writes ({error}): it may be full, "
+                             "over quota or failing.")
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return Transient(f"The journal in {folder} is locked by another program for more than "
+                             f"{BUSY_TIMEOUT_S:g} s.")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return Refused(f"The journal in {folder} is damaged ({error}). Keep a copy of the folder; put back a "
+                           "backup, or start with an empty folder and look at the hosts yourself.")
+        case _:
+            return Refused(f"The database in {folder} declined a statement ({error}): its tables are not those of "
+                           "Thermo-Guard.")
+
+
+def bring_up_to_date(connection: Connection) -> None:
+    """Make or migrate the tables, in one transaction.
+
+    :raises Refused: they were made by a newer version.
+    """
+    with connection.begin():
+        found = _revision(connection)
+        if found == schema.REVISIONS[-1]:
+            return
+        _migrate(connection)
+
+
+def require_current(connection: Connection, folder: Path) -> None:
+    """:raises Refused: the tables are not exactly those that this version reads; a reader never changes them."""
+    with connection.begin():
+        found = _revision(connection)
+    if found != schema.REVISIONS[-1]:
+        raise Refused(f"The journal in {folder} was made by an older Thermo-Guard: start `thermo-guard run` of this "
+                      "version once, which brings it up to date.")
+
+
+def _revision(connection: Connection) -> str | None:
+    """The revision that the tables are at.
+
+    :raises Refused: it is none that this version knows.
+    """
+    tables = set(inspect(connection).get_table_names())
+    newest = 0
+    if "site" in tables:
+        newest = connection.scalar(text("SELECT max(schema_version) FROM site")) or 0
+    found = connection.scalar(text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else None
+    if newest > schema.SCHEMA_VERSION or (found is not None and found not in schema.REVISIONS):
+        raise Refused("The journal was made by a newer Thermo-Guard than this one "
+                      f"(its schema {max(newest, schema.SCHEMA_VERSION + 1)}, known up to {schema.SCHEMA_VERSION}): "
+                      "start that version again, or one that is newer still.")
+    return None if found is None else str(found)
+
+
+def _migrate(connection: Connection) -> None:
+    # Imported only here: Alembic costs a third of a second and 10 MB, and is needed once a version.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.execute(schema.site.update().values(schema_version=schema.SCHEMA_VERSION))
+
+
+def _begin_ourselves(engine: Engine, begin: str) -> None:
+    """Have SQLAlchemy open transactions itself: the driver's own way leaves DDL and reads outside of them."""
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def _make_durable(connection: Connection, folder: Path) -> None:
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - what open_file returned
+    mode = raw.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise Refused(f"The data folder {folder} must be on a local volume: SQLite cannot keep its write-ahead log "
+                      f"there (journal_mode={mode}).")
+    raw.execute("PRAGMA synchronous=FULL")
+    raw.execute("PRAGMA foreign_keys=ON")

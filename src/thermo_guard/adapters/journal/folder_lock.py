@@ -1,0 +1,71 @@
+"""One guard a data folder: an exclusive flock on DATA_DIR/guard.lock, which the kernel lets go of with the process."""
+
+import fcntl
+import json
+import os
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from errno import EACCES, EAGAIN
+from pathlib import Path
+
+from thermo_guard.ports import Refused
+
+LOCK_FILE = "guard.lock"
+
+
+@dataclass(slots=True)
+class FolderLock:
+    """A held lock."""
+
+    _fd: int
+
+    @classmethod
+    def take(cls, folder: Path, owner: str) -> "FolderLock":
+        """Take the folder for this process and write down who holds it.
+
+        :raises Refused: another process has it (named), or the folder cannot be written or locked.
+        """
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Refused(f"The data folder {folder} cannot be written by this user (id {os.getuid()}): "
+                          f"{error.strerror}. Try: chown -R {os.getuid()} {folder}") from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _write_holder(fd, owner)
+        except OSError as error:
+            held_by = _holder(fd)
+            os.close(fd)
+            if error.errno in (EAGAIN, EACCES):
+                raise Refused(f"Another Thermo-Guard already guards the data folder {folder}: {held_by}. "
+                              "Two guards must never share a folder; stop that one first.") from error
+            raise Refused(f"The data folder {folder} cannot be locked ({error.strerror}). It must be on a local "
+                          "volume, not on SMB or NFS, with space left.") from error
+        return cls(fd)
+
+    def release(self) -> None:
+        """Let go; the file stays, since removing it would let two processes each lock their own."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _write_holder(fd: int, owner: str) -> None:
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, b"{}", 0)
+    # The file system's own stamp of that write is the time: no clock is read here.
+    started = datetime.fromtimestamp(os.fstat(fd).st_mtime, UTC).isoformat(timespec="seconds")
+    holder = {"owner": owner, "pid": os.getpid(), "machine": platform.node(), "started": started}
+    os.pwrite(fd, json.dumps(holder).encode(), 0)
+
+
+def _holder(fd: int) -> str:
+    """Who has it, as far as can be read: the holder may be writing just now."""
+    try:
+        found = json.loads(os.pread(fd, 4096, 0))
+        # Inside containers every guard is process 1, so the machine's (the container's) name stands beside it.
+        return f"process {found['pid']} on {found['machine']}, since {found['started']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"its {LOCK_FILE} does not yet say which process"

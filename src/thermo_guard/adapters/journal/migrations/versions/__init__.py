@@ -1,0 +1,1 @@
+"""One module a revision, in the order of `schema.REVISIONS`; each is frozen once released."""

@@ -1,0 +1,319 @@
+"""The journal on real SQLite files: what is written is what is read, by its owner and by no one else."""
+
+import sqlite3
+import types
+import typing
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine
+
+from thermo_guard.adapters.journal import JournalReader, SqlJournal, schema
+from thermo_guard.adapters.journal import store as store_module
+from thermo_guard.core import events as ev
+from thermo_guard.core.plant import ClusterSettings
+from thermo_guard.core.readings import Reading
+from thermo_guard.core.record import Record, fold
+from thermo_guard.core.snapshot import KeptHost, KeptVm, Snapshot
+from thermo_guard.ports import Refused
+
+DAY_S = 86400.0
+STARTED = ev.GuardStarted("me", "0.1.0")
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+ANY_TEXT = st.text(st.characters())
+"""Lone surrogates and NUL among them: a peer's error text may hold anything."""
+
+
+def _values(kind: Any) -> st.SearchStrategy[Any]:
+    """Any value of a type that the core's dataclasses are made of."""
+    parts = get_args(kind)
+    match get_origin(kind):
+        case types.UnionType:
+            return st.one_of(*[_values(part) for part in parts])
+        case typing.Literal:
+            return st.sampled_from(parts)
+        case built if built is tuple and parts[-1] is ...:
+            return st.lists(_values(parts[0]), max_size=4).map(tuple)
+        case built if built is tuple:
+            return st.tuples(*[_values(part) for part in parts])
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return st.builds(kind, **{each.name: _values(hints[each.name]) for each in fields(kind)})
+    plain: dict[Any, st.SearchStrategy[Any]] = {
+        str: ANY_TEXT, float: FINITE, int: st.integers(), bool: st.booleans(), type(None): st.none(),
+    }
+    return plain.get(kind) or st.sampled_from(list(kind))
+
+
+KINDS = get_args(ev.Event)
+
+SETTINGS = ClusterSettings(
+    ha_enabled=True, ha_host_monitoring="enabled", ha_admission_control=True, drs_enabled=True,
+    drs_behavior="fullyAutomated", drs_overrides=True, dpm_enabled=False,
+)
+
+
+def _sql(folder: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
+    """Run one statement as a person with a shell would."""
+    connection = sqlite3.connect(folder / "journal.sqlite3")
+    try:
+        rows = connection.execute(statement, values).fetchall()
+        connection.commit()
+        return rows
+    finally:
+        connection.close()
+
+
+@given(st.tuples(*[_values(kind) for kind in KINDS]), FINITE)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_every_kind_of_event_comes_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, events: tuple[ev.Event, ...], at: float
+) -> None:
+    """The record is a fold of what is read back: an event that changes on the way is a different past."""
+    folder = tmp_path_factory.mktemp("journal")
+    journal = SqlJournal.open(folder)
+    written = journal.append(at, ev.AlarmTripped("i", "HIGH", ()), *events)
+    journal.close()
+    again = SqlJournal.open(folder)
+    try:
+        tripped = max(entry.seq for entry in written if isinstance(entry.event, ev.AlarmTripped))
+        kept = [entry for entry in again.entries() if entry.seq >= tripped]
+        assert kept == [entry for entry in written if entry.seq >= tripped]
+        _sql(folder, "UPDATE event SET kind = 'x'")  # a kind that no list names is read whole
+        assert again.entries() == written
+        assert [entry.event for entry in written[1:]] == list(events)
+    finally:
+        again.close()
+
+
+def test_the_lists_of_kinds_name_no_kind_that_there_is_not() -> None:
+    """A kind that is renamed in the core and not here would be read whole for ever, and never pruned."""
+    known = {get_args(get_type_hints(kind)["kind"])[0] for kind in KINDS}
+    assert set(store_module.LATEST_COUNTS) <= known
+    assert set(store_module.OF_ONE_INCIDENT) <= known
+
+
+def test_the_snapshot_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    """There is one snapshot a site, the last that was kept, across a restart."""
+    host = KeptHost("esx1", "esx1:443", "uuid", ("S1", "S2"), is_on=True, in_maintenance=False, off_since=3.25)
+    vm = KeptVm("vm-1", "Exchange", "esx1", is_on=True, tier=1)
+    first = Snapshot(10.0, "cluster", (host,), (vm,), SETTINGS)
+    journal = SqlJournal.open(tmp_path)
+    assert journal.snapshot() is None
+    journal.keep_snapshot(first)
+    journal.keep_snapshot(replace(first, at=20.0, vms=()))
+    journal.close()
+    again = SqlJournal.open(tmp_path)
+    assert again.snapshot() == replace(first, at=20.0, vms=())
+    again.close()
+
+
+def test_a_measurement_is_kept_once(tmp_path: Path) -> None:
+    """One sample that ten polls serve is one sample, as first seen."""
+    journal = SqlJournal.open(tmp_path)
+    first = Reading("Q1", 23.46, stamp=100.0, seen_at=130.5, age_s=30.5)
+    journal.keep_readings([first, replace(first, seen_at=190.0, age_s=90.0)])
+    journal.keep_readings([replace(first, seen_at=250.0, age_s=150.0), replace(first, stamp=160.0, seen_at=250.0)])
+    assert journal.readings(0.0) == (first, replace(first, stamp=160.0, seen_at=250.0))
+    assert journal.readings(200.0) == (replace(first, stamp=160.0, seen_at=250.0),)
+    journal.close()
+
+
+def test_another_owner_in_the_row_stops_every_write(tmp_path: Path) -> None:
+    """S7: whoever has lost the site writes nothing more to it, so acts on nothing more."""
+    journal = SqlJournal.open(tmp_path)
+    journal.append(1.0, STARTED)
+    _sql(tmp_path, "UPDATE site SET owner = 'someone else'")
+    with pytest.raises(Refused, match="Another guard owns the site"):
+        journal.append(2.0, STARTED)
+    with pytest.raises(Refused, match="Another guard owns"):
+        journal.keep_snapshot(Snapshot(1.0, "c", (), (), SETTINGS))
+    with pytest.raises(Refused, match="Another guard owns"):
+        journal.keep_readings([Reading("Q1", 20.0, 1.0, 1.0, 0.0)])
+    assert len(journal.entries()) == 1
+    journal.close()
+
+
+def test_another_epoch_in_the_row_stops_every_write(tmp_path: Path) -> None:
+    """The same owner under a later epoch is another guard: owner alone does not fence."""
+    journal = SqlJournal.open(tmp_path, owner="me")
+    _sql(tmp_path, "UPDATE site SET epoch = epoch + 1")
+    with pytest.raises(Refused, match="Another guard owns"):
+        journal.append(2.0, STARTED)
+    journal.close()
+
+
+def test_each_start_is_a_new_epoch_with_an_owner_of_its_own(tmp_path: Path) -> None:
+    """Events tell under which start they were written."""
+    for _ in range(2):
+        journal = SqlJournal.open(tmp_path)
+        journal.append(1.0, STARTED)
+        journal.close()
+    assert _sql(tmp_path, "SELECT epoch FROM event ORDER BY seq") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize(("body", "said"), [
+    ('{"kind":"room.flooded","depth_m":1}', "unknown kind 'room.flooded'"),
+    ('{"kind":"guard.stopped","owner":"me","why":"tired"}', "why: Unexpected keyword"),
+    ('{"kind":"guard.stopped"}', "owner: "),
+    ('["nonsense"]', "entry 2 cannot be read"),
+])
+def test_what_this_version_cannot_read_is_refused_in_words(tmp_path: Path, body: str, said: str) -> None:
+    """To drop what a newer version wrote could forget that the guard has acted."""
+    journal = SqlJournal.open(tmp_path)
+    journal.append(1.0, STARTED, STARTED)
+    _sql(tmp_path, "UPDATE event SET body = ?, kind = 'x' WHERE seq = 2", body)
+    with pytest.raises(Refused, match=said) as refused:
+        journal.entries()
+    assert "newer" in str(refused.value)
+    journal.close()
+
+
+def test_a_snapshot_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> None:
+    """The measure of the way back is never read half."""
+    journal = SqlJournal.open(tmp_path)
+    journal.keep_snapshot(Snapshot(1.0, "c", (), (), SETTINGS))
+    _sql(tmp_path, "UPDATE snapshot SET body = json_set(body, '$.sauce', 1)")
+    with pytest.raises(Refused, match="sauce"):
+        journal.snapshot()
+    journal.close()
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE site SET schema_version = 99", "UPDATE alembic_version SET version_num = '0099'",
+])
+def test_a_journal_of_a_newer_version_is_not_touched(tmp_path: Path, statement: str) -> None:
+    """An older binary after a downgrade must not act on a record that it does not know."""
+    SqlJournal.open(tmp_path).close()
+    _sql(tmp_path, statement)
+    before = _sql(tmp_path, "SELECT * FROM site")
+    with pytest.raises(Refused, match="made by a newer Thermo-Guard"):
+        SqlJournal.open(tmp_path)
+    with pytest.raises(Refused, match="made by a newer Thermo-Guard"):
+        SqlJournal.read_only(tmp_path)
+    assert _sql(tmp_path, "SELECT * FROM site") == before
+
+
+def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
+    """A damaged journal is said to be one; nothing is put in its place."""
+    (tmp_path / "journal.sqlite3").write_bytes(b"not a database" * 1000)
+    with pytest.raises(Refused, match="damaged"):
+        SqlJournal.open(tmp_path)
+    assert (tmp_path / "journal.sqlite3").read_bytes() == b"not a database" * 1000
+    with pytest.raises(Refused, match="damaged"):
+        SqlJournal.open(tmp_path)  # the lock was let go of
+
+
+def test_a_reader_without_a_journal_says_so(tmp_path: Path) -> None:
+    """`status` in the wrong folder makes no empty journal there."""
+    with pytest.raises(Refused, match="no journal"):
+        SqlJournal.read_only(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_reads(tmp_path: Path) -> None:
+    """The definitions in code and the migrations are two copies: they must say the same."""
+    SqlJournal.open(tmp_path).close()
+    with create_engine(f"sqlite:///{tmp_path / 'journal.sqlite3'}").connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+
+
+def test_the_revisions_known_are_those_that_there_are() -> None:
+    """`schema.REVISIONS` decides whether Alembic is asked at all: it must not lag behind the scripts."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    scripts = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(reversed(scripts)) == schema.REVISIONS
+
+
+def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
+    """Every start brings the tables up to date, so it must be idempotent; also where only the mark was lost."""
+    SqlJournal.open(tmp_path).close()
+    tables = _sql(tmp_path, "SELECT sql FROM sqlite_master ORDER BY name")
+    SqlJournal.open(tmp_path).close()
+    assert _sql(tmp_path, "SELECT sql FROM sqlite_master ORDER BY name") == tables
+    assert _sql(tmp_path, "SELECT schema_version FROM site") == [(schema.SCHEMA_VERSION,)]
+
+
+QUIET_KINDS = st.sampled_from([
+    STARTED, ev.SensorsLearned(("Q1",)), ev.SensorsLearned(("Q1", "Q2")), ev.BmcsMatched((("esx1", "bmc1"),)),
+    ev.LevelChanged("HIGH", "LOW", ()), ev.LevelChanged("LOW", "HIGH", ()), ev.AlarmTripped("i", "HIGH", ("hot",)),
+    ev.SnapshotClosed("i"), ev.RoomRecovered("i", ()), ev.HeatReturned("i", "HIGH", ()), ev.PowerOnHeld("twice"),
+    ev.SitePoweredOn("i"), ev.IncidentClosed("i", ("x",)),
+])
+
+
+@given(st.lists(QUIET_KINDS, max_size=40), st.integers(1, 10))
+@settings(max_examples=60, deadline=None)
+def test_the_record_of_what_is_read_is_the_record_of_everything(
+    tmp_path_factory: pytest.TempPathFactory, events: list[ev.Event], at_most: int
+) -> None:
+    """Leaving out what says nothing any more must never change what the guard knows, however little quiet is read."""
+    folder = tmp_path_factory.mktemp("journal")
+    journal = SqlJournal.open(folder)
+    everything = [entry for at, each in enumerate(events) for entry in journal.append(at * 3600.0, each)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_module, "QUIET_ENTRIES", at_most)
+        read = journal.entries()
+    journal.close()
+    whole, part = fold(Record(), everything), fold(Record(), read)
+    assert replace(part, seq=0) == replace(whole, seq=0)
+
+
+def test_years_of_quiet_are_not_read_at_each_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start stays fast after years: of passed incidents only what still counts is read."""
+    monkeypatch.setattr(store_module, "QUIET_ENTRIES", 50)
+    journal = SqlJournal.open(tmp_path)
+    journal.append(1.0, ev.SensorsLearned(("Q1",)), ev.SitePoweredOn("old"))
+    journal.append(2.0, *[STARTED] * 400)
+    read = journal.entries()
+    assert len(read) == 50 + 2
+    assert read[0].event == ev.SensorsLearned(("Q1",))
+    assert ev.SitePoweredOn("old") in [entry.event for entry in read]
+    journal.append(3.0, ev.AlarmTripped("i", "HIGH", ()), *[STARTED] * 100)
+    assert len([entry for entry in journal.entries() if entry.at == 3.0]) == 101
+    journal.close()
+
+
+def test_what_has_grown_old_is_dropped_now_and_then(tmp_path: Path) -> None:
+    """The folder stays small: samples a week, passed events two years, and never what still counts."""
+    journal = SqlJournal.open(tmp_path)
+    journal.append(0.0, ev.SensorsLearned(("Q1",)), STARTED, ev.AlarmTripped("i", "HIGH", ()), STARTED)
+    journal.keep_readings([Reading("Q1", 20.0, 0.0, 0.0, 0.0)])
+    now = 3 * 365 * DAY_S
+    journal.keep_readings([Reading("Q1", 20.0, now - DAY_S, now - DAY_S, 0.0), Reading("Q1", 21.0, now, now, 0.0)])
+    assert [reading.stamp for reading in journal.readings(-1.0)] == [now - DAY_S, now]
+    assert [entry[0] for entry in _sql(tmp_path, "SELECT kind FROM event ORDER BY seq")] == [
+        "sensors.learned", "alarm.tripped", "guard.started",
+    ]
+    journal.close()
+
+
+def test_a_reader_beside_the_writer_sees_each_commit(tmp_path: Path) -> None:
+    """`status` needs no lock, and holds up no write."""
+    journal = SqlJournal.open(tmp_path)
+    reader: JournalReader = SqlJournal.read_only(tmp_path)
+    assert reader.entries() == ()
+    for at in range(3):
+        written = journal.append(float(at), STARTED)
+        assert reader.entries()[-1:] == tuple(written)
+    reader.close()
+    journal.close()
+    after = SqlJournal.read_only(tmp_path)
+    assert len(after.entries()) == 3
+    after.close()
+
+
+def test_nothing_to_append_is_nothing(tmp_path: Path) -> None:
+    """A tick without events costs no write."""
+    journal = SqlJournal.open(tmp_path)
+    assert journal.append(1.0) == ()
+    journal.close()
