@@ -1,0 +1,62 @@
+package main
+
+import (
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// folderCalls answers RegisterVM on a host's own face: the way to bring back a VM (vCenter's above all) whose host
+// is dead. All hosts share the datastore.
+type folderCalls struct {
+	*simulator.Folder
+	face *Face
+}
+
+func (c *folderCalls) RegisterVMTask(ctx *simulator.Context, r *types.RegisterVM_Task) soap.HasFault {
+	path := r.Path
+	return &methods.RegisterVM_TaskBody{Res: &types.RegisterVM_TaskResponse{Returnval: c.face.startTaskFor(c.Folder,
+		"registerVm", "RegisterVM_Task", func(*Job) (types.AnyType, types.BaseMethodFault) {
+			return c.face.site.register(c.face, path)
+		})}}
+}
+
+// register moves a VM to the host of a face. It is refused while the VM's present host is alive: that host holds the
+// lock on the VM's files.
+func (s *Site) register(f *Face, path string) (types.AnyType, types.BaseMethodFault) {
+	s.moving.Lock()
+	defer s.moving.Unlock()
+	p := s.plant
+	p.mu.Lock()
+	var v *VM
+	for _, candidate := range p.vms {
+		if candidate.Path == path {
+			v = candidate
+		}
+	}
+	var fault types.BaseMethodFault
+	switch {
+	case v == nil:
+		fault = &types.NotFound{}
+	case v.Host == f.host || v.Host.answers():
+		fault = &types.AlreadyExists{Name: v.Name}
+	}
+	p.mu.Unlock()
+	if fault != nil {
+		return nil, fault
+	}
+
+	object := f.addVM(v)
+	p.mu.Lock()
+	old := v.Host
+	v.Host = f.host
+	p.touchVM(v)
+	p.note("vm.registered", v.Name, f.host.Name)
+	p.mu.Unlock()
+	if old.face != nil {
+		old.face.removeVM(v)
+	}
+	s.vcenter.moveVM(v, old, f.host)
+	return object.Self, nil
+}

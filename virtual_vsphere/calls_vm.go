@@ -1,0 +1,149 @@
+package main
+
+import (
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// vmCalls answers the calls on a VM that change the plant; everything else is the embedded simulator's.
+// The embedded object has to be the first field: the simulator finds the properties through it.
+type vmCalls struct {
+	*simulator.VirtualMachine
+	face *Face
+	vm   *VM
+}
+
+// unreachable is what vCenter says of a VM whose host does not answer. It knows without asking, so there is no task.
+func (c *vmCalls) unreachable() *soap.Fault {
+	p := c.face.site.plant
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.vm.Host.answers() {
+		return nil
+	}
+	return simulator.Fault("host is not connected", new(types.HostNotConnected))
+}
+
+func soapFault(fault types.BaseMethodFault) *soap.Fault {
+	if fault == nil {
+		return nil
+	}
+	return simulator.Fault("", fault)
+}
+
+// ShutdownGuest returns at once, without a task: success is the power state, not the call.
+func (c *vmCalls) ShutdownGuest(ctx *simulator.Context, _ *types.ShutdownGuest) soap.HasFault {
+	body := new(methods.ShutdownGuestBody)
+	if body.Fault_ = c.unreachable(); body.Fault_ != nil {
+		return body
+	}
+	if body.Fault_ = soapFault(c.face.site.plant.shutDownGuest(c.vm)); body.Fault_ == nil {
+		body.Res = new(types.ShutdownGuestResponse)
+	}
+	return body
+}
+
+// StandbyGuest is not part of the plant.
+func (c *vmCalls) StandbyGuest(*simulator.Context, *types.StandbyGuest) soap.HasFault {
+	return &methods.StandbyGuestBody{Fault_: simulator.Fault("", new(types.NotSupported))}
+}
+
+func (c *vmCalls) PowerOnVMTask(ctx *simulator.Context, _ *types.PowerOnVM_Task) soap.HasFault {
+	body := new(methods.PowerOnVM_TaskBody)
+	if body.Fault_ = c.unreachable(); body.Fault_ != nil {
+		return body
+	}
+	body.Res = &types.PowerOnVM_TaskResponse{Returnval: c.face.startTask(c.VirtualMachine, "powerOn", "PowerOnVM_Task",
+		func(*Job) types.BaseMethodFault { return c.face.site.plant.powerOn(c.vm) })}
+	return body
+}
+
+func (c *vmCalls) PowerOffVMTask(ctx *simulator.Context, _ *types.PowerOffVM_Task) soap.HasFault {
+	body := new(methods.PowerOffVM_TaskBody)
+	if body.Fault_ = c.unreachable(); body.Fault_ != nil {
+		return body
+	}
+	body.Res = &types.PowerOffVM_TaskResponse{Returnval: c.face.startTask(c.VirtualMachine, "powerOff", "PowerOffVM_Task",
+		func(*Job) types.BaseMethodFault { return c.face.site.plant.powerOff(c.vm) })}
+	return body
+}
+
+func (c *vmCalls) SuspendVMTask(ctx *simulator.Context, _ *types.SuspendVM_Task) soap.HasFault {
+	body := new(methods.SuspendVM_TaskBody)
+	if body.Fault_ = c.unreachable(); body.Fault_ != nil {
+		return body
+	}
+	body.Res = &types.SuspendVM_TaskResponse{Returnval: c.face.startTask(c.VirtualMachine, "suspend", "SuspendVM_Task",
+		func(*Job) types.BaseMethodFault { return c.face.site.plant.suspend(c.vm) })}
+	return body
+}
+
+// ResetVMTask is not part of the plant.
+func (c *vmCalls) ResetVMTask(*simulator.Context, *types.ResetVM_Task) soap.HasFault {
+	return &methods.ResetVM_TaskBody{Fault_: simulator.Fault("", new(types.NotSupported))}
+}
+
+// TerminateVM kills the VM's process: no task, and no question is asked of the guest.
+func (c *vmCalls) TerminateVM(ctx *simulator.Context, _ *types.TerminateVM) soap.HasFault {
+	body := new(methods.TerminateVMBody)
+	if body.Fault_ = c.unreachable(); body.Fault_ != nil {
+		return body
+	}
+	if body.Fault_ = soapFault(c.face.site.plant.powerOff(c.vm)); body.Fault_ == nil {
+		body.Res = new(types.TerminateVMResponse)
+	}
+	return body
+}
+
+// AnswerVM takes any answer to the pending question.
+func (c *vmCalls) AnswerVM(ctx *simulator.Context, r *types.AnswerVM) soap.HasFault {
+	body := new(methods.AnswerVMBody)
+	p := c.face.site.plant
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.vm.Question == "" || r.QuestionId != questionID {
+		body.Fault_ = simulator.Fault("", &types.InvalidArgument{InvalidProperty: "questionId"})
+		return body
+	}
+	c.vm.Question = ""
+	p.touchVM(c.vm)
+	p.note("vm.answered", c.vm.Name, c.vm.Host.Name)
+	body.Res = new(types.AnswerVMResponse)
+	return body
+}
+
+// MarkAsTemplate keeps the plant's word for it, which both faces show.
+func (c *vmCalls) MarkAsTemplate(ctx *simulator.Context, _ *types.MarkAsTemplate) soap.HasFault {
+	body := new(methods.MarkAsTemplateBody)
+	p := c.face.site.plant
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.vm.Power != types.VirtualMachinePowerStatePoweredOff {
+		body.Fault_ = simulator.Fault("", &types.InvalidPowerState{
+			RequestedState: types.VirtualMachinePowerStatePoweredOff, ExistingState: c.vm.Power})
+		return body
+	}
+	c.vm.Template = true
+	p.touchVM(c.vm)
+	body.Res = new(types.MarkAsTemplateResponse)
+	return body
+}
+
+// questionID is the id of every question: a VM of the plant asks one at a time.
+const questionID = "1"
+
+// questionInfo is a pending question as runtime.question shows it.
+func questionInfo(text string) *types.VirtualMachineQuestionInfo {
+	choice := func(key, label string) types.BaseElementDescription {
+		return &types.ElementDescription{Key: key, Description: types.Description{Label: label, Summary: label}}
+	}
+	return &types.VirtualMachineQuestionInfo{
+		Id: questionID, Text: text,
+		Choice: types.ChoiceOption{
+			OptionType: types.OptionType{}, DefaultIndex: 1,
+			ChoiceInfo: []types.BaseElementDescription{choice("0", "button.uuid.cancel"), choice("1", "button.uuid.movedTheVM"), choice("2", "button.uuid.copiedTheVM")},
+		},
+	}
+}

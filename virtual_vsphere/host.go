@@ -1,0 +1,177 @@
+package main
+
+import (
+	"time"
+
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// maintenancePatience is how often a waiting task looks whether it was cancelled. The simulator cancels by writing
+// into the task, which nothing announces.
+const maintenancePatience = 20 * time.Millisecond
+
+// enterMaintenance waits until no VM of the host is on, then enters maintenance mode. It never stops a VM itself, so
+// without a timeout (timeoutS <= 0) it waits for ever, as in life. No lock of the simulator may be held meanwhile.
+func (p *Plant) enterMaintenance(h *Host, timeoutS int32, cancelled func() bool) types.BaseMethodFault {
+	var deadline <-chan time.Time
+	if timeoutS > 0 {
+		deadline = time.After(time.Duration(timeoutS) * time.Second)
+	}
+	var settled time.Time // when the host was first seen empty
+	for first := true; ; first = false {
+		if cancelled() {
+			return new(types.RequestCanceled)
+		}
+		p.mu.Lock()
+		switch {
+		case !h.answers():
+			p.mu.Unlock()
+			return new(types.HostNotConnected)
+		case first && h.Maintenance:
+			p.mu.Unlock()
+			return new(types.InvalidState)
+		case len(p.poweredOn(h)) > 0:
+			settled = time.Time{}
+		case settled.IsZero():
+			settled = time.Now()
+		}
+		if !settled.IsZero() && time.Since(settled) >= time.Duration(p.timing.MaintenanceMs)*time.Millisecond {
+			if !h.Maintenance {
+				h.Maintenance = true
+				p.touchHost(h)
+				p.note("maintenance.on", h.Name, h.Name)
+			}
+			p.mu.Unlock()
+			return nil
+		}
+		changed := p.changed
+		p.mu.Unlock()
+		select {
+		case <-deadline:
+			return new(types.Timedout)
+		case <-changed:
+		case <-time.After(maintenancePatience):
+		}
+	}
+}
+
+func (p *Plant) exitMaintenance(h *Host) types.BaseMethodFault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !h.answers() {
+		return new(types.HostNotConnected)
+	}
+	if !h.Maintenance {
+		return new(types.InvalidState)
+	}
+	h.Maintenance = false
+	p.touchHost(h)
+	p.note("maintenance.off", h.Name, h.Name)
+	return nil
+}
+
+// mayShutDown is what ShutdownHost checks before it answers.
+func (p *Plant) mayShutDown(h *Host, force bool) types.BaseMethodFault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !h.answers() {
+		return new(types.HostNotConnected)
+	}
+	if h.Stopping || !force && !h.Maintenance {
+		return new(types.InvalidState)
+	}
+	return nil
+}
+
+// shutDown takes the host down in two steps, as in life: first its management goes silent (and its VMs die with it),
+// later its power is off. silent is closed at the first step. A caller that believed the silence would cut the power
+// of a machine that is still writing to its disks.
+func (p *Plant) shutDown(h *Host) (silent <-chan struct{}) {
+	done := make(chan struct{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if h.Stopping || !h.answers() {
+		close(done)
+		return done
+	}
+	h.Stopping = true
+	h.epoch++
+	epoch := h.epoch
+	p.after(p.timing.HostOffMs/2, func() {
+		defer close(done)
+		if h.epoch != epoch {
+			return
+		}
+		h.Silent = true
+		p.lose(h)
+		p.note("host.silent", h.Name, h.Name)
+		p.after(p.timing.HostOffMs-p.timing.HostOffMs/2, func() {
+			if h.epoch == epoch {
+				p.cutPower(h)
+			}
+		})
+	})
+	return done
+}
+
+// cutPower is what a BMC's ForceOff does, and how every shutdown ends. mu is held.
+func (p *Plant) cutPower(h *Host) {
+	if !h.On {
+		return
+	}
+	h.epoch++
+	h.On, h.Booting, h.Silent, h.Stopping = false, false, false, false
+	p.note("host.off", h.Name, h.Name)
+	p.lose(h)
+}
+
+// lose ends everything that ran on the host. mu is held.
+func (p *Plant) lose(h *Host) {
+	if h.face != nil {
+		h.face.door.shut()
+	}
+	for _, v := range p.vms {
+		if v.Host == h && v.isOn() {
+			p.turnOff(v, false)
+		}
+	}
+	for _, v := range p.vms {
+		if v.Host == h {
+			p.touchVM(v)
+		}
+	}
+	p.touchHost(h)
+}
+
+// pressPower is what a BMC's On does: nothing to a machine that is on. mu is held.
+func (p *Plant) pressPower(h *Host) {
+	if h.On {
+		return
+	}
+	h.epoch++
+	h.On, h.Booting = true, true
+	p.note("host.on", h.Name, h.Name)
+	p.touchHost(h)
+	epoch := h.epoch
+	p.after(p.timing.BootMs, func() {
+		if h.epoch == epoch {
+			p.finishBoot(h)
+		}
+	})
+}
+
+// finishBoot brings the host back with the maintenance mode that it had and its VMs off. mu is held.
+func (p *Plant) finishBoot(h *Host) {
+	h.Booting = false
+	h.BootTime = time.Now()
+	if h.face != nil {
+		h.face.door.open()
+	}
+	for _, v := range p.vms {
+		if v.Host == h {
+			p.touchVM(v)
+		}
+	}
+	p.touchHost(h)
+	p.note("host.booted", h.Name, h.Name)
+}

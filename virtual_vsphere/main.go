@@ -1,0 +1,95 @@
+// Command virtual_vsphere is VMware's own simulator (govmomi's) made to behave like a plant: guests take time to
+// stop, hosts go off and come back, vCenter dies with its VM. See README.md.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Ready is the first line on stdout.
+type Ready struct {
+	VCenter string      `json:"vcenter"`
+	Control string      `json:"control"`
+	Hosts   []ReadyHost `json:"hosts"`
+	Cluster string      `json:"cluster"`
+	VMs     []string    `json:"vms"`
+	Others  []string    `json:"other_vms"`
+}
+
+// ReadyHost is a host of the cluster; its address is empty where there are no direct faces.
+type ReadyHost struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	UUID    string `json:"uuid"`
+	Serial  string `json:"serial"`
+}
+
+func main() {
+	if err := run(os.Args[1:], os.Stdin, os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "virtual_vsphere:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, stdin io.Reader, stdout io.Writer) error {
+	options, err := parseOptions(args, os.Stderr)
+	if err != nil {
+		return err
+	}
+	if !options.Verbose {
+		log.SetOutput(io.Discard) // the simulator tells of every call that it does not know
+	}
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, os.Interrupt, syscall.SIGTERM)
+	site, err := newSite(options)
+	if err != nil {
+		return err
+	}
+	defer site.Close()
+	if err := json.NewEncoder(stdout).Encode(site.ready()); err != nil {
+		return err
+	}
+	orphaned := make(chan struct{})
+	if options.DieWithStdin {
+		go func() {
+			_, _ = io.Copy(io.Discard, stdin)
+			close(orphaned)
+		}()
+	}
+	select {
+	case <-end:
+	case <-orphaned:
+	}
+	return nil
+}
+
+func (s *Site) ready() Ready {
+	r := Ready{VCenter: s.vcenter.door.address, Control: s.control.address, Cluster: clusterName,
+		Hosts: []ReadyHost{}, VMs: []string{}, Others: []string{}}
+	for _, h := range s.plant.hosts {
+		if h.Cluster != clusterName {
+			continue
+		}
+		host := ReadyHost{Name: h.Name, UUID: h.UUID, Serial: h.Serial}
+		if h.face != nil {
+			host.Address = h.Address
+		}
+		r.Hosts = append(r.Hosts, host)
+	}
+	for _, v := range s.plant.vms {
+		if v.Host.Cluster == clusterName {
+			r.VMs = append(r.VMs, v.Name)
+		} else {
+			r.Others = append(r.Others, v.Name)
+		}
+	}
+	return r
+}

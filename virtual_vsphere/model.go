@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// apiVersion is the version that both faces claim; client libraries choose their calls by it.
+const apiVersion = "8.0.3.0"
+
+// clusterName and otherCluster are the simulator's naming, carried on.
+const (
+	clusterName  = "DC0_C0"
+	otherCluster = "DC0_C1"
+)
+
+// productName is what a real vCenter appliance carries in its vApp properties.
+const productName = "VMware vCenter Server Appliance"
+
+// uuidSpace makes UUIDs that are the same in every run, so that a test may know them.
+var uuidSpace = uuid.MustParse("6f0c1f2e-5a0b-4a4b-9a55-746865726d6f")
+
+func stableUUID(kind, name string) string {
+	return uuid.NewSHA1(uuidSpace, []byte(kind+"/"+name)).String()
+}
+
+// newVCenterModel creates hosts, clusters and one VM to copy. The simulator takes 40 ms to create a VM; a copy of one
+// takes a tenth of a millisecond, so it creates one only (see clone.go).
+func newVCenterModel(o Options) (*simulator.Model, error) {
+	model := simulator.VPX()
+	model.Host = 0
+	model.ClusterHost = o.Hosts
+	model.Machine = 1
+	model.ServiceContent.About.ApiVersion = apiVersion
+	if err := model.Create(); err != nil {
+		return nil, err
+	}
+	if o.OtherClusterVMs > 0 {
+		if err := addOtherCluster(model); err != nil {
+			return nil, err
+		}
+	}
+	for _, entity := range model.Map().All("ClusterComputeResource") {
+		cluster := entity.(*simulator.ClusterComputeResource)
+		cluster.ConfigurationEx = defaultClusterConfig(true)
+		config := cluster.ConfigurationEx.(*types.ClusterConfigInfoEx)
+		cluster.Configuration = types.ClusterConfigInfo{DasConfig: config.DasConfig, DrsConfig: config.DrsConfig}
+	}
+	return model, nil
+}
+
+// addOtherCluster makes the neighbour that must stay untouched: a cluster of one host.
+func addOtherCluster(model *simulator.Model) error {
+	ctx := context.Background()
+	client, err := vim25.NewClient(ctx, model.Service)
+	if err != nil {
+		return err
+	}
+	registry := model.Map()
+	dc := registry.Any("Datacenter").(*simulator.Datacenter)
+	cluster, err := object.NewFolder(client, dc.HostFolder).CreateCluster(ctx, otherCluster, types.ClusterConfigSpecEx{})
+	if err != nil {
+		return err
+	}
+	task, err := cluster.AddHost(ctx, types.HostConnectSpec{HostName: "other-host-1"}, true, nil, nil)
+	if err != nil {
+		return err
+	}
+	if err := task.Wait(ctx); err != nil {
+		return err
+	}
+	// All hosts see the one datastore, as the VMs of a real cluster's neighbours often do too.
+	object := registry.Get(cluster.Reference()).(*simulator.ClusterComputeResource)
+	store := registry.Any("Datastore").(*simulator.Datastore)
+	host := registry.Get(object.Host[0]).(*simulator.HostSystem)
+	object.Datastore = append(object.Datastore, store.Self)
+	host.Datastore = append(host.Datastore, store.Self)
+	store.Host = append(store.Host, types.DatastoreHostMount{Key: host.Self, MountInfo: store.Host[0].MountInfo})
+	return nil
+}
+
+// newESXiModel is one host by itself, with one VM to copy.
+func newESXiModel() (*simulator.Model, error) {
+	model := simulator.ESX()
+	model.Machine = 1
+	model.ServiceContent.About.ApiVersion = apiVersion
+	return model, model.Create()
+}
+
+// populate fills the plant: hosts after the model's, VMs after the options, spread over the hosts one by one.
+func (s *Site) populate() {
+	o, p := s.options, s.plant
+	s.addHosts(clusterName, o.ESXiPrefix)
+	s.addHosts(otherCluster, "")
+	own := hostsOf(p.hosts, clusterName)
+	for i := range o.VMs {
+		v := s.newVM(fmt.Sprintf("%s_RP0_VM%d", clusterName, i), own[i%len(own)])
+		if i == 0 && o.ownsVCenter() {
+			v.Name = o.VCenterVM
+			s.dressAsVCenter(v)
+			p.vcenter.vm = v
+		}
+		p.vms = append(p.vms, v)
+	}
+	for i := range o.VCenterDecoys {
+		v := s.newVM(fmt.Sprintf("vcenter-decoy-%d", i+1), own[(i+1)%len(own)])
+		s.dressAsVCenter(v)
+		p.vms = append(p.vms, v)
+	}
+	others := hostsOf(p.hosts, otherCluster)
+	for i := range o.OtherClusterVMs {
+		p.vms = append(p.vms, s.newVM(fmt.Sprintf("other-vm-%d", i+1), others[i%len(others)]))
+	}
+	for _, v := range p.vms {
+		v.InstanceUUID, v.BIOSUUID = stableUUID("instance", v.Name), stableUUID("bios", v.Name)
+		v.Path = fmt.Sprintf("[LocalDS_0] %s/%s.vmx", v.Name, v.Name)
+	}
+	p.vcenter.face, p.vcenter.Answering = s.vcenter, true
+}
+
+func hostsOf(all []*Host, cluster string) []*Host {
+	var out []*Host
+	for _, h := range all {
+		if h.Cluster == cluster {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// addHosts takes the hosts of a cluster of the model into the plant, and names them by their direct face, as vCenter
+// names a host by the address with which it was added.
+func (s *Site) addHosts(cluster, prefix string) {
+	registry := s.vcenter.model.Map()
+	for _, entity := range registry.All("ClusterComputeResource") {
+		if entity.Entity().Name != cluster {
+			continue
+		}
+		refs := append([]types.ManagedObjectReference(nil), entity.(*simulator.ClusterComputeResource).Host...)
+		sort.SliceStable(refs, func(i, j int) bool { return len(refs[i].Value) < len(refs[j].Value) })
+		for i, ref := range refs {
+			host := registry.Get(ref).(*simulator.HostSystem)
+			h := &Host{Name: host.Name, Cluster: cluster, Port: 443, On: true, BootTime: time.Now().Add(-240 * time.Hour)}
+			switch {
+			case prefix != "":
+				h.Name = fmt.Sprintf("%s%d", prefix, i+1)
+			case cluster == clusterName:
+				h.Name = fmt.Sprintf("host-%02d", i+1)
+			}
+			h.UUID = stableUUID("host", h.Name)
+			h.Serial = fmt.Sprintf("VV%s%03d", strings.ToUpper(h.UUID[:5]), i+1)
+			s.plant.hosts = append(s.plant.hosts, h)
+			s.vcenter.adoptHost(h, host)
+		}
+	}
+}
+
+func (s *Site) newVM(name string, host *Host) *VM {
+	n := len(s.plant.vms)
+	return &VM{
+		Name: name, HostName: strings.ToLower(strings.ReplaceAll(name, "_", "-")), IP: fmt.Sprintf("10.20.%d.%d", n/250, n%250+1),
+		Host: host, Power: types.VirtualMachinePowerStatePoweredOn, HasTools: true, ToolsRunning: true,
+		GuestState: guestRunning, GuestMs: -1, CleanOff: true, BootTime: time.Now().Add(-24 * time.Hour),
+	}
+}
+
+// dressAsVCenter gives a VM all by which a vCenter appliance is recognised from outside.
+func (s *Site) dressAsVCenter(v *VM) {
+	address := hostPart(s.vcenter.door.address)
+	v.HostName, v.IP, v.LooksLikeVCenter = address, address, true
+}
+
+// dressHost writes the plant's host into its object of a model.
+func dressHost(h *Host, o *simulator.HostSystem) {
+	o.Name, o.Summary.Config.Name, o.Summary.Config.Port = h.Name, h.Name, h.Port
+	o.Hardware.SystemInfo.Uuid, o.Summary.Hardware.Uuid = h.UUID, h.UUID
+	o.Hardware.SystemInfo.SerialNumber = h.Serial
+	tag := []types.HostSystemIdentificationInfo{{
+		IdentifierValue: h.Serial,
+		IdentifierType: &types.ElementDescription{Key: string(types.HostSystemIdentificationInfoIdentifierServiceTag),
+			Description: types.Description{Label: "Service tag", Summary: "Service tag of the system"}},
+	}}
+	o.Hardware.SystemInfo.OtherIdentifyingInfo, o.Summary.Hardware.OtherIdentifyingInfo = tag, tag
+	boot := h.BootTime
+	o.Runtime.BootTime = &boot
+	o.Runtime.ConnectionState, o.Runtime.PowerState = types.HostSystemConnectionStateConnected, types.HostSystemPowerStatePoweredOn
+	o.Summary.Runtime = &o.Runtime
+	if o.Config != nil && o.Config.Network != nil && len(o.Config.Network.Vnic) > 0 && o.Config.Network.Vnic[0].Spec.Ip != nil {
+		o.Config.Network.Vnic[0].Spec.Ip.IpAddress = hostPart(h.Address)
+	}
+	if o.Summary.Host == nil {
+		o.Summary.Host = &o.Self
+	}
+}
+
+// computeResource is the parent of a host in either kind of model.
+func computeResource(registry *simulator.Registry, host *simulator.HostSystem) *mo.ComputeResource {
+	switch parent := registry.Get(*host.Parent).(type) {
+	case *simulator.ClusterComputeResource:
+		return &parent.ComputeResource
+	case *mo.ComputeResource:
+		return parent
+	}
+	return nil
+}

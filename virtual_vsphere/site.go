@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+
+	"github.com/vmware/govmomi/simulator"
+)
+
+// Site is the whole: the plant, its faces and the control face.
+type Site struct {
+	options Options
+	plant   *Plant
+	vcenter *Face
+	faces   []*Face // vCenter's first, then the hosts' own
+	control *Door
+
+	faults  *Faults
+	denials *Denials
+	counts  *Counts
+
+	moving sync.Mutex // one VM changes its host at a time
+	stop   context.CancelFunc
+	done   context.Context
+}
+
+// newSite builds everything and opens every door.
+func newSite(o Options) (*Site, error) {
+	config, err := serverTLS(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Site{options: o, plant: newPlant(o.Timing), faults: new(Faults), denials: new(Denials), counts: newCounts()}
+	s.done, s.stop = context.WithCancel(context.Background())
+	for _, rule := range o.Deny {
+		if err := s.denials.addText(rule); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.buildVCenter(config); err != nil {
+		return nil, err
+	}
+	if err := s.buildHosts(config); err != nil {
+		s.Close()
+		return nil, err
+	}
+	if s.control, err = newDoor(o.Control, nil, s.controlHandler()); err != nil {
+		s.Close()
+		return nil, err
+	}
+	if o.HookURL != "" {
+		s.plant.journal.postTo(s.done, o.HookURL)
+	}
+	go s.push(s.done.Done())
+	for _, f := range s.faces {
+		f.door.open()
+	}
+	s.control.open()
+	return s, nil
+}
+
+func (s *Site) buildVCenter(config *tls.Config) error {
+	model, err := newVCenterModel(s.options)
+	if err != nil {
+		return err
+	}
+	s.vcenter = newFace(s, vcenterFace, nil, model)
+	s.faces = []*Face{s.vcenter}
+	if s.vcenter.mould, err = takeMould(model); err != nil {
+		return err
+	}
+	if err := s.vcenter.prepare(s.options.Listen, s.options.User, s.options.Password, config); err != nil {
+		return err
+	}
+	s.populate()
+	for _, entity := range model.Map().All("ClusterComputeResource") {
+		s.plant.noteCluster(entity.Entity().Name, defaultClusterConfig(true))
+	}
+	return nil
+}
+
+// buildHosts makes the direct faces, then both faces' VMs: only now are all addresses known.
+func (s *Site) buildHosts(config *tls.Config) error {
+	for _, h := range s.plant.hosts {
+		h.Address = net.JoinHostPort(h.Name, strconv.Itoa(int(h.Port)))
+		if s.options.ESXiPrefix != "" && h.Cluster == clusterName {
+			if err := s.buildESXi(h, config); err != nil {
+				return err
+			}
+		}
+		dressHost(h, s.vcenter.hostObject(h))
+	}
+	for _, v := range s.plant.vms {
+		s.vcenter.addVM(v)
+		if f := v.Host.face; f != nil {
+			f.addVM(v)
+		}
+	}
+	return nil
+}
+
+func (s *Site) buildESXi(h *Host, config *tls.Config) error {
+	model, err := newESXiModel()
+	if err != nil {
+		return err
+	}
+	f := newFace(s, h.Name, h, model)
+	s.faces = append(s.faces, f)
+	if f.mould, err = takeMould(model); err != nil {
+		return err
+	}
+	address := net.JoinHostPort(h.Name, strconv.Itoa(s.options.ESXiPort))
+	if err := f.prepare(address, s.options.ESXiUser, s.options.ESXiPassword, config); err != nil {
+		return fmt.Errorf("direct face of %s: %w", h.Name, err)
+	}
+	h.face, h.Address = f, f.door.address
+	_, port, _ := net.SplitHostPort(f.door.address)
+	n, _ := strconv.Atoi(port)
+	h.Port = int32(n)
+	host := model.Map().Any("HostSystem").(*simulator.HostSystem)
+	f.adoptHost(h, host)
+	dressHost(h, host)
+	if cr := computeResource(model.Map(), host); cr != nil {
+		cr.Name = h.Name
+	}
+	return nil
+}
+
+// facesOf lists the faces that show a host and its VMs.
+func (s *Site) facesOf(h *Host) []*Face {
+	if h.face == nil {
+		return []*Face{s.vcenter}
+	}
+	return []*Face{s.vcenter, h.face}
+}
+
+// vcenterAnswers tells whether the service behind vCenter's front is up.
+func (s *Site) vcenterAnswers() bool {
+	s.plant.mu.Lock()
+	defer s.plant.mu.Unlock()
+	return s.plant.vcenter.Answering
+}
+
+func (p *Plant) callDelay() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.timing.CallDelayMs
+}
+
+// Close shuts every door and removes the simulator's files.
+func (s *Site) Close() {
+	s.stop()
+	if s.control != nil {
+		s.control.shut()
+	}
+	for _, f := range s.faces {
+		if f.door != nil {
+			f.door.shut()
+		}
+		f.model.Remove()
+	}
+}
+
+// hostPart is an address without its port.
+func hostPart(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
+}
