@@ -1,0 +1,120 @@
+"""A virtual site as it is planned: frozen values from which a world is built.
+
+Durations are what the thing takes on average; each is varied by the world's seed.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+from thermo_guard.core.plant import ClusterSettings
+from thermo_guard.ports import MissingPrivilege
+
+from .physics import Cooling, Outage, Probe, Room
+
+SETTINGS = ClusterSettings(
+    ha_enabled=True, ha_host_monitoring="enabled", ha_admission_control=True, drs_enabled=True,
+    drs_behavior="fullyAutomated", drs_overrides=True, dpm_enabled=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """An ESXi host and the server it runs on."""
+
+    name: str
+    cluster: str = "virtual"
+    """Hosts of any other cluster than the site's are not shown, but they run, and heat the room."""
+    is_on: bool = True
+    in_maintenance: bool = False
+    boot_s: float = 180.0
+    """From power-on until its API answers."""
+    power_moves_s: float = 15.0
+    """From power-on until its BMC calls it on."""
+    shut_s: float = 60.0
+    """From the command until it has no power; its API is silent from the command on."""
+    busy_kw: float = 0.6
+    idle_kw: float = 0.35
+    off_kw: float = 0.015
+    inlet_offset_k: float = 1.0
+    """Its inlet against the room's air: the higher in the rack, the warmer."""
+    protects_at_c: float = math.inf
+    """Inlet at which its firmware shuts it down; 42 on most, see `plans`."""
+    serials: tuple[str, ...] = ()
+    thumbprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VmPlan:
+    name: str
+    host: str
+    is_on: bool = True
+    shut_s: float = 25.0
+    """What the guest takes to shut down."""
+    start_s: float = 40.0
+    """From power-on until its tools run."""
+    has_tools: bool = True
+    hangs: bool = False
+    """The guest takes the shutdown and never ends it; a forced power-off works."""
+    is_stuck: bool = False
+    """A forced power-off does not work either."""
+    is_template: bool = False
+    is_suspended: bool = False
+    tier: int | None = None
+    addresses: tuple[str, ...] = ()
+    guest_name: str | None = None
+    product: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BmcPlan:
+    address: str
+    host: str | None
+    """The host it is built into; None: a server that has nothing to do with vSphere."""
+    model: str = "Virtual BMC"
+    swaps_uuid: bool = False
+    """It writes the UUID's first three fields in the other byte order."""
+    shows_uuid: bool = True
+    auto_power_on: str | None = "Restore"
+
+
+@dataclass(frozen=True, slots=True)
+class SensorPlan:
+    serial: str
+    cadence_s: float = 60.0
+    probe: Probe = field(default_factory=Probe)
+
+
+@dataclass(frozen=True, slots=True)
+class VcenterPlan:
+    address: str = "vcenter.virtual.invalid"
+    ip: str = "192.0.2.10"
+    vm: str | None = None
+    """The VM that runs it; None: it runs elsewhere and never stops."""
+    start_s: float = 240.0
+    """From power-on of its VM until it answers."""
+    heartbeat_s: float = 30.0
+    """How long it goes on showing a silent host as connected."""
+    rejoin_s: float = 10.0
+    """From a host's first answer until it shows it as connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """One site. Times in `outages` are seconds from the world's start."""
+
+    room: Room
+    hosts: tuple[HostPlan, ...]
+    vms: tuple[VmPlan, ...]
+    bmcs: tuple[BmcPlan, ...]
+    sensors: tuple[SensorPlan, ...]
+    cluster: str = "virtual"
+    settings: ClusterSettings = SETTINGS
+    vcenter: VcenterPlan = VcenterPlan()
+    cooling: Cooling | None = None
+    outages: tuple[Outage, ...] = ()
+    other_kw: float = 0.2
+    """Switches, storage, the NAS: what no guard switches off."""
+    denied: tuple[MissingPrivilege, ...] = ()
+    """Rights that the guard's account lacks."""
+    alert_c: float = 35.0
+    """Where Meraki's own alert stands."""

@@ -1,0 +1,138 @@
+"""The virtual server room: its heat, its cooling and the sensors in it, as they are at one time."""
+
+import random
+from collections.abc import Sequence
+from enum import StrEnum
+
+from thermo_guard.core.readings import AlertCount, Poll, Reading, Rejected
+
+from . import physics
+from .blueprint import Blueprint, SensorPlan
+from .timeline import Timeline
+
+
+class SensorFault(StrEnum):
+    """What can be wrong with a sensor."""
+
+    NONE = "none"
+    OFFLINE = "offline"
+    """It measures no more; the source goes on serving its last measurement."""
+    STUCK = "stuck"
+    """It goes on sending the same value, each with a new time."""
+    MISSING = "missing"
+    """The source does not list it at all."""
+    NONSENSE = "nonsense"
+    """What the source sends for it is no temperature."""
+
+
+class Sensor:
+    """One sensor: what it feels, and its last measurement."""
+
+    def __init__(self, plan: SensorPlan, seed: int, felt_c: float, now: float) -> None:
+        self.plan = plan
+        self.fault = SensorFault.NONE
+        self.felt_c = felt_c
+        self._random = random.Random(f"{seed}/{plan.serial}")  # noqa: S311 - a simulation is to be repeatable
+        self.next_at = now + self._random.uniform(0.0, plan.cadence_s)
+        self.celsius = 0.0
+        self.stamp = 0.0
+        self.measure(self.next_at - plan.cadence_s)
+
+    def measure(self, now: float) -> None:
+        """Take a measurement, unless it is offline. The noise is drawn in any case, so that faults shift no dice."""
+        noise = self._random.gauss(0.0, self.plan.probe.noise_c)
+        if self.fault is SensorFault.OFFLINE:
+            return
+        self.stamp = float(int(now))
+        if self.fault is not SensorFault.STUCK:
+            self.celsius = physics.quantised(self.felt_c + noise, self.plan.probe.step_c)
+
+
+class VirtualRoom:
+    def __init__(self, plan: Blueprint, seed: int, timeline: Timeline, power_kw: float) -> None:
+        self._plan = plan
+        self._timeline = timeline
+        self._starts_at = timeline.now
+        self._outages = list(plan.outages)
+        self.heat = physics.steady(plan.room, plan.cooling, power_kw)
+        self.peak_c = self.heat.air_c
+        self.sensors = {
+            sensor.serial: Sensor(
+                sensor, seed, sensor.probe.settled_c(self.heat.air_c, power_kw), timeline.now
+            ) for sensor in plan.sensors
+        }
+        for sensor in self.sensors.values():
+            timeline.at(sensor.next_at, lambda sensor=sensor: self._measure(sensor))  # type: ignore[misc]
+        for outage in self._outages:
+            self._announce(outage)
+
+    @property
+    def cooling_share(self) -> float:
+        return physics.cooling_share(self._outages, self._timeline.now - self._starts_at)
+
+    def fail_cooling(self, for_s: float, *, restart_s: float = 300.0, left: float = 0.0) -> None:
+        """Let the cooling fail now, for a time."""
+        start_s = self._timeline.now - self._starts_at
+        outage = physics.Outage(start_s, start_s + for_s, restart_s, left)
+        self._outages.append(outage)
+        self._announce(outage)
+
+    def repair_cooling(self, *, restart_s: float = 300.0) -> None:
+        """End every outage that is going on."""
+        at_s = self._timeline.now - self._starts_at
+        going_on = [outage for outage in self._outages if outage.start_s <= at_s < outage.end_s]
+        self._outages = [outage for outage in self._outages if outage not in going_on]
+        for outage in going_on:
+            self._outages.append(physics.Outage(outage.start_s, at_s, restart_s, outage.left))
+        if going_on:
+            self._timeline.note("room.cooling_returned", "cooling")
+
+    def _announce(self, outage: physics.Outage) -> None:
+        def fails() -> None:
+            if outage in self._outages:
+                self._timeline.note("room.cooling_failed", "cooling", f"{outage.left:.0%} left" if outage.left else "")
+
+        def returns() -> None:
+            if outage in self._outages:
+                self._timeline.note("room.cooling_returned", "cooling")
+
+        self._timeline.at(self._starts_at + outage.start_s, fails)
+        if outage.end_s != float("inf"):
+            self._timeline.at(self._starts_at + outage.end_s, returns)
+
+    def step(self, power_kw: float, seconds: float) -> None:
+        """Warm or cool for one step of integration under constant power."""
+        cooling = self._plan.cooling
+        cooling_kw = cooling.kw(self.heat.air_c) * self.cooling_share if cooling is not None else 0.0
+        self.heat = physics.warmed(self._plan.room, self.heat, power_kw, cooling_kw, seconds)
+        self.peak_c = max(self.peak_c, self.heat.air_c)
+        for sensor in self.sensors.values():
+            sensor.felt_c = sensor.plan.probe.felt_c(sensor.felt_c, self.heat.air_c, power_kw, seconds)
+
+    def _measure(self, sensor: Sensor) -> None:
+        now = self._timeline.now
+        sensor.measure(now)
+        sensor.next_at = now + sensor.plan.cadence_s
+        self._timeline.at(sensor.next_at, lambda: self._measure(sensor))
+
+    def set_fault(self, serial: str, fault: SensorFault) -> None:
+        self.sensors[serial].fault = fault
+        self._timeline.note("sensor.fault", serial, fault.value)
+
+    def poll(self) -> Poll:
+        """What the source answers now."""
+        now = self._timeline.now
+        listed: Sequence[Sensor] = [s for s in self.sensors.values() if s.fault is not SensorFault.MISSING]
+        readings = tuple(
+            Reading(s.plan.serial, s.celsius, s.stamp, now, max(0.0, now - s.stamp))
+            for s in listed if s.fault is not SensorFault.NONSENSE
+        )
+        rejected = tuple(
+            Rejected(s.plan.serial, "its temperature is no number")
+            for s in listed if s.fault is SensorFault.NONSENSE
+        )
+        return Poll(now, readings, rejected)
+
+    def alert_count(self) -> AlertCount:
+        in_alarm = sum(sensor.celsius >= self._plan.alert_c for sensor in self.sensors.values())
+        return AlertCount(self._timeline.now, in_alarm)
