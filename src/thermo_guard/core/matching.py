@@ -12,7 +12,7 @@ and the likeness of their names prove nothing. The proofs, strongest first:
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -91,7 +91,7 @@ def match_bmcs(hosts: Sequence[Host], bmcs: Sequence[BmcSeen], overrides: Mappin
 
 
 def real_uuid(text: str | None) -> str | None:
-    """32 lower-case hex digits, or None where it is none or identifies nothing (all zeros, all F, a vendor's default)."""
+    """32 lower-case hex digits; None where it is none or identifies nothing: one digit all over, a known default."""
     digits = re.sub(r"^urn:uuid:|[-{}\s]", "", (text or "").lower())
     if not re.fullmatch(r"[0-9a-f]{32}", digits) or len(set(digits)) == 1 or digits in _JUNK_UUIDS:
         return None
@@ -204,9 +204,8 @@ class _Match:
                 "the name as vCenter shows it, or leave esxi_host out."
             ), extra_hosts=(told.strip(),))
             return None
-        others = [one for one in self._hosts if one is not host and like[one.name] is _Likeness.UUID]
-        if like[host.name] is not _Likeness.UUID and not others and like[host.name] is not _Likeness.TORN:
-            others = [one for one in self._hosts if one is not host and like[one.name] is _Likeness.SERIAL]
+        better = {_Likeness.UUID, _Likeness.SERIAL} if like[host.name] is _Likeness.INCOMPARABLE else {_Likeness.UUID}
+        others = [one for one in self._hosts if one is not host and like[one.name] in better]
         match like[host.name]:
             case _Likeness.UUID:
                 return _Claim(bmc, host, Proof.UUID)
@@ -220,8 +219,8 @@ class _Match:
                 return _Claim(bmc, host, Proof.OVERRIDE)
         hint = f"; they are those of {_names(others)}" if others else ""
         self._find(FindingKind.CONTRADICTION, [host, *others], [bmc], (
-            f"esxi_host says that BMC {bmc.address} is {host.name}, but its UUID or serial number ({_identity(bmc)}) is "
-            f"not that host's{hint}: not paired. Correct esxi_host, or leave it out."
+            f"esxi_host says that BMC {bmc.address} is {host.name}, but its hardware ({_identity(bmc)}) is not that "
+            f"host's{hint}: not paired. Correct esxi_host, or leave it out."
         ))
         return None
 
@@ -272,3 +271,16 @@ def _names(hosts: Sequence[Host]) -> str:
 def _identity(seen: Host | BmcSeen) -> str:
     serials = ", ".join(sorted(text for text in seen.serials if real_serial(text)))
     return f"UUID {seen.uuid if real_uuid(seen.uuid) else 'none'}, serial {serials or 'none'}"
+
+
+def merged_pairs(
+    before: Mapping[str, str], matching: Matching, unseen: Collection[str]
+) -> tuple[tuple[str, str], ...]:
+    """The (host, BMC address) pairs to keep: those made now, and earlier ones of BMCs that only did not answer now.
+
+    :param before: BMC address by host name.
+    :param unseen: addresses of configured BMCs that did not answer.
+    """
+    made = {pair.host: pair.bmc for pair in matching.pairs}
+    kept = {host: bmc for host, bmc in before.items() if bmc in unseen and host not in made}
+    return tuple(sorted((made | kept).items()))

@@ -1,0 +1,94 @@
+"""What people are told of an event, and how urgent it is: one message a change, nothing while nothing changes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from . import events as ev
+from .policy import Level
+
+_PHASES = {
+    ev.Phase.DISARM: "HA off, DRS manual",
+    ev.Phase.GUESTS: "VMs shutting down",
+    ev.Phase.HOSTS: "hosts into maintenance mode and off",
+    ev.Phase.VCENTER: "vCenter's VM shutting down on its own host",
+    ev.Phase.LAST_HOST: "vCenter's host into maintenance mode and off",
+    ev.Phase.ALL_OFF: "everything is off that could be stopped",
+    ev.Phase.HELD: "power-on is on hold",
+    ev.Phase.FIRST_HOST: "the first host is powered on",
+    ev.Phase.WATCH: "watching the room before the other hosts",
+    ev.Phase.OTHER_HOSTS: "the other hosts are powered on",
+    ev.Phase.START_VCENTER: "waiting for vCenter",
+    ev.Phase.RESTORE: "leaving maintenance mode, restoring HA and DRS",
+    ev.Phase.START_GUESTS: "VMs starting",
+    ev.Phase.VERIFY: "comparing with the snapshot",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    title: str
+    body: str
+    is_urgent: bool = False
+
+
+def described(phase: ev.Phase, tier: int | None = None) -> str:
+    """A phase in words."""
+    return _PHASES[phase] + (f", tier {tier}" if tier is not None else "")
+
+
+def message(event: ev.Event, *, ended: str | None = None) -> Message | None:
+    """What is told of an event; None for what only the journal keeps.
+
+    :param ended: the phase before this one and how long it took, in words.
+    """
+    match event:
+        case ev.LevelChanged(level=Level.BLIND):
+            return Message("BLIND: the room's temperature is not known", _lines(event.reasons), is_urgent=True)
+        case ev.LevelChanged(before=Level.BLIND):
+            return Message(f"Sighted again: the room is {event.level.upper()}", _lines(event.reasons))
+        case ev.AlarmTripped():
+            return Message(f"{event.level.upper()} temperature: the cluster is being shut down",
+                           _lines(event.reasons), is_urgent=True)
+        case ev.HeatReturned():
+            return Message(f"{event.level.upper()} temperature again: the restart is turned back",
+                           _lines(event.reasons), is_urgent=True)
+        case ev.RoomRecovered():
+            return Message("The room has recovered: the cluster is being brought back", _lines(event.reasons))
+        case ev.PhaseBegun():
+            words = described(event.phase, event.tier)
+            return Message(words[0].upper() + words[1:], f"{ended} ended" if ended else f"incident {event.incident}")
+        case ev.Abandoned():
+            return Message(f"Needs a person: {event.target_kind} {event.name}",
+                           f"Given up while {described(event.phase)}: {event.reason}", is_urgent=True)
+        case ev.PowerOnHeld():
+            return Message("Needs a person: power-on is held", event.reason, is_urgent=True)
+        case ev.IncidentClosed(differences=()):
+            return Message("Everything is back as it was", f"incident {event.incident} is closed")
+        case ev.IncidentClosed():
+            return Message(f"Incident closed with {len(event.differences)} differences",
+                           _lines(event.differences), is_urgent=True)
+        case _:
+            return None
+
+
+def facts(event: ev.Event) -> Mapping[str, object]:
+    """An event's fields as the log shows them."""
+    match event:
+        case ev.Intended():
+            return {"commands": _named(f"{c.verb} {c.name} via {c.via}" for c in event.commands)}
+        case ev.Answered():
+            return {"answers": _named(
+                f"{a.verb} {a.target}: {a.outcome}{f' ({a.text})' if a.text else ''}" for a in event.answers)}
+        case ev.Observed():
+            return {"seen": _named(f"{s.target_kind} {s.name} {s.power} ({s.by})" for s in event.sightings)}
+        case _:
+            return {name: getattr(event, name) for name in event.__slots__ if name != "kind"}
+
+
+def _named(items: Iterable[str], most: int = 8) -> list[str]:
+    listed = list(items)
+    return listed if len(listed) <= most else [*listed[:most], f"and {len(listed) - most} more"]
+
+
+def _lines(reasons: Iterable[str]) -> str:
+    return "\n".join(reasons)

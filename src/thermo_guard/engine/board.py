@@ -1,0 +1,64 @@
+"""What the loop shows of itself at each tick: facts as plain data, for `status`, the health check and later pages."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from thermo_guard.core.messages import described
+from thermo_guard.core.policy import Assessment
+from thermo_guard.core.view import PlantNow
+
+if TYPE_CHECKING:
+    from .loop import Loop
+
+TICK_BOUND_S = 60.0
+"""A tick comes at least this often; the health check allows three times as much."""
+_WAITS_SHOWN = 20
+
+
+def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) -> Mapping[str, object]:
+    """The loop's state; times are seconds since 1970 UTC, temperatures degrees Celsius."""
+    incident, step = loop.ledger.record.incident, loop.step
+    count = loop.lookout.counts.shown
+    return {
+        "at": now,
+        "tick_bound_s": TICK_BOUND_S,
+        "mode": str(loop.settings.mode),
+        "level": None if assessment.level is None else str(assessment.level),
+        "reasons": list(assessment.reasons),
+        "hottest_c": assessment.hottest_c,
+        "votes": assessment.votes,
+        "demand": assessment.demand,
+        "sensors": [
+            {"sensor": s.sensor, "celsius": s.celsius, "age_s": s.age_s, "is_fresh": s.is_fresh, "why": s.why}
+            for s in assessment.sensors
+        ],
+        "meraki_alerting_sensors": None if count is None else count.temperature,
+        "cluster": plant.cluster or None,
+        "vcenter": "answers" if plant.settings is not None else _why(loop),
+        "hosts": [{"name": host.name, "power": str(host.power), "in_maintenance": host.in_maintenance,
+                   "bmc": host.bmc} for host in plant.hosts.values()],
+        "vms_on": sum(1 for vm in plant.vms.values() if vm.power == "on"),
+        "snapshot_at": None if loop.ledger.snapshot is None else loop.ledger.snapshot.at,
+        "incident": None if incident is None else {
+            "id": incident.id,
+            "goal": str(incident.goal),
+            "goal_since": incident.goal_since,
+            "reasons": list(incident.reasons),
+            "phase": None if step is None else str(step.phase),
+            "phase_in_words": None if step is None else described(step.phase, step.tier),
+            "waits": [] if step is None else [
+                {"for": wait.target, "what": wait.what, "until": wait.until} for wait in step.waits[:_WAITS_SHOWN]
+            ],
+            "needs_person": [f"{a.target_kind} {a.name}: {a.reason}" for a in incident.abandoned.values()],
+        },
+        "last_incident": None if loop.ledger.record.closed is None else {
+            "id": loop.ledger.record.closed[1].incident,
+            "closed_at": loop.ledger.record.closed[0],
+            "differences": list(loop.ledger.record.closed[1].differences),
+        },
+    }
+
+
+def _why(loop: "Loop") -> str:
+    fault = loop.lookout.cluster.fault
+    return "not looked at yet" if fault is None else f"silent: {fault}"

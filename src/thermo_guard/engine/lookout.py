@@ -1,0 +1,149 @@
+"""Looks at the world beside the loop: each in a task of its own, bounded, never two of one kind at once.
+
+A look that hangs delays nobody: the loop takes what has come in and plans with that. What is shown is made Unseen once
+it is too old to act on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+import structlog
+
+from thermo_guard.core.plant import BmcSeen, ClusterSeen, HostSeen, Sight, Unseen
+from thermo_guard.core.readings import AlertCount, Poll
+from thermo_guard.ports import Clock, Fault, Hypervisor, PowerController, RoomSensors, Unauthorized
+
+log = structlog.get_logger()
+
+LOOK_VALID_S = 10.0
+"""In an incident, a look that is older than this and has not been renewed is no longer acted on."""
+
+T = TypeVar("T")
+
+
+class Look(Generic[T]):
+    """One thing that is looked at again and again; keeps the last showing and why the last try failed."""
+
+    def __init__(self, name: str, ask: Callable[[], Awaitable[T]], clock: Clock) -> None:
+        self.name = name
+        self.ask = ask
+        self.clock = clock
+        self.task: asyncio.Task[T] | None = None
+        self.started_at: float | None = None
+        self.shown: T | None = None
+        self.shown_at: float | None = None
+        self.fault: Fault | None = None
+        self.failing_since: float | None = None
+        self.took_s = 0.0
+        self.tries = 0
+        self.failures = 0
+
+    def start_if_due(self, every_s: float) -> None:
+        now = self.clock.now()
+        if self.task is None and (self.started_at is None or now - self.started_at >= every_s):
+            self.started_at = now
+            self.tries += 1
+            self.task = asyncio.ensure_future(self.ask())
+
+    def due_in_s(self, every_s: float) -> float:
+        """Seconds until it should be asked again; infinite while it is being asked."""
+        if self.task is not None:
+            return float("inf")
+        return 0.0 if self.started_at is None else max(0.0, self.started_at + every_s - self.clock.now())
+
+    def take(self) -> T | None:
+        """What has newly come in, once; None where nothing has."""
+        if self.task is None or not self.task.done():
+            return None
+        task, self.task = self.task, None
+        try:
+            shown = task.result()
+        except Fault as fault:
+            self.failures += 1
+            if self.failing_since is None:
+                self.failing_since = self.clock.now()
+                log.warning("look.failed", look=self.name, reason=str(fault), fault=type(fault).__name__)
+            self.fault = fault
+            return None
+        if self.failing_since is not None:
+            log.info("look.recovered", look=self.name)
+        self.fault = self.failing_since = None
+        self.shown, self.shown_at = shown, self.clock.now()
+        self.took_s = self.shown_at - (self.started_at if self.started_at is not None else self.shown_at)
+        return shown
+
+    def ask_again(self) -> None:
+        """Make it due now."""
+        self.started_at = None
+
+    @property
+    def has_looked(self) -> bool:
+        """It has shown something or failed, at least once."""
+        return self.shown_at is not None or self.fault is not None
+
+    def value(self, valid_s: float) -> T | Unseen:
+        """What it shows, unless that is too old to act on."""
+        now = self.clock.now()
+        if self.shown is not None and self.shown_at is not None:
+            if now - self.shown_at <= max(valid_s, 2 * self.took_s):
+                return self.shown
+        since_when = self.shown_at if self.shown_at is not None else self.failing_since
+        return Unseen(
+            since=since_when if since_when is not None else now,
+            reason=str(self.fault) if self.fault is not None else "no answer yet",
+            is_refused=isinstance(self.fault, Unauthorized),
+        )
+
+    async def stop(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+
+class Lookout:
+    """All looks of one site."""
+
+    def __init__(
+        self, clock: Clock, sensors: RoomSensors, hypervisor: Hypervisor, bmcs: Iterable[PowerController]
+    ) -> None:
+        self.clock = clock
+        self.hypervisor = hypervisor
+        self.polls: Look[Poll] = Look("sensors", sensors.poll, clock)
+        self.counts: Look[AlertCount] = Look("alert count", sensors.alert_count, clock)
+        self.cluster: Look[ClusterSeen] = Look("vCenter", hypervisor.observe, clock)
+        self.bmcs: Mapping[str, Look[BmcSeen]] = {
+            bmc.address: Look(f"BMC {bmc.address}", bmc.observe, clock) for bmc in bmcs
+        }
+        self.direct: dict[str, Look[HostSeen]] = {}
+
+    def look_at_hosts(self, hosts: Mapping[str, tuple[str, str | None]]) -> None:
+        """Set which hosts are looked at directly: name to (address, thumbprint)."""
+        for name, (address, thumbprint) in hosts.items():
+            if name not in self.direct:
+                self.direct[name] = Look(f"host {name}", self._asker(name, address, thumbprint), self.clock)
+        for name in [name for name, look in self.direct.items() if name not in hosts and look.task is None]:
+            del self.direct[name]
+
+    def _asker(self, name: str, address: str, thumbprint: str | None) -> Callable[[], Awaitable[HostSeen]]:
+        return lambda: self.hypervisor.look_at_host(name, address, thumbprint)
+
+    def all(self) -> list[Look[Poll] | Look[AlertCount] | Look[ClusterSeen] | Look[BmcSeen] | Look[HostSeen]]:
+        return [self.polls, self.counts, self.cluster, *self.bmcs.values(), *self.direct.values()]
+
+    def sight(self, valid_s: float) -> Sight:
+        """Everything as it was last shown; what is older than `valid_s` is Unseen."""
+        return Sight(
+            cluster=self.cluster.value(valid_s),
+            direct={name: look.value(valid_s) for name, look in self.direct.items()},
+            bmcs={address: look.value(2 * valid_s) for address, look in self.bmcs.items()},
+        )
+
+    @property
+    def has_looked(self) -> bool:
+        """The plant has been looked at from every side that is configured, with or without success."""
+        return self.cluster.has_looked and all(look.has_looked for look in self.bmcs.values())
+
+    async def aclose(self) -> None:
+        for look in self.all():
+            await look.stop()
