@@ -85,9 +85,9 @@ class Look(Generic[T]):
     def value(self, valid_s: float) -> T | Unseen:
         """What it shows, unless that is too old to act on."""
         now = self.clock.now()
-        if self.shown is not None and self.shown_at is not None:
-            if now - self.shown_at <= max(valid_s, 2 * self.took_s):
-                return self.shown
+        bound_s = max(valid_s, 2 * self.took_s)
+        if self.shown is not None and self.shown_at is not None and now - self.shown_at <= bound_s:
+            return self.shown
         since_when = self.shown_at if self.shown_at is not None else self.failing_since
         return Unseen(
             since=since_when if since_when is not None else now,

@@ -189,7 +189,7 @@ class Loop:
     def _learn(self, assessment: Assessment) -> None:
         """Quiet time: which BMC is which host, and the snapshot."""
         cluster = self.lookout.cluster.shown
-        looked_at = [look.shown_at for look in (self.lookout.cluster, *self.lookout.bmcs.values())]
+        looked_at = [self.lookout.cluster.shown_at, *(look.shown_at for look in self.lookout.bmcs.values())]
         if cluster is None or not self.lookout.has_looked or looked_at == self.learned_from:
             return
         self.learned_from = looked_at
