@@ -173,8 +173,11 @@ def running(bmcs: Iterable[SushyBmc]) -> Iterator[None]:
 
 
 def _state(folder: Path) -> Any:
-    """The fake driver's own store of its systems, shared by file between emulator and harness."""
-    from sushy_tools.emulator.memoize import PersistentDict  # noqa: PLC0415 - so that its absence is a skip
+    """The fake driver's own store of its systems, shared by file between emulator and harness.
+
+    Imported here, so that this module can be, and a test can skip, where sushy-tools is absent.
+    """
+    from sushy_tools.emulator.memoize import PersistentDict  # type: ignore[import-untyped]  # noqa: PLC0415
 
     state = PersistentDict()
     state.make_permanent(str(folder / "state"), "fakedriver")
@@ -237,7 +240,7 @@ class _Recorded:
 def _serve(config: Mapping[str, Any]) -> None:
     import bcrypt  # noqa: PLC0415 - the emulator's process only
     import flask  # noqa: PLC0415
-    from sushy_tools.emulator.main import app  # noqa: PLC0415
+    from sushy_tools.emulator.main import app  # type: ignore[import-untyped]  # noqa: PLC0415
     from werkzeug.serving import make_server  # noqa: PLC0415
 
     folder = Path(config["folder"])

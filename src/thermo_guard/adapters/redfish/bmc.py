@@ -1,0 +1,172 @@
+"""One BMC as a PowerController: which computer it is built into, its power, and On.
+
+There is no off in here, and no power button, which would toggle.
+"""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from thermo_guard.core.plant import BmcSeen
+from thermo_guard.ports import Ambiguous, Clock, Fault, Refused, Transient, Unauthorized
+
+from .endpoint import Trust
+from .system import (
+    ON_OR_COMING,
+    System,
+    action_info_resets,
+    bios_auto_power_on,
+    link_of,
+    member_paths,
+    sessions_of,
+    system_of,
+)
+from .wire import LOCKOUT_S, Answer, Missing, Wire
+
+log = structlog.get_logger(__name__)
+
+MEMBERS = 16
+"""Of the systems that a BMC shows at most so many are looked at."""
+
+
+class Bmc:
+    """A BMC over Redfish; implements `ports.PowerController`.
+
+    One operation at a time: BMCs are slow, and some answer a second connection with an error. A look ends within
+    `request_timeout_s`, redirects and waits included; `power_on` within three times that.
+
+    Where a BMC shows several systems (a baseboard of accelerators, a DPU), the one that most looks like the computer
+    is taken: a UUID, a PowerState, a Reset, a serial; then the first by path. A wrong choice is harmless: its UUID
+    then matches no host.
+
+    :param host: as in ILO_HOSTS: host, host:port or https://host:port.
+    :param fingerprint: SHA-256 of the certificate, with or without colons; stands above ca_file and insecure.
+    :raises ValueError: host, fingerprint or ca_file cannot be used; the text says why.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a setting of its own
+        self, host: str, username: str, password: str, clock: Clock, *,
+        fingerprint: str | None = None, ca_file: Path | None = None, insecure: bool = False,
+        connect_timeout_s: float = 5.0, request_timeout_s: float = 30.0,
+    ) -> None:
+        self._address = host
+        self._clock = clock
+        self._wire = Wire(
+            host, username, password, clock, Trust(fingerprint, ca_file, insecure),
+            connect_timeout_s=connect_timeout_s, request_timeout_s=request_timeout_s,
+        )
+        self._turn = asyncio.Lock()
+        self._path: str | None = None
+        self._resets: tuple[str, ...] = ()
+        self._bios_policy: str | None = None
+        self._reset_refused_until = 0.0
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    async def observe(self) -> BmcSeen:
+        async with self._turn:
+            system = await self._look()
+            return BmcSeen(
+                at=self._clock.now(), address=self._address, power=system.power, uuid=system.uuid,
+                serials=system.serials, allowed_resets=system.reset_types, auto_power_on=system.auto_power_on,
+                model=system.model,
+            )
+
+    async def power_on(self) -> None:
+        """Ask for On unless it is on or coming on already, and return once that is accepted, not when it is on.
+
+        PowerState decides and never the status code: firmware answers a redundant On with 200, 400 or 409.
+
+        :raises Fault: Ambiguous where the answer was lost and the machine is still seen off.
+        """
+        async with self._turn:
+            system = await self._look()
+            if system.power_state in ON_OR_COMING:
+                return
+            kind = self._reset_kind(system)
+            fault = await self._ask(system, kind)
+            if fault is None:
+                log.info("bmc.power_on_accepted", bmc=self._address, reset=kind, was=system.power_state)
+                return
+            try:
+                after = await self._look()
+            except Fault as unseen:
+                raise fault from unseen
+            if after.power_state not in ON_OR_COMING:
+                raise fault
+
+    async def aclose(self) -> None:
+        await self._wire.aclose()
+
+    async def _ask(self, system: System, kind: str) -> Fault | None:
+        """POST the reset once; None where it was accepted."""
+        left_s = self._reset_refused_until - self._clock.now()
+        if left_s > 0:
+            why = f"the account may not reset; not asked again for another {left_s / 60:.0f} minutes"
+            return Unauthorized(f"BMC {self._address}: {why}")
+        try:
+            answer = await self._wire.post(system.reset_target, {"ResetType": kind}, self._wire.deadline())
+        except (Transient, Ambiguous, Refused) as fault:
+            return fault
+        return None if 200 <= answer.status < 300 else self._declined(answer)
+
+    def _declined(self, answer: Answer) -> Fault:
+        """Nothing but the reset is refused to an account without that right: looking at the power goes on."""
+        if answer.status not in (401, 403):
+            return self._wire.fault_of(answer)
+        self._reset_refused_until = self._clock.now() + LOCKOUT_S
+        return Unauthorized(
+            f"BMC {self._address}: the account may not reset ({answer.text}). Give it the right Virtual Power and "
+            f"Reset; not asked again for {LOCKOUT_S / 60:.0f} minutes."
+        )
+
+    def _reset_kind(self, system: System) -> str:
+        """On, or ForceOn where only that is offered: both switch on and do nothing else."""
+        if not system.reset_types or "On" in system.reset_types:
+            return "On"
+        if "ForceOn" in system.reset_types:
+            return "ForceOn"
+        raise Refused(f"BMC {self._address} offers no reset of type On, only {', '.join(system.reset_types)[:200]}")
+
+    async def _look(self) -> System:
+        """The system now; finds it first where it is not known yet, or no longer there."""
+        until = self._wire.deadline()
+        if self._path is not None:
+            try:
+                return self._completed(system_of(self._path, await self._wire.get(self._path, until)))
+            except Missing:
+                self._path = None
+        system = await self._discover(until)
+        self._path = system.path
+        await self._read_once(system, until)
+        return self._completed(system)
+
+    async def _discover(self, until: float) -> System:
+        root = await self._wire.get("/redfish/v1/", until, with_login=False)  # open to all, by the standard
+        self._wire.sessions = sessions_of(root)
+        systems = await self._wire.get(link_of(root.get("Systems")) or "/redfish/v1/Systems", until)
+        paths = member_paths(systems)[:MEMBERS]
+        if not paths:
+            raise Refused(f"BMC {self._address} shows no computer system")
+        found = [system_of(path, await self._wire.get(path, until)) for path in paths]
+        found.sort(key=lambda system: (-system.weight, system.path))
+        if len(found) > 1:
+            log.info("bmc.system_chosen", bmc=self._address, system=found[0].path, of=[one.path for one in found])
+        return found[0]
+
+    async def _read_once(self, system: System, until: float) -> None:
+        """What some BMCs keep on pages of their own and what seldom changes; a failure leaves it unknown."""
+        if not system.reset_types and system.action_info:
+            self._resets = action_info_resets(await self._wire.peek(system.action_info, until))
+        if system.auto_power_on is None and system.bios:
+            self._bios_policy = bios_auto_power_on(await self._wire.peek(system.bios, until))
+
+    def _completed(self, system: System) -> System:
+        return replace(
+            system, reset_types=system.reset_types or self._resets,
+            auto_power_on=system.auto_power_on or self._bios_policy,
+        )

@@ -1,0 +1,147 @@
+"""The contract of a PowerController against sushy-emulator, a BMC that nobody here wrote."""
+
+import importlib.util
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from peers import absent
+from peers.sushy import FakeSystem, SushyBmc
+from structlog.testing import capture_logs
+
+from thermo_guard import __version__
+from thermo_guard.adapters.clock import SteadyClock
+from thermo_guard.adapters.redfish import Bmc
+from thermo_guard.core.plant import Power
+from thermo_guard.ports import Ambiguous, PowerController, Refused, Unauthorized
+
+pytestmark = pytest.mark.peer
+
+UUID = "27946B59-9E44-4FA7-8E91-F3527A1EF094"
+
+
+@pytest.fixture(scope="module")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SushyBmc]:
+    if importlib.util.find_spec("sushy_tools") is None:
+        absent("sushy-emulator", "sushy-tools is not installed")
+    system = FakeSystem(UUID, is_on=False, extra={"SerialNumber": "MXQ2390RHW", "SKU": "P28948-B21"})
+    with SushyBmc(tmp_path_factory.mktemp("sushy"), trustme.CA(), [system], listen="127.0.0.9", delay_s=0) as bmc:
+        yield bmc
+
+
+@pytest.fixture
+async def guard(peer: SushyBmc) -> AsyncIterator[Bmc]:
+    bmc = Bmc(peer.address, peer.username, peer.password, SteadyClock(), ca_file=peer.ca_file)
+    yield bmc
+    await bmc.aclose()
+
+
+async def test_what_it_is_and_its_power_are_seen(peer: SushyBmc, guard: Bmc) -> None:
+    """A look shows the identity in lower case, the power and the resets on offer, under the address as given."""
+    peer.set_power(False)
+    controller: PowerController = guard
+    seen = await controller.observe()
+    assert (seen.address, seen.uuid, seen.power) == (peer.address, UUID.lower(), Power.OFF)
+    assert seen.serials == ("MXQ2390RHW",)
+    assert "On" in seen.allowed_resets
+    peer.set_power(True)
+    assert (await guard.observe()).power is Power.ON
+
+
+async def test_power_on_from_off_asks_once_for_on_and_nothing_else(peer: SushyBmc, guard: Bmc) -> None:
+    """Power-on is one POST of ResetType On, under our own name."""
+    peer.set_power(False)
+    before = len(peer.posts())
+    await guard.power_on()
+    assert [(post.body, post.user_agent) for post in peer.posts()[before:]] == [
+        ('{"ResetType": "On"}', f"thermo-guard/{__version__}")
+    ]
+    assert (await guard.observe()).power is Power.ON
+
+
+async def test_power_on_when_on_sends_nothing(peer: SushyBmc, guard: Bmc) -> None:
+    """A machine that is on gets no POST at all."""
+    peer.set_power(True)
+    before = len(peer.posts())
+    await guard.power_on()
+    assert len(peer.posts()) == before
+
+
+async def test_lost_answer_of_a_done_power_on_is_no_fault(peer: SushyBmc, guard: Bmc) -> None:
+    """PowerState decides: when the answer was lost and the machine is on, nothing is wrong, and nothing is repeated."""
+    peer.set_power(False)
+    before = len(peer.posts())
+    peer.lose_next_post(is_done=True)
+    await guard.power_on()
+    assert len(peer.posts()) == before + 1
+    assert peer.power()
+
+
+async def test_lost_answer_of_an_undone_power_on_is_ambiguous(peer: SushyBmc, guard: Bmc) -> None:
+    """When the answer was lost and the machine is still off, nobody may take it for done or repeat it blindly."""
+    peer.set_power(False)
+    before = len(peer.posts())
+    peer.lose_next_post(is_done=False)
+    with pytest.raises(Ambiguous):
+        await guard.power_on()
+    assert len(peer.posts()) == before + 1
+
+
+async def test_wrong_password_is_unauthorized_and_asked_once(peer: SushyBmc) -> None:
+    """A refused login is told without the password, and the BMC hears no second one."""
+    bmc = Bmc(peer.address, peer.username, "not the password", SteadyClock(), ca_file=peer.ca_file)
+    before = len(peer.requests())
+    with pytest.raises(Unauthorized) as first:
+        await bmc.observe()
+    heard = len(peer.requests())
+    with pytest.raises(Unauthorized, match="minutes"):
+        await bmc.observe()
+    with pytest.raises(Unauthorized):
+        await bmc.power_on()
+    await bmc.aclose()
+    assert [request.path for request in peer.requests()[before:]] == ["/redfish/v1/", "/redfish/v1/Systems"]
+    assert heard == len(peer.requests())
+    assert "not the password" not in str(first.value)
+
+
+async def test_right_pin_is_taken_in_either_spelling(peer: SushyBmc) -> None:
+    """A fingerprint works with colons in capitals and as bare hex, without any CA."""
+    spelled = ":".join(peer.fingerprint[at:at + 2] for at in range(0, 64, 2)).upper()
+    for pin in (peer.fingerprint, spelled):
+        bmc = Bmc(peer.url, peer.username, peer.password, SteadyClock(), fingerprint=pin)
+        assert (await bmc.observe()).address == peer.url
+        await bmc.aclose()
+
+
+async def test_untrusted_certificate_gets_nothing(peer: SushyBmc) -> None:
+    """Neither a wrong pin nor a CA that did not sign lets a single request through; both name the remedy."""
+    before = len(peer.requests())
+    wrong = Bmc(peer.address, peer.username, peer.password, SteadyClock(), fingerprint="ab" * 32)
+    with pytest.raises(Refused, match=peer.fingerprint):
+        await wrong.observe()
+    system_cas = Bmc(peer.address, peer.username, peer.password, SteadyClock())
+    with pytest.raises(Refused, match="fingerprint or ca_file"):
+        await system_cas.observe()
+    for bmc in (wrong, system_cas):
+        await bmc.aclose()
+    assert len(peer.requests()) == before
+
+
+async def test_foreign_ca_does_not_vouch(peer: SushyBmc, tmp_path: Path) -> None:
+    """ca_file is the only anchor: another CA's signature is refused."""
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    bmc = Bmc(peer.address, peer.username, peer.password, SteadyClock(), ca_file=tmp_path / "other.pem")
+    with pytest.raises(Refused, match="not trusted"):
+        await bmc.observe()
+    await bmc.aclose()
+
+
+async def test_unverified_is_possible_and_loud(peer: SushyBmc) -> None:
+    """insecure works, and says so once and not at every look."""
+    bmc = Bmc(peer.address, peer.username, peer.password, SteadyClock(), insecure=True)
+    with capture_logs() as logs:
+        await bmc.observe()
+        await bmc.observe()
+    await bmc.aclose()
+    assert [entry["log_level"] for entry in logs if entry["event"] == "bmc.certificate_unchecked"] == ["warning"]
