@@ -57,8 +57,8 @@ class Fault:
     """What the next requests get instead of, or around, a right answer."""
 
     kind: str
-    """A key of FAULTS, or 429-seconds, 429-date, html, hang, drop, truncated, body, redirect-cross-host, redirect-loop,
-    shard-redirect, endless-pages, link-cross-host, no-date."""
+    """A key of FAULTS, or 429-seconds, 429-date, html, hang, drop, truncated, body, echo-400, redirect-cross-host,
+    redirect-loop, shard-redirect, endless-pages, link-cross-host, no-date."""
     count: int = 1
     """How many requests; FOREVER for all."""
     path: str = ""
@@ -194,14 +194,15 @@ class MerakiPeer:
     async def _misbehave(self, request: web.Request, fault: Fault) -> web.StreamResponse | None:
         """Give the answer that the fault puts in place of the right one, if it is one of those."""
         match fault.kind:
-            case "429-seconds":
-                wait = "1" if fault.retry_after_s is None else f"{fault.retry_after_s:.0f}"
-                return _error(429, "API rate limit exceeded", {"Retry-After": wait})
-            case "429-date":
-                until = self.now() + (1 if fault.retry_after_s is None else fault.retry_after_s)
-                return _error(429, "API rate limit exceeded", {"Retry-After": formatdate(until, usegmt=True)})
+            case "429-seconds" | "429-date":
+                wait_s = 1.0 if fault.retry_after_s is None else fault.retry_after_s
+                in_seconds = fault.kind == "429-seconds"
+                asked = f"{wait_s:.0f}" if in_seconds else formatdate(self.now() + wait_s, usegmt=True)
+                return _error(429, "API rate limit exceeded", {"Retry-After": asked})
             case "html":
                 return web.Response(text="<html><body>Welcome to Hotel WiFi</body></html>", content_type="text/html")
+            case "echo-400":
+                return _error(400, f"bad key {self.key}")
             case "body":
                 return web.Response(body=fault.body.encode(), headers={"Content-Type": fault.content_type})
             case "redirect-cross-host":
