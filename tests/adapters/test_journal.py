@@ -44,13 +44,13 @@ def _values(kind: Any) -> st.SearchStrategy[Any]:
             return st.lists(_values(parts[0]), max_size=4).map(tuple)
         case built if built is tuple:
             return st.tuples(*[_values(part) for part in parts])
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         return st.builds(kind, **{each.name: _values(hints[each.name]) for each in fields(kind)})
     plain: dict[Any, st.SearchStrategy[Any]] = {
         str: ANY_TEXT, float: FINITE, int: st.integers(), bool: st.booleans(), type(None): st.none(),
     }
-    return plain.get(kind) or st.sampled_from(list(kind))
+    return plain[kind] if kind in plain else st.sampled_from(list(kind))
 
 
 KINDS = get_args(ev.Event)

@@ -21,7 +21,7 @@ from . import schema
 from .codec import to_json
 
 DATABASE_FILE = "journal.sqlite3"
-BUSY_TIMEOUT_S = 5.0
+BUSY_TIMEOUT_S = 2.0
 """How long to wait for a lock: only a person's own sqlite3 shell would ever hold one."""
 
 
