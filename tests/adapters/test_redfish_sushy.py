@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import trustme
-from peers import absent
-from peers.sushy import FakeSystem, SushyBmc
 from structlog.testing import capture_logs
 
+from peers import absent
+from peers.sushy import FakeSystem, SushyBmc
 from thermo_guard import __version__
 from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.redfish import Bmc
@@ -138,7 +138,7 @@ async def test_foreign_ca_does_not_vouch(peer: SushyBmc, tmp_path: Path) -> None
 
 
 async def test_unverified_is_possible_and_loud(peer: SushyBmc) -> None:
-    """insecure works, and says so once and not at every look."""
+    """The insecure mode works, and says so once and not at every look."""
     bmc = Bmc(peer.address, peer.username, peer.password, SteadyClock(), insecure=True)
     with capture_logs() as logs:
         await bmc.observe()

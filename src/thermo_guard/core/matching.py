@@ -116,6 +116,9 @@ class _Likeness(StrEnum):
     INCOMPARABLE = "incomparable"
 
 
+_SHARING = frozenset({_Likeness.SERIAL, _Likeness.TORN})
+
+
 def _likeness(host: Host, bmc: BmcSeen) -> _Likeness:
     host_uuid, bmc_uuid = real_uuid(host.uuid), real_uuid(bmc.uuid)
     host_serials, bmc_serials = _serials(host.serials), _serials(bmc.serials)
@@ -146,6 +149,7 @@ class _Claim:
     bmc: BmcSeen
     host: Host
     by: Proof
+    is_told: bool = False
 
 
 class _Match:
@@ -175,6 +179,8 @@ class _Match:
             return self._told_claim(bmc, like)
         for proof, likeness in ((Proof.UUID, _Likeness.UUID), (Proof.SERIAL, _Likeness.SERIAL)):
             found = [host for host in self._hosts if like[host.name] is likeness]
+            if found and likeness is _Likeness.SERIAL:  # a serial that one more host has identifies neither
+                found = [host for host in self._hosts if like[host.name] in _SHARING]
             if len(found) > 1:
                 self._find(FindingKind.SEVERAL_HOSTS, found, [bmc], (
                     f"BMC {bmc.address} has the same {_word(proof)} as the hosts {_names(found)}: it is paired with "
@@ -208,15 +214,15 @@ class _Match:
         others = [one for one in self._hosts if one is not host and like[one.name] in better]
         match like[host.name]:
             case _Likeness.UUID:
-                return _Claim(bmc, host, Proof.UUID)
+                return _Claim(bmc, host, Proof.UUID, is_told=True)
             case _Likeness.SERIAL if not others:
-                return _Claim(bmc, host, Proof.SERIAL)
+                return _Claim(bmc, host, Proof.SERIAL, is_told=True)
             case _Likeness.INCOMPARABLE | _Likeness.TORN if not others:
                 self._find(FindingKind.UNVERIFIED, [host], [bmc], (
                     f"BMC {bmc.address} is taken for {host.name} because esxi_host says so; their hardware identities "
                     "cannot prove it. Look once that it is the right server."
                 ))
-                return _Claim(bmc, host, Proof.OVERRIDE)
+                return _Claim(bmc, host, Proof.OVERRIDE, is_told=True)
         hint = f"; they are those of {_names(others)}" if others else ""
         self._find(FindingKind.CONTRADICTION, [host, *others], [bmc], (
             f"esxi_host says that BMC {bmc.address} is {host.name}, but its hardware ({_identity(bmc)}) is not that "
@@ -231,11 +237,15 @@ class _Match:
             return None
         strong = [claim for claim in rivals if claim.by is Proof.UUID]
         winner = strong[0] if len(strong) == 1 else rivals[0] if len(rivals) == 1 else None
-        if len(rivals) > 1:
+        involved = {claim.bmc.address for claim in rivals}
+        if winner and winner.by is Proof.SERIAL and not winner.is_told:
+            involved |= {bmc.address for bmc in self._bmcs if _likeness(host, bmc) in _SHARING}
+            winner = winner if len(involved) == 1 else None
+        if len(involved) > 1:
             fate = f"only {winner.bmc.address} is, by its UUID" if winner else "none of them is"
-            self._find(FindingKind.SEVERAL_BMCS, [host], [claim.bmc for claim in rivals], (
-                f"Several BMCs claim the host {host.name}: {', '.join(claim.bmc.address for claim in rivals)}; {fate} "
-                "paired with it. Is one server listed twice in ILO_HOSTS, or under a wrong esxi_host?"
+            self._find(FindingKind.SEVERAL_BMCS, [host], [bmc for bmc in self._bmcs if bmc.address in involved], (
+                f"Several BMCs fit the host {host.name}: {', '.join(sorted(involved))}; {fate} paired with it. Is one "
+                "server listed twice in ILO_HOSTS, or under a wrong esxi_host?"
             ))
         return Pair(host.name, winner.bmc.address, winner.by) if winner else None
 
