@@ -38,6 +38,11 @@ class MerakiProcess:
         with contextlib.suppress(BrokenPipeError):
             self._process.communicate(timeout=10)
 
+    @property
+    def ended_with(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.poll()
+
     def control(self, what: str, asked: Mapping[str, Any]) -> None:
         """POST to one control endpoint: sensors, alerts or fault."""
         self._open(what, json.dumps(asked).encode())
