@@ -1,0 +1,40 @@
+"""Settings that are allowed and yet probably not meant: what follows from them, for the one who wrote them."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .config import Settings
+
+
+def consequences(settings: "Settings") -> list[str]:
+    """One text for each setting, or pair of them, with a consequence that its writer may not have seen."""
+    told = []
+    dead_band = settings.temperature_high_threshold - settings.temperature_low_threshold
+    if dead_band < 2:
+        told.append(
+            f"TEMPERATURE_LOW_THRESHOLD is only {dead_band:g} degC below TEMPERATURE_HIGH_THRESHOLD: below 2 degC the "
+            "noise of the sensors takes the site up and down"
+        )
+    if settings.mode == "observe":
+        told.append("MODE=observe: nothing will be shut down, however hot the room gets")
+    if settings.vcenter_insecure:
+        told.append("VCENTER_INSECURE: ANY certificate is trusted, whoever sits on the network gets VCENTER_PASSWORD")
+    told += [
+        f"ILO_HOSTS: {bmc.host} is insecure: ANY certificate is trusted, whoever sits on the network gets its password"
+        for bmc in settings.ilo_hosts
+        if bmc.insecure
+    ]
+    if not settings.ilo_hosts:
+        told.append("ILO_HOSTS is an empty list: no host's end can be confirmed, and a person must power on each one")
+    if not settings.notify_urls:
+        told.append("NOTIFY_URLS is not set: nobody is told of an alarm, of blindness, or of what needs a person")
+    for name, least, harm in (
+        ("vm_shutdown_timeout", 60, "guests that are still writing are powered off"),
+        ("host_shutdown_timeout", 120, "hosts that are still shutting down are given up"),
+        ("host_boot_timeout", 300, "hosts that are still booting are given up"),
+        ("recovery_hold", 300, "hosts are powered on into a room that may still be hot"),
+    ):
+        seconds = getattr(settings, name)
+        if seconds < least:
+            told.append(f"{name.upper()} is {seconds:g} s: below {least} s {harm}")
+    return told

@@ -1,0 +1,405 @@
+"""How each kind of setting is written: a form takes the text (or the value itself) and gives the value, or Wrong.
+
+A form knows nothing of the other settings; what two of them have to do with each other is in config.py. Each has
+`wanted`, the words for what it takes.
+"""
+
+import json
+import math
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from .settings_problems import Wrong, shown
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_LABELS = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
+
+
+class Form(Protocol):
+    """What every form is. A form gives None for None: whether a setting may be absent is the setting's business."""
+
+    @property
+    def wanted(self) -> str: ...
+
+    def __call__(self, value: Any) -> Any:
+        """:raises Wrong: the value is not of this form."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A finite number within bounds, both included."""
+
+    unit: str
+    low: float
+    high: float
+    is_whole: bool = False
+
+    @property
+    def wanted(self) -> str:
+        kind = "a whole number" if self.is_whole else "a number"
+        return f"{kind}{' of ' if self.unit else ''}{self.unit} from {self.low:g} to {self.high:g}"
+
+    def __call__(self, value: Any) -> float | int | None:
+        if value is None:
+            return None
+        number = self._read(value)
+        if not math.isfinite(number):
+            raise Wrong(f"is {shown(value)}, which is no finite number")
+        if self.is_whole and number != int(number):
+            raise Wrong(f"is {shown(value)}, which is no whole number")
+        if not self.low <= number <= self.high:
+            raise Wrong(f"is {shown(value)}, which is {'below' if number < self.low else 'above'} its bounds")
+        return int(number) if self.is_whole else number
+
+    def _read(self, value: Any) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        text = str(value).strip()
+        if text.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
+            raise Wrong(f"is {shown(text)}, which is no finite number")
+        if _NUMBER.fullmatch(text):
+            return float(text)
+        if _NUMBER.fullmatch(text.replace(",", ".", 1)):
+            raise Wrong(f"is {shown(text)}: a decimal point is wanted, not a comma")
+        raise Wrong(f"is {shown(text)}, which is no number (the unit is not written with it)")
+
+
+@dataclass(frozen=True, slots=True)
+class Celsius:
+    """A room temperature. Above 60 degC no server runs, so that a higher number was meant as Fahrenheit."""
+
+    low: float = 5.0
+    high: float = 60.0
+
+    @property
+    def wanted(self) -> str:
+        return f"degrees Celsius from {self.low:g} to {self.high:g}"
+
+    def __call__(self, value: Any) -> float:
+        number = Number("degrees Celsius", -math.inf, math.inf)(value)
+        assert number is not None  # noqa: S101  a threshold is never absent: each has a default
+        if number > self.high:
+            celsius = round((number - 32) / 1.8, 1)
+            if celsius <= self.high:
+                raise Wrong(
+                    f"is {shown(value)}, which looks like degrees Fahrenheit; {number:g} F is {celsius:g} C",
+                    example=f"{celsius:g}",
+                )
+            raise Wrong(f"is {shown(value)}, hotter than any server room")
+        if number < self.low:
+            raise Wrong(f"is {shown(value)}, colder than any server room")
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One word of several, in any case."""
+
+    words: type[StrEnum]
+
+    @property
+    def wanted(self) -> str:
+        return "one of " + ", ".join(self.words)
+
+    def __call__(self, value: Any) -> StrEnum:
+        for word in self.words:
+            if str(value).strip().casefold() == word.value.casefold():
+                return word
+        raise Wrong(f"is {shown(value)}, which is none of its words")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    wanted: str = "true or false"
+
+    def __call__(self, value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        word = str(value).strip().lower()
+        if word in {"true", "yes", "on", "1"}:
+            return True
+        if word in {"false", "no", "off", "0"}:
+            return False
+        raise Wrong(f"is {shown(value)}, which is neither true nor false")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text on one line, which a pattern may narrow."""
+
+    wanted: str
+    pattern: str = r".*"
+    mistake: str = "which is not of the form wanted"
+
+    def __call__(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value.strip():
+            raise Wrong("is empty" if isinstance(value, str) else "is no text")
+        text = value.strip()
+        if not text.isprintable():
+            raise Wrong("has a control character or bytes that are not UTF-8 inside")
+        if not re.fullmatch(self.pattern, text):
+            raise Wrong(f"is {shown(text)}, {self.mistake}")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Text that is never shown. Of a wrong one only its length, or what kind of character is in it, is told."""
+
+    wanted: str
+    min_length: int = 1
+    is_token: bool = False
+    """A token goes into a HTTP header: printable ASCII without white space."""
+
+    def __call__(self, value: Any) -> SecretStr | None:
+        if value is None:
+            return None
+        raw = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not isinstance(raw, str):
+            raise Wrong("is no text")
+        text = raw.strip()
+        if not text:
+            raise Wrong("is empty")
+        if self.is_token and re.search(r"\s", text):
+            raise Wrong("has white space inside")
+        if not text.isprintable():
+            raise Wrong("has a control character or bytes that are not UTF-8 inside")
+        if self.is_token and not text.isascii():
+            raise Wrong("has a character inside that is not ASCII")
+        if len(text) < self.min_length:
+            raise Wrong(f"is {len(text)} characters long, too short")
+        return SecretStr(text)
+
+
+def split_host(address: str, default_port: int) -> tuple[str, int]:
+    """Host and port of a checked address: 'vc', 'vc:8443', '10.0.0.9', 'fd00::9', '[fd00::9]:8443'."""
+    if address.startswith("["):
+        host, _, port = address[1:].partition("]")
+        return host, int(port[1:]) if port else default_port
+    if address.count(":") > 1:
+        return address, default_port
+    host, _, port = address.partition(":")
+    return host, int(port) if port else default_port
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddress:
+    """host or host:port, as text; `split_host` takes it apart. What looks like a login is never shown."""
+
+    wanted: str = "a host name or IP address without https://, with :port where it is not the usual one"
+
+    def __call__(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value.strip():
+            raise Wrong("is empty" if isinstance(value, str) else "is no text")
+        text = value.strip()
+        seen = "" if "@" in text else f" {shown(text)}"
+        if "://" in text:
+            bare = urlsplit_host(text)
+            raise Wrong(f"is a URL{seen}: only the host is wanted, without https://", example=bare)
+        if "@" in text:
+            raise Wrong("has an @ inside: the login has settings of its own")
+        if "/" in text:
+            raise Wrong(f"has a path behind the host{seen}: only the host is wanted")
+        if not _is_host(text):
+            raise Wrong(f"is{seen}, which is no host name or IP address")
+        return text.lower()
+
+
+def urlsplit_host(url: str) -> str | None:
+    """The host[:port] of a URL for an example, None where there is none to be found."""
+    try:
+        found = urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return None
+    return found.lower() if _is_host(found) else None
+
+
+def _is_host(text: str) -> bool:
+    bracketed = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}))?", text, re.ASCII)
+    named = re.fullmatch(r"([^:\[\]]+)(?::(\d{1,5}))?", text, re.ASCII)
+    if bracketed:
+        host, port, is_valid = bracketed[1], bracketed[2], _is_ip(bracketed[1]) and ":" in bracketed[1]
+    elif named:
+        host, port = named[1], named[2]
+        is_valid = _is_ip(host) if re.fullmatch(r"[\d.]+", host, re.ASCII) else bool(_LABELS.fullmatch(host))
+    else:
+        return _is_ip(text)
+    return is_valid and (port is None or 1 <= int(port) <= 65535)
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+@dataclass(frozen=True, slots=True)
+class ApiUrl:
+    """https://..., or http:// on this machine only, since a key is sent to it."""
+
+    wanted: str = "an https:// address without login, query or fragment (http:// only on this machine)"
+
+    def __call__(self, value: Any) -> str:
+        text = str(value).strip().rstrip("/")
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            raise Wrong("is no address") from None
+        if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+            raise Wrong("has a login inside")
+        host = parts.hostname or ""
+        if parts.scheme not in {"http", "https"} or not _is_host(parts.netloc) or port == 0:
+            raise Wrong(f"is {shown(text)}, which is no https:// address")
+        if parts.query or parts.fragment or not text.isprintable() or " " in text:
+            raise Wrong("has a query, a fragment or white space inside")
+        if parts.scheme == "http" and not is_loopback(host):
+            raise Wrong(f"is {shown(text)}: the API key would cross the network unencrypted")
+        return text
+
+
+def is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_ip(host) and ip_address(host).is_loopback)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """SHA-256 of a certificate; given as 64 lower-case hex digits without colons."""
+
+    wanted: str = "the SHA-256 fingerprint of the certificate: 64 hex digits, with or without colons"
+
+    def __call__(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        digits = re.sub(r"^sha-?256[:=]", "", str(value).strip().lower()).replace(":", "").replace(" ", "")
+        if not re.fullmatch(r"[0-9a-f]*", digits):
+            raise Wrong("has a character inside that is no hex digit")
+        if len(digits) == 40:
+            raise Wrong("is a SHA-1 fingerprint, which can be forged")
+        if len(digits) != 64:
+            raise Wrong(f"has {len(digits)} hex digits")
+        return digits
+
+
+@dataclass(frozen=True, slots=True)
+class CaFile:
+    """A readable PEM file with at least one certificate."""
+
+    wanted: str = "a readable PEM file with the certificates to trust"
+
+    def __call__(self, value: Any) -> Path | None:
+        if value is None:
+            return None
+        path = Path(str(value).strip())
+        mistake: str | None = None
+        try:
+            ssl.create_default_context(cafile=path)
+        except ssl.SSLError:
+            mistake = "holds no certificate in PEM form"
+        except OSError as error:
+            mistake = f"cannot be read: {error.strerror}"
+        except ValueError:
+            mistake = "is no path"
+        if mistake:
+            raise Wrong(f"names {shown(str(path))}, which {mistake}")
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    wanted: str = "a folder on a local disk, which the guard may write to"
+
+    def __call__(self, value: Any) -> Path:
+        path = Path(str(value).strip())
+        if "\0" in str(path):
+            raise Wrong("has a control character inside")
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Serials:
+    """Serial numbers, comma-separated or as a JSON list, upper case, each once."""
+
+    wanted: str = "serial numbers of sensors, separated by commas, each once"
+
+    def __call__(self, value: Any) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        serials = tuple(item.upper() for item in self._items(value))
+        if not serials:
+            raise Wrong("names no sensor")
+        texts = [f"has {shown(s)} inside, which is no serial number" for s in serials if not _is_serial(s)]
+        texts += [f"names {s} more than once" for s in dict.fromkeys(serials) if _is_serial(s) and serials.count(s) > 1]
+        if texts:
+            raise Wrong(*texts)
+        return serials
+
+    def _items(self, value: Any) -> list[str]:
+        if isinstance(value, str) and value.strip().startswith("["):
+            found = _json(value)
+            if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+                raise Wrong("is a list of something else than texts")
+        else:
+            found = value.split(",") if isinstance(value, str) else list(value)
+        return [text for item in found if (text := str(item).strip())]
+
+
+def _is_serial(text: str) -> bool:
+    return re.fullmatch(r"[A-Z0-9-]+", text, re.ASCII) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """A JSON object of shell patterns and tiers; gives (pattern, tier) pairs in its order."""
+
+    wanted: str = 'a JSON object of VM name patterns and tiers from 1 to 99, e.g. {"test-*": 1, "db-*": 3}'
+
+    def __call__(self, value: Any) -> tuple[tuple[str, int], ...]:
+        pairs = self._pairs(value)
+        patterns = [pattern for pattern, _ in pairs]
+        texts = [
+            f"gives {shown(pattern)} the tier {shown(tier)}, which is no whole number from 1 to 99"
+            for pattern, tier in pairs
+            if not isinstance(tier, int) or isinstance(tier, bool) or not 1 <= tier <= 99
+        ]
+        texts += [f"has the pattern {shown(p)} twice" for p in dict.fromkeys(patterns) if patterns.count(p) > 1]
+        texts += ["has an empty pattern"] if any(not pattern.strip() for pattern in patterns) else []
+        if texts:
+            raise Wrong(*texts)
+        return tuple(pairs)
+
+    def _pairs(self, value: Any) -> list[tuple[str, Any]]:
+        if isinstance(value, Mapping):
+            return list(value.items())
+        if not isinstance(value, str):
+            return list(value)
+        if not value.strip().startswith("{"):
+            raise Wrong("is no JSON object")
+        return list(_json(value, pairs=True))
+
+
+def _json(text: str, *, pairs: bool = False) -> Any:
+    """:raises Wrong: with the place of the mistake, and nothing of the text."""
+    try:
+        return json.loads(text, object_pairs_hook=list if pairs else None)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+    except (RecursionError, ValueError):
+        place = "some place (a number too long, or nested too deep)"
+    raise Wrong(f"is no valid JSON: it breaks at {place}")
