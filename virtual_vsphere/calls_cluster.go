@@ -135,6 +135,7 @@ func (c *eventCalls) LogUserEvent(ctx *simulator.Context, r *types.LogUserEvent)
 		GeneralEvent: types.GeneralEvent{Event: types.Event{CreatedTime: time.Now(), FullFormattedMessage: r.Msg}, Message: r.Msg},
 		Entity:       &types.ManagedEntityEventArgument{EntityEventArgument: types.EntityEventArgument{Name: name}, Entity: r.Entity},
 	}
+	c.face.site.plant.journal.add(Entry{What: "event", Object: name, Face: c.face.name, Detail: r.Msg, User: ctx.Session.UserName})
 	c.PostEvent(ctx, &types.PostEvent{This: c.Self, EventToPost: event})
 	return &methods.LogUserEventBody{Res: new(types.LogUserEventResponse)}
 }

@@ -47,16 +47,27 @@ func (s *Site) register(f *Face, path string) (types.AnyType, types.BaseMethodFa
 		return nil, fault
 	}
 
-	object := f.addVM(v)
+	s.move(v, f.host)
 	p.mu.Lock()
-	old := v.Host
-	v.Host = f.host
-	p.touchVM(v)
 	p.note("vm.registered", v.Name, f.host.Name)
 	p.mu.Unlock()
-	if old.face != nil {
-		old.face.removeVM(v)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.vmObject[v].Self, nil
+}
+
+// move takes a VM to another host, on every face that shows either of them. moving is held.
+func (s *Site) move(v *VM, to *Host) {
+	p := s.plant
+	if to.face != nil {
+		to.face.addVM(v)
 	}
-	s.vcenter.moveVM(v, old, f.host)
-	return object.Self, nil
+	p.mu.Lock()
+	from := v.Host
+	p.place(v, to)
+	p.mu.Unlock()
+	if from.face != nil {
+		from.face.removeVM(v)
+	}
+	s.vcenter.moveVM(v, from, to)
 }

@@ -91,7 +91,7 @@ func (c *vmCalls) TerminateVM(ctx *simulator.Context, _ *types.TerminateVM) soap
 	if body.Fault_ = c.unreachable(); body.Fault_ != nil {
 		return body
 	}
-	if body.Fault_ = soapFault(c.face.site.plant.powerOff(c.vm)); body.Fault_ == nil {
+	if body.Fault_ = soapFault(c.face.site.plant.terminate(c.vm)); body.Fault_ == nil {
 		body.Res = new(types.TerminateVMResponse)
 	}
 	return body

@@ -21,7 +21,7 @@ type Mould struct {
 	pool types.ManagedObjectReference
 }
 
-// takeMould takes the only VM out of a model.
+// takeMould takes the only VM out of a model, before the model has handlers of ours.
 func takeMould(model *simulator.Model) (*Mould, error) {
 	registry := model.Map()
 	vm, ok := registry.Any("VirtualMachine").(*simulator.VirtualMachine)
@@ -59,9 +59,10 @@ func (f *Face) addVM(v *VM) *simulator.VirtualMachine {
 	registry.NewEntity(vm)
 	dressVM(v, vm)
 	pool := f.mould.pool
-	if cr := computeResource(registry, host); cr != nil && cr.ResourcePool != nil {
-		pool = *cr.ResourcePool
+	if cr := computeResource(registry, host); cr != nil && cr.ResourcePool != nil && cr.EnvironmentBrowser != nil {
+		pool, vm.EnvironmentBrowser = *cr.ResourcePool, *cr.EnvironmentBrowser
 	}
+	vm.Datastore = []types.ManagedObjectReference{registry.Any("Datastore").Reference()}
 	vm.ResourcePool = &pool
 	f.mu.Lock()
 	ref := f.hostRef(v.Host)

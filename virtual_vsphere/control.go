@@ -44,6 +44,7 @@ func (s *Site) controlHandler() http.Handler {
 	post("/count", func(q url.Values) error { s.counts.clear(); return nil })
 	post("/host", s.changeHost)
 	post("/vm", s.changeVM)
+	post("/move", s.moveVM)
 	post("/fault", s.changeFaults)
 	post("/vcenter", s.changeVCenter)
 	post("/deny", s.changeDenials)
@@ -181,7 +182,8 @@ func (s *Site) changeVM(q url.Values) error {
 	if v.GuestMs, err = number(q, "guest-ms", v.GuestMs); err != nil {
 		return err
 	}
-	for key, target := range map[string]*bool{"hang": &v.Hangs, "template": &v.Template} {
+	for key, target := range map[string]*bool{"hang": &v.Hangs, "power-hang": &v.PowerHangs,
+		"asks-moved": &v.AsksMoved, "template": &v.Template} {
 		value, err := flagOf(q, key, target)
 		if err != nil {
 			return err
@@ -203,6 +205,28 @@ func (s *Site) changeVM(q url.Values) error {
 		v.ToolsRunning = v.HasTools && v.isOn()
 	}
 	p.touchVM(v)
+	return nil
+}
+
+// moveVM is a vMotion, as DRS does it: the VM keeps running.
+func (s *Site) moveVM(q url.Values) error {
+	s.moving.Lock()
+	defer s.moving.Unlock()
+	p := s.plant
+	p.mu.Lock()
+	v, h := p.vm(q.Get("vm")), p.host(q.Get("host"))
+	already := v != nil && v.Host == h
+	p.mu.Unlock()
+	if v == nil || h == nil {
+		return fmt.Errorf("no VM %q or no host %q", q.Get("vm"), q.Get("host"))
+	}
+	if already {
+		return nil
+	}
+	s.move(v, h)
+	p.mu.Lock()
+	p.note("vm.moved", v.Name, h.Name)
+	p.mu.Unlock()
 	return nil
 }
 

@@ -6,6 +6,9 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
+// movedQuestion is what ESXi asks at the first power-on of a VM that it finds on another host than before.
+const movedQuestion = "msg.uuid.altered:This virtual machine might have been moved or copied."
+
 // The states of guest.guestState that the plant uses.
 const (
 	guestRunning      = "running"
@@ -23,8 +26,8 @@ func (p *Plant) shutDownGuest(v *VM) types.BaseMethodFault {
 	if !v.ToolsRunning {
 		return new(types.ToolsUnavailable)
 	}
-	if v.Hangs || v.GuestState == guestShuttingDown {
-		return nil
+	if v.Hangs || v.Question != "" || v.GuestState == guestShuttingDown {
+		return nil // accepted, and nothing comes of it
 	}
 	v.GuestState = guestShuttingDown
 	p.touchVM(v)
@@ -40,10 +43,27 @@ func (p *Plant) shutDownGuest(v *VM) types.BaseMethodFault {
 	return nil
 }
 
-// powerOff cuts the VM's power. forced is TerminateVM, which also works where PowerOff would hang.
+// powerOff cuts the VM's power; where that hangs it waits until somebody terminates the VM. No lock is held.
 func (p *Plant) powerOff(v *VM) types.BaseMethodFault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for hung := false; v.PowerHangs; hung = true {
+		if !v.isOn() && hung {
+			return nil
+		}
+		p.wait()
+	}
+	return p.cutVM(v)
+}
+
+// terminate kills the VM's process, which also works where PowerOff hangs.
+func (p *Plant) terminate(v *VM) types.BaseMethodFault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cutVM(v)
+}
+
+func (p *Plant) cutVM(v *VM) types.BaseMethodFault {
 	if v.Power == types.VirtualMachinePowerStatePoweredOff {
 		return &types.InvalidPowerState{RequestedState: types.VirtualMachinePowerStatePoweredOff, ExistingState: v.Power}
 	}
@@ -55,6 +75,15 @@ func (p *Plant) powerOff(v *VM) types.BaseMethodFault {
 func (p *Plant) powerOn(v *VM) types.BaseMethodFault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if v.AsksMoved && v.Host.answers() && !v.Host.Maintenance && !v.isOn() {
+		v.AsksMoved = false
+		v.Question = movedQuestion
+		p.touchVM(v)
+		p.note("vm.asked", v.Name, v.Host.Name)
+		for v.Question != "" {
+			p.wait() // until it is answered, or its host dies
+		}
+	}
 	switch {
 	case v.isOn():
 		return &types.InvalidPowerState{RequestedState: types.VirtualMachinePowerStatePoweredOn, ExistingState: v.Power}
@@ -83,10 +112,8 @@ func (p *Plant) suspend(v *VM) types.BaseMethodFault {
 
 // turnOn is the change itself. mu is held.
 func (p *Plant) turnOn(v *VM) {
-	v.epoch++
-	v.Power, v.GuestState, v.ToolsRunning = types.VirtualMachinePowerStatePoweredOn, guestNotRunning, false
-	v.BootTime = time.Now()
-	p.touchVM(v)
+	v.GuestState, v.ToolsRunning, v.BootTime = guestNotRunning, false, time.Now()
+	p.setPower(v, types.VirtualMachinePowerStatePoweredOn)
 	p.note("vm.on", v.Name, v.Host.Name)
 	epoch := v.epoch
 	p.after(p.timing.VMBootMs, func() {
@@ -115,9 +142,6 @@ func (p *Plant) turnOff(v *VM, clean bool) {
 }
 
 func (p *Plant) stop(v *VM, power types.VirtualMachinePowerState) {
-	v.epoch++
-	v.Power, v.GuestState, v.ToolsRunning = power, guestNotRunning, false
-	v.Question = ""
-	v.BootTime = time.Time{}
-	p.touchVM(v)
+	v.GuestState, v.ToolsRunning, v.Question, v.BootTime = guestNotRunning, false, "", time.Time{}
+	p.setPower(v, power)
 }

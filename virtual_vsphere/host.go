@@ -30,7 +30,7 @@ func (p *Plant) enterMaintenance(h *Host, timeoutS int32, cancelled func() bool)
 		case first && h.Maintenance:
 			p.mu.Unlock()
 			return new(types.InvalidState)
-		case len(p.poweredOn(h)) > 0:
+		case h.running > 0:
 			settled = time.Time{}
 		case settled.IsZero():
 			settled = time.Now()
@@ -129,16 +129,17 @@ func (p *Plant) cutPower(h *Host) {
 func (p *Plant) lose(h *Host) {
 	if h.face != nil {
 		h.face.door.shut()
+		h.face.forgetSessions()
 	}
 	for _, v := range p.vms {
-		if v.Host == h && v.isOn() {
+		if v.Host != h {
+			continue
+		}
+		v.Question = ""
+		if v.isOn() {
 			p.turnOff(v, false)
 		}
-	}
-	for _, v := range p.vms {
-		if v.Host == h {
-			p.touchVM(v)
-		}
+		p.touchVM(v)
 	}
 	p.touchHost(h)
 }

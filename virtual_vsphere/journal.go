@@ -20,6 +20,7 @@ type Entry struct {
 	Face   string  `json:"face,omitempty"`
 	User   string  `json:"user,omitempty"`
 	Host   string  `json:"host,omitempty"`
+	Detail string  `json:"detail,omitempty"`
 }
 
 // Journal keeps the order of events. Order is what the tests of a shutdown are about, so there is one journal for

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"sort"
 	"strings"
 	"time"
@@ -89,10 +90,10 @@ func addOtherCluster(model *simulator.Model) error {
 	return nil
 }
 
-// newESXiModel is one host by itself, with one VM to copy.
-func newESXiModel() (*simulator.Model, error) {
+// newESXiModel is one host by itself.
+func newESXiModel(vms int) (*simulator.Model, error) {
 	model := simulator.ESX()
-	model.Machine = 1
+	model.Machine = vms
 	model.ServiceContent.About.ApiVersion = apiVersion
 	return model, model.Create()
 }
@@ -106,7 +107,7 @@ func (s *Site) populate() {
 	for i := range o.VMs {
 		v := s.newVM(fmt.Sprintf("%s_RP0_VM%d", clusterName, i), own[i%len(own)])
 		if i == 0 && o.ownsVCenter() {
-			v.Name = o.VCenterVM
+			v.Name = o.VCenterVM // the first VM, so it is on the first host
 			s.dressAsVCenter(v)
 			p.vcenter.vm = v
 		}
@@ -122,6 +123,7 @@ func (s *Site) populate() {
 		p.vms = append(p.vms, s.newVM(fmt.Sprintf("other-vm-%d", i+1), others[i%len(others)]))
 	}
 	for _, v := range p.vms {
+		v.Host.running++
 		v.InstanceUUID, v.BIOSUUID = stableUUID("instance", v.Name), stableUUID("bios", v.Name)
 		v.Path = fmt.Sprintf("[LocalDS_0] %s/%s.vmx", v.Name, v.Name)
 	}
@@ -195,8 +197,8 @@ func dressHost(h *Host, o *simulator.HostSystem) {
 	o.Runtime.BootTime = &boot
 	o.Runtime.ConnectionState, o.Runtime.PowerState = types.HostSystemConnectionStateConnected, types.HostSystemPowerStatePoweredOn
 	o.Summary.Runtime = &o.Runtime
-	if o.Config != nil && o.Config.Network != nil && len(o.Config.Network.Vnic) > 0 && o.Config.Network.Vnic[0].Spec.Ip != nil {
-		o.Config.Network.Vnic[0].Spec.Ip.IpAddress = hostPart(h.Address)
+	if net.ParseIP(h.Name) != nil && len(o.Config.Network.Vnic) > 0 && o.Config.Network.Vnic[0].Spec.Ip != nil {
+		o.Config.Network.Vnic[0].Spec.Ip.IpAddress = h.Name
 	}
 	if o.Summary.Host == nil {
 		o.Summary.Host = &o.Self

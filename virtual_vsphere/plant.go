@@ -44,8 +44,9 @@ type Host struct {
 	Maintenance bool
 	BootTime    time.Time
 
-	face  *Face // the direct face, nil without one
-	epoch int   // counts power changes: a timer of an earlier life must do nothing
+	face    *Face // the direct face, nil without one
+	running int   // VMs that are on: asked by every waiting maintenance task at every change
+	epoch   int   // counts power changes: a timer of an earlier life must do nothing
 }
 
 // answers tells whether the host's management is there: vCenter sees it connected and its direct face is open.
@@ -64,8 +65,10 @@ type VM struct {
 	GuestState   string
 	Template     bool
 	Question     string
-	GuestMs      int // a shutdown time of its own; below 0 = the plant's
-	Hangs        bool
+	GuestMs      int  // a shutdown time of its own; below 0 = the plant's
+	Hangs        bool // the guest never stops
+	PowerHangs   bool // PowerOff never ends either: only TerminateVM helps
+	AsksMoved    bool // the next power-on asks whether the VM was moved or copied
 	CleanOff     bool
 	BootTime     time.Time
 
@@ -117,6 +120,14 @@ func (p *Plant) announce() {
 	p.changed = make(chan struct{})
 }
 
+// wait lets others change the plant until something changed. mu is held, before and after.
+func (p *Plant) wait() {
+	changed := p.changed
+	p.mu.Unlock()
+	<-changed
+	p.mu.Lock()
+}
+
 // after runs f under mu when ms have passed. f has to check for itself that its reason still holds.
 func (p *Plant) after(ms int, f func()) {
 	time.AfterFunc(time.Duration(ms)*time.Millisecond, func() {
@@ -145,13 +156,28 @@ func (p *Plant) vm(name string) *VM {
 	return nil
 }
 
-// poweredOn lists the VMs that keep a host out of maintenance mode. mu is held.
-func (p *Plant) poweredOn(h *Host) []*VM {
-	var on []*VM
-	for _, v := range p.vms {
-		if v.Host == h && v.isOn() {
-			on = append(on, v)
+// place puts a VM on a host and keeps the hosts' numbers of running VMs right. mu is held.
+func (p *Plant) place(v *VM, h *Host) {
+	if v.isOn() {
+		if v.Host != nil {
+			v.Host.running--
 		}
+		h.running++
 	}
-	return on
+	v.Host = h
+	p.touchVM(v)
+}
+
+// setPower is the one place where a VM's power changes. mu is held.
+func (p *Plant) setPower(v *VM, power types.VirtualMachinePowerState) {
+	was := v.isOn()
+	v.Power = power
+	v.epoch++
+	switch {
+	case was && !v.isOn():
+		v.Host.running--
+	case !was && v.isOn():
+		v.Host.running++
+	}
+	p.touchVM(v)
 }

@@ -188,12 +188,8 @@ func (f *Face) vmWork(v *VM) func() {
 // flush waits until every face shows the plant as it is now. No lock may be held.
 func (p *Plant) flush() {
 	p.mu.Lock()
-	upTo := p.wanted
-	for p.pushed < upTo {
-		changed := p.changed
-		p.mu.Unlock()
-		<-changed
-		p.mu.Lock()
+	defer p.mu.Unlock()
+	for upTo := p.wanted; p.pushed < upTo; {
+		p.wait()
 	}
-	p.mu.Unlock()
 }
