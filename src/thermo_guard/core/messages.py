@@ -10,8 +10,8 @@ _PHASES = {
     ev.Phase.DISARM: "HA off, DRS manual",
     ev.Phase.GUESTS: "VMs shutting down",
     ev.Phase.HOSTS: "hosts into maintenance mode and off",
-    ev.Phase.VCENTER: "vCenter's VM shutting down on its own host",
-    ev.Phase.LAST_HOST: "vCenter's host into maintenance mode and off",
+    ev.Phase.VCENTER: "shutting down vCenter's VM on its own host",
+    ev.Phase.LAST_HOST: "bringing vCenter's host into maintenance mode and off",
     ev.Phase.ALL_OFF: "everything is off that could be stopped",
     ev.Phase.HELD: "power-on is on hold",
     ev.Phase.FIRST_HOST: "the first host is powered on",
@@ -39,7 +39,7 @@ def described(phase: ev.Phase, tier: int | None = None) -> str:
 def message(event: ev.Event, *, ended: str | None = None) -> Message | None:
     """What is told of an event; None for what only the journal keeps.
 
-    :param ended: the phase before this one and how long it took, in words.
+    :param ended: how the phase before this one ended, in words.
     """
     match event:
         case ev.LevelChanged(level=Level.BLIND):
@@ -56,7 +56,7 @@ def message(event: ev.Event, *, ended: str | None = None) -> Message | None:
             return Message("The room has recovered: the cluster is being brought back", _lines(event.reasons))
         case ev.PhaseBegun():
             words = described(event.phase, event.tier)
-            return Message(words[0].upper() + words[1:], f"{ended} ended" if ended else f"incident {event.incident}")
+            return Message(words[0].upper() + words[1:], ended if ended else f"incident {event.incident}")
         case ev.Abandoned():
             return Message(f"Needs a person: {event.target_kind} {event.name}",
                            f"Given up while {described(event.phase)}: {event.reason}", is_urgent=True)

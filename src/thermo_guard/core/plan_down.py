@@ -38,6 +38,8 @@ def _disarm(leg: Leg) -> bool:
         return True
     if plant.settings is not None and is_disarmed(plant.settings):
         return True
+    if plant.settings is None and leg.s.incident.phase not in {None, Phase.DISARM}:
+        return True  # it was settled, and vCenter has gone silent since: its own VM is stopped last
     if plant.settings is not None:
         _ask_disarm(leg, plant.settings)
     until = leg.since + DISARM_S
@@ -104,6 +106,8 @@ def _vm_is_off(leg: Leg, vm: Vm) -> bool:
     was_on = vm.id in leg.kept and leg.kept[vm.id].is_on
     if ours or was_on or vm.id in leg.s.incident.observed:
         _observe(leg, "vm", vm.id, vm.name, vm.power, vm.host, Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM)
+    if vm.power is Power.UNKNOWN:  # its host is silent: what was seen off, or never ran, is not waited for
+        return leg.s.incident.observed.get(vm.id, ("", 0.0))[0] == Power.OFF or not (was_on or ours)
     return vm.power is Power.OFF
 
 

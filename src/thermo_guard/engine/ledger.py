@@ -53,7 +53,8 @@ class Ledger:
         ended = None
         incident = before.incident
         if isinstance(entry.event, ev.PhaseBegun) and incident is not None and incident.phase is not None:
-            ended = f"{described(incident.phase, incident.tier)}, {entry.at - incident.phase_since:.0f} s:"
+            took_s = entry.at - incident.phase_since
+            ended = f"After {took_s:.0f} s of: {described(incident.phase, incident.tier)}"
         if (told := message(entry.event, ended=ended)) is not None:
             self._notifier.tell(told.title, told.body, urgent=told.is_urgent)
 

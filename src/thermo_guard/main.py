@@ -1,0 +1,156 @@
+"""The composition root: the only place that names concrete classes, and the way in of `main.py` and `thermo-guard run`."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+
+from . import __version__
+from .adapters import logs
+from .adapters.clock import SteadyClock
+from .adapters.journal import SqlJournal
+from .adapters.meraki import Meraki
+from .adapters.notify import Outbox
+from .adapters.redfish import Bmc
+from .adapters.status import StatusFile
+from .adapters.vsphere import TlsTrust, Vsphere
+from .config import BadSettings, Settings, explain, load, secrets
+from .core import events as ev
+from .core.goal import Mode
+from .core.policy import PolicySettings
+from .core.step import Timing
+from .core.tiers import Tiers
+from .engine.loop import Edges, Loop, LoopSettings
+from .ports import Clock, Fault, Refused
+
+log = structlog.get_logger()
+
+EXIT_BAD_SETTINGS = 2
+EXIT_FOLDER_TAKEN = 3
+FAREWELL_S = 5.0
+"""For messages still in the outbox when the process is told to end."""
+
+
+def main(env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> int:
+    """Guard the configured site until told to end; the process's exit code.
+
+    Without settings it never falls back to the virtual site: nobody shall believe a room guarded that is not.
+    """
+    try:
+        settings = load(env, dotenv)
+    except BadSettings as bad:
+        print(explain(bad.problems), file=sys.stderr)  # noqa: T201 - before there is a log
+        return EXIT_BAD_SETTINGS
+    logs.configure(settings.log_format, settings.log_level)
+    logs.register_secrets(secrets(settings))
+    for warning in settings.warnings:
+        log.warning("settings.noticed", what=warning)
+    try:
+        return asyncio.run(_until_told(settings))
+    except Refused as taken:
+        log.error("guard.refused", reason=str(taken))
+        return EXIT_FOLDER_TAKEN
+
+
+async def _until_told(settings: Settings) -> int:
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(signal_number, stop.set)
+    await guard(settings, stop)
+    return 0
+
+
+async def guard(settings: Settings, stop: asyncio.Event) -> None:
+    """Run the loop on the real site until `stop` is set.
+
+    :raises Refused: another guard has the data folder.
+    """
+    clock = SteadyClock()
+    async with AsyncExitStack() as stack:
+        journal = SqlJournal.open(settings.data_dir)
+        stack.callback(journal.close)
+        outbox = Outbox([url.get_secret_value() for url in settings.notify_urls], clock)
+        stack.push_async_callback(outbox.aclose, FAREWELL_S)
+        site = Site(settings, clock)
+        stack.push_async_callback(site.aclose)
+        edges = Edges(
+            clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
+            notifier=outbox, board=StatusFile(settings.data_dir),
+        )
+        loop = Loop(loop_settings(settings), edges)
+        loop.ledger.write(ev.GuardStarted(owner=journal.owner, version=__version__))
+        await loop.run(stop)
+        loop.ledger.write(ev.GuardStopped(owner=journal.owner))
+        if loop.ledger.record.incident is not None:
+            outbox.tell("Thermo-Guard was stopped in the middle of an incident",
+                        "It goes on from here when it is started again.", urgent=True)
+
+
+class Site:
+    """The real edges of a site, made from the settings."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.sensors = Meraki(
+            settings.meraki_api_key.get_secret_value(), settings.meraki_network_id, clock,
+            base_url=settings.meraki_api_base_url, sensors=settings.meraki_sensors, ca_file=settings.meraki_ca_file,
+        )
+        ca_file = settings.vcenter_ca_file
+        self.hypervisor = Vsphere(
+            settings.vcenter_host, settings.vcenter_user, settings.vcenter_password.get_secret_value(), clock,
+            cluster=settings.vcenter_cluster,
+            tls=TlsTrust(
+                ca_file=None if ca_file is None else str(ca_file), fingerprint=settings.vcenter_fingerprint,
+                insecure=settings.vcenter_insecure,
+            ),
+            esxi_user=settings.esxi_user,
+            esxi_password=None if settings.esxi_password is None else settings.esxi_password.get_secret_value(),
+            per_host_logins={
+                bmc.esxi_host: (bmc.esxi_user, bmc.esxi_password.get_secret_value())
+                for bmc in settings.ilo_hosts if bmc.esxi_host and bmc.esxi_user and bmc.esxi_password
+            },
+        )
+        self.bmcs = [
+            Bmc(
+                bmc.host, bmc.username, bmc.password.get_secret_value(), clock,
+                fingerprint=bmc.fingerprint, ca_file=bmc.ca_file, insecure=bmc.insecure,
+            ) for bmc in settings.ilo_hosts
+        ]
+
+    async def aclose(self) -> None:
+        for edge in (self.sensors, self.hypervisor, *self.bmcs):
+            try:
+                await edge.aclose()
+            except Fault as fault:
+                log.info("edge.not_closed", edge=type(edge).__name__, reason=str(fault))
+
+
+def loop_settings(settings: Settings) -> LoopSettings:
+    """The core's and the loop's share of the settings."""
+    return LoopSettings(
+        policy=PolicySettings(
+            high_c=settings.temperature_high_threshold, low_c=settings.temperature_low_threshold,
+            critical_c=settings.critical_threshold, sensors=settings.meraki_sensors, votes=settings.trip_votes,
+            degrade_to=settings.votes_degrade_to, on_delay_s=settings.trip_on_delay,
+            max_age_s=settings.sensor_max_age, recovery_hold_s=settings.recovery_hold,
+            watch_s=settings.restart_watch, poll_interval_s=settings.meraki_polling_interval,
+        ),
+        timing=Timing(
+            vm_shutdown_s=settings.vm_shutdown_timeout, host_shutdown_s=settings.host_shutdown_timeout,
+            maintenance_s=settings.maintenance_timeout, vcenter_shutdown_s=settings.vcenter_shutdown_timeout,
+            host_boot_s=settings.host_boot_timeout, host_stagger_s=settings.host_start_stagger,
+            vcenter_start_s=settings.vcenter_start_timeout, vm_start_s=settings.vm_start_timeout,
+            power_on_limit=settings.power_on_limit,
+        ),
+        tiers=Tiers(settings.vm_tiers, settings.default_tier),
+        mode=Mode(settings.mode),
+        poll_s=settings.meraki_polling_interval,
+        snapshot_s=settings.snapshot_interval,
+        active_s=settings.active_interval,
+        vcenter_vm=settings.vcenter_vm,
+        bmc_overrides={bmc.host: bmc.esxi_host for bmc in settings.ilo_hosts if bmc.esxi_host},
+    )

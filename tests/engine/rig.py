@@ -1,0 +1,111 @@
+"""A guard on the virtual site, under a loop whose time is virtual: days in milliseconds."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from thermo_guard.adapters.clock import SteadyClock
+from thermo_guard.adapters.journal import SqlJournal
+from thermo_guard.core import events as ev
+from thermo_guard.core.policy import PolicySettings
+from thermo_guard.core.step import Timing
+from thermo_guard.engine.loop import Edges, Loop, LoopSettings
+from thermo_guard.sim.blueprint import Blueprint
+from thermo_guard.sim.site import VirtualSite
+from thermo_guard.sim.world import World
+
+STARTS_AT = 1_767_340_800.0
+
+
+@dataclass
+class Outbox:
+    """ports.Notifier that keeps what it was told."""
+
+    told: list[tuple[str, str]] = field(default_factory=list)
+
+    def tell(self, title: str, body: str, *, urgent: bool = False) -> None:
+        self.told.append((title, body))
+
+    async def aclose(self, within_s: float) -> None:
+        return
+
+    @property
+    def titles(self) -> list[str]:
+        return [title for title, _ in self.told]
+
+
+class Board:
+    """ports.StatusBoard that keeps the last status."""
+
+    last: dict[str, object] = {}
+
+    def publish(self, status: object) -> None:
+        assert isinstance(status, dict)
+        self.last = status
+
+
+SETTINGS = LoopSettings(policy=PolicySettings(), timing=Timing())
+
+
+class Guarded:
+    """A virtual site with its guard, which can be killed and started again on the same journal."""
+
+    def __init__(self, folder: Path, plan: Blueprint, settings: LoopSettings = SETTINGS, seed: int = 1) -> None:
+        self.folder = folder
+        self.clock = SteadyClock(epoch=STARTS_AT)
+        self.world = World(seed, plan, STARTS_AT)
+        self.site = VirtualSite(self.world, self.clock)
+        self.settings = settings
+        self.outbox = Outbox()
+        self.board = Board()
+        self.events: list[tuple[float, ev.Event]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._journal: SqlJournal | None = None
+        self.loop: Loop | None = None
+        self.before = self.world.running()
+
+    def start(self) -> None:
+        self._journal = SqlJournal.open(self.folder)
+        self.loop = Loop(self.settings, Edges(
+            clock=self.clock, sensors=self.site.sensors, hypervisor=self.site.hypervisor, bmcs=self.site.bmcs,
+            journal=self._journal, notifier=self.outbox, board=self.board,
+            listeners=(lambda at, event: self.events.append((at, event)),),
+        ))
+        self._task = asyncio.ensure_future(self.loop.run(asyncio.Event()))
+
+    async def kill(self) -> None:
+        """End the guard wherever it is; nothing but its journal stays."""
+        assert self._task is not None and self._journal is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._journal.close()
+        self._task = None
+
+    async def until(self, holds: Callable[[], object], within_s: float) -> float:
+        """Let time pass until something holds; the seconds that took."""
+        began = self.clock.now()
+        while not holds():
+            assert self._task is None or not self._task.done(), self._task.exception()
+            assert self.clock.now() - began < within_s, self.story()
+            await self.clock.sleep(1.0)
+            self.world.advance(self.clock.now())
+        return self.clock.now() - began
+
+    def of(self, kind: type[ev.Event]) -> list[ev.Event]:
+        return [event for _, event in self.events if isinstance(event, kind)]
+
+    def story(self) -> str:
+        """What happened, for a failing test."""
+        told = [f"{at - STARTS_AT:8.1f} {event}" for at, event in self.events][-60:]
+        return "\n".join([*told, "--- world", *(str(h) for h in self.world.log[-40:])])
+
+    def is_closed(self) -> bool:
+        return bool(self.of(ev.IncidentClosed))
+
+    def all_off(self) -> bool:
+        return not self.world.running().hosts
+
+
+def faster(settings: LoopSettings = SETTINGS, **timing: float) -> LoopSettings:
+    return replace(settings, timing=replace(settings.timing, **timing))
