@@ -37,7 +37,7 @@ def origin_of(address: str) -> URL:
         raise ValueError(wanted) from None
     if url.scheme != "https":
         raise ValueError(f"{wanted}; a BMC is only asked over https")
-    has_more = "@" in text or url.path not in ("", "/") or url.query_string or url.fragment
+    has_more = "@" in text or any(sign.isspace() for sign in text) or url.path not in ("", "/") or url.query_string or url.fragment
     if not host or not port or has_more:
         raise ValueError(wanted)
     return url.origin()
