@@ -1,0 +1,234 @@
+"""The cluster as vCenter shows it, and the references by which its parts are asked.
+
+What changes slowly (names, addresses, certificates, tiers) is read every five minutes and for VMs not seen before;
+in between a look reads only what a shutdown changes, in one call for each kind of object.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from xml.etree.ElementTree import Element
+
+import structlog
+from pyVmomi import vim, vmodl
+
+from thermo_guard.core.plant import ClusterSeen, Host, Vm
+from thermo_guard.ports import Clock, Fault, Refused
+
+from . import collector, inventory
+from .acts import Acts
+from .page import each, text
+from .session import Endpoint, Session
+
+_log = structlog.get_logger(__name__)
+
+_SLOW_S = 300.0
+"""Between two complete looks. Shorter costs vCenter a second of work each time; longer keeps a changed tier waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slow:
+    """What the last complete look showed, by reference."""
+
+    at: float
+    vms: dict[str, inventory.VmFacts]
+    hosts: collector.Found
+    tier_key: int | None
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look as it comes from the thread."""
+
+    seen: ClusterSeen
+    vms: dict[str, str]
+    hosts: dict[str, str]
+    has_vsan: bool
+    answers: list[tuple[str, str, str]] = field(default_factory=list)
+    """Reference of a VM, question, choice."""
+
+
+class ClusterView:
+    """Looks at one cluster; remembers references by VM instance UUID and by host name."""
+
+    def __init__(self, endpoint: Endpoint, clock: Clock, cluster: str | None, tier_name: str) -> None:
+        self.acts = Acts()
+        self.tag_tiers: Mapping[str, int] = {}
+        """Tier by VM reference, from tags; set by whoever reads them."""
+        self.latest: ClusterSeen | None = None
+        self.has_vsan = False
+        self.ref: str | None = None
+        self._endpoint = endpoint
+        self._clock = clock
+        self._wanted = cluster
+        self._tier_name = tier_name
+        self._lock = asyncio.Lock()
+        self._slow: _Slow | None = None
+        self._vms: dict[str, str] = {}
+        self._hosts: dict[str, str] = {}
+
+    async def observe(self) -> ClusterSeen:
+        """:raises Fault: as the port says."""
+        async with self._lock:
+            await self._observe()
+            assert self.latest is not None  # noqa: S101 - the line above has set it
+            return replace(self.latest, failures=self.acts.failures())
+
+    async def refresh(self) -> None:
+        """Look again without taking the failures that the next `observe` tells.
+
+        :raises Fault: as `observe`.
+        """
+        async with self._lock:
+            await self._observe()
+
+    async def vm(self, id: str) -> str:  # noqa: A002 - the plant's word for it
+        """Reference of a VM; looks again where it is not known.
+
+        :raises Fault: it is not there, or vCenter does not answer.
+        """
+        return await self._find(self._vms, id, "VM")
+
+    async def host(self, name: str) -> str:
+        """Reference of a host; as `vm`."""
+        return await self._find(self._hosts, name, "host")
+
+    def forget(self) -> None:
+        """A reference was wrong: the next search looks anew."""
+        self._slow = None
+        self._vms.clear()
+        self._hosts.clear()
+
+    async def _find(self, known: dict[str, str], key: str, kind: str) -> str:
+        if key not in known:
+            async with self._lock:
+                if key not in known:
+                    await self._observe()
+        if key not in known:
+            raise Refused(f"{self._endpoint.at} shows no {kind} {key} in the cluster")
+        return known[key]
+
+    async def _observe(self) -> None:
+        now = self._clock.now()
+        look = await self._endpoint.look(lambda session: self._look(session, now))
+        for known, fresh in ((self._vms, look.vms), (self._hosts, look.hosts)):
+            known.clear()
+            known.update(fresh)
+        self.latest, self.has_vsan = look.seen, look.has_vsan
+        for moref, question, choice in look.answers:
+            await answer_moved(self._endpoint, moref, question, choice)
+
+    def _look(self, session: Session, now: float) -> _Look:
+        name, configuration = self._cluster(session)
+        cluster = self.ref or ""
+        slow = self._slow if self._slow is not None and now - self._slow.at < _SLOW_S else None
+        tier_key = slow.tier_key if slow else self._tier_key(session)
+        host_paths = inventory.HOST_FAST if slow else inventory.HOST_FAST + inventory.HOST_SLOW
+        vm_paths = inventory.VM_FAST if slow else inventory.VM_FAST + inventory.VM_NAMES + inventory.VM_GUEST
+        hosts = collector.hosts(session, cluster, host_paths)
+        vms = collector.vms(session, cluster, vm_paths)
+        if slow is None:
+            slow = _Slow(now, {m: inventory.vm_facts(m, p, tier_key) for m, p in vms.items()}, hosts, tier_key)
+            self._slow = slow
+        else:
+            self._learn_new(session, slow, hosts, vms)
+        self.acts.check(session)
+        return self._join(slow, name, configuration, hosts, vms, now)
+
+    def _learn_new(self, session: Session, slow: _Slow, hosts: collector.Found, vms: collector.Found) -> None:
+        """Read the slow facts of what was not there before; one that has gone again meanwhile waits for the next."""
+        new_vms = [m for m in vms if m not in slow.vms or slow.vms[m].id.startswith(inventory.UNIDENTIFIED)]
+        new_hosts = [m for m in hosts if m not in slow.hosts]
+        try:
+            if new_vms:
+                objects = [session.vm(m) for m in new_vms]
+                paths = inventory.VM_NAMES + inventory.VM_GUEST
+                for moref, seen in collector.of(session, objects, vim.VirtualMachine, paths).items():
+                    slow.vms[moref] = inventory.vm_facts(moref, seen, slow.tier_key)
+            if new_hosts:
+                found = collector.of(session, map(session.host, new_hosts), vim.HostSystem, inventory.HOST_SLOW)
+                slow.hosts.update(found)
+        except vmodl.fault.ManagedObjectNotFound:
+            _log.debug("vsphere.object_gone", vms=len(new_vms), hosts=len(new_hosts))
+
+    def _join(
+        self, slow: _Slow, name: str, configuration: Element | None, hosts: collector.Found, vms: collector.Found,
+        now: float,
+    ) -> _Look:
+        plant_hosts: dict[str, Host] = {
+            m: inventory.host_of(m, {**slow.hosts.get(m, {}), **seen}) for m, seen in hosts.items()
+        }
+        names = {m: host.name for m, host in plant_hosts.items()}
+        plant_vms: dict[str, Vm] = {
+            m: inventory.vm_of(slow.vms[m], seen, inventory.runs_on(seen, names), self.tag_tiers.get(m))
+            for m, seen in vms.items()
+            if m in slow.vms
+        }
+        answers = []
+        for m, vm in plant_vms.items():
+            reply = self.acts.moved_answer(vm.id, vms[m].get("runtime.question"))
+            if reply is not None:
+                answers.append((m, *reply))
+        seen = ClusterSeen(
+            at=now,
+            name=name,
+            hosts=tuple(sorted(plant_hosts.values(), key=lambda h: h.name)),
+            vms=tuple(sorted(plant_vms.values(), key=lambda v: (v.name, v.id))),
+            settings=inventory.settings_of(configuration),
+        )
+        return _Look(
+            seen, {v.id: m for m, v in plant_vms.items()}, {h.name: m for m, h in plant_hosts.items()},
+            inventory.has_vsan(configuration), answers,
+        )
+
+    def _cluster(self, session: Session) -> tuple[str, Element | None]:
+        """Read the cluster's name and settings; find it first where it is not known.
+
+        :raises Refused: none, or several and none is named.
+        """
+        if self.ref is not None:
+            known = session.cluster(self.ref)
+            try:
+                seen = collector.of(session, [known], vim.ClusterComputeResource, inventory.CLUSTER_PATHS)[self.ref]
+                return str(seen.get("name", "")), _configuration(seen)
+            except vmodl.fault.ManagedObjectNotFound:
+                self.ref, self._slow = None, None
+        found = collector.clusters(session, inventory.CLUSTER_PATHS)
+        names = sorted(str(seen.get("name")) for seen in found.values())
+        if self._wanted is None and len(found) > 1:
+            raise Refused(
+                f"{self._endpoint.at} has {len(found)} clusters: {', '.join(names)}; VCENTER_CLUSTER must name one"
+            )
+        for moref, seen in found.items():
+            if self._wanted in {None, str(seen.get("name"))}:
+                self.ref = moref
+                return str(seen.get("name")), _configuration(seen)
+        if self._wanted is None:
+            raise Refused(f"{self._endpoint.at} shows this account no cluster")
+        raise Refused(f"{self._endpoint.at} has no cluster {self._wanted!r}; it shows {', '.join(names) or 'none'}")
+
+    def _tier_key(self, session: Session) -> int | None:
+        """Number of the custom attribute that holds tiers; None where vCenter has none of that name."""
+        manager = session.content.customFieldsManager
+        if manager is None:
+            return None
+        for seen in collector.of(session, [manager], vim.CustomFieldsManager, ("field",)).values():
+            for definition in each(seen.get("field"), "CustomFieldDef"):
+                if text(definition, "name") == self._tier_name:
+                    return int(text(definition, "key") or "0")
+        return None
+
+
+def _configuration(seen: inventory.Properties) -> Element | None:
+    value = seen.get("configurationEx")
+    return value if isinstance(value, Element) else None
+
+
+async def answer_moved(endpoint: Endpoint, moref: str, question: str, choice: str) -> None:
+    """Tell a VM that it was moved; a failure is logged, as the next look finds the question again."""
+    try:
+        await endpoint.act(lambda session: session.vm(moref).Answer(question, choice))
+    except Fault as fault:
+        _log.warning("vsphere.answer_failed", vm=moref, reason=str(fault))
+    else:
+        _log.info("vsphere.question_answered", vm=moref, answer="moved")

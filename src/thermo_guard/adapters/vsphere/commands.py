@@ -1,0 +1,117 @@
+"""One command as one request to vSphere: each returns when the server has taken it."""
+
+import math
+from dataclasses import dataclass
+
+from pyVmomi import vim
+
+from thermo_guard.core.commands import Command, Verb
+from thermo_guard.core.plant import ClusterSettings
+
+from .collector import ref
+from .session import Session
+
+EXIT_MAINTENANCE_S = 300
+"""The server's bound on leaving maintenance mode."""
+
+OF_CLUSTER = frozenset(
+    {Verb.DISARM_HA, Verb.DISARM_DRS, Verb.RESTORE_HA, Verb.RESTORE_ADMISSION, Verb.RESTORE_DRS}
+)
+OF_HOST = frozenset({Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST, Verb.EXIT_MAINTENANCE})
+OF_VM = frozenset({Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.POWER_ON_VM})
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Where a VM of a dead host is registered: references on the host that takes it."""
+
+    host: str
+    folder: str
+    pool: str
+
+
+def ask_cluster(session: Session, cluster: str, command: Command) -> str | None:
+    """Reconfigure the cluster; give the task's reference.
+
+    :raises ValueError: the command carries no settings to restore.
+    """
+    spec = cluster_spec(command.verb, command.settings)
+    return _ref(session.cluster(cluster).ReconfigureEx(spec, modify=True))
+
+
+def ask_host(session: Session, host: str, command: Command, *, has_vsan: bool) -> str | None:
+    """Give the task's reference."""
+    it = session.host(host)
+    match command.verb:
+        case Verb.ENTER_MAINTENANCE:
+            # Without a bound the task would wait for ever, and vSAN's default would begin to move data.
+            spec = None
+            if has_vsan:
+                mode = vim.vsan.host.DecommissionMode(objectAction="noAction")
+                spec = vim.host.MaintenanceSpec(vsanMode=mode)
+            bound_s = max(1, math.ceil(command.timeout_s))
+            return _ref(it.EnterMaintenanceMode(bound_s, evacuatePoweredOffVms=False, maintenanceSpec=spec))
+        case Verb.SHUT_DOWN_HOST:
+            return _ref(it.Shutdown(force=command.force))
+        case Verb.EXIT_MAINTENANCE:
+            return _ref(it.ExitMaintenanceMode(EXIT_MAINTENANCE_S))
+    raise ValueError(f"{command.verb} is no command to a host")
+
+
+def ask_vm(session: Session, vm: str, command: Command) -> str | None:
+    """Give the task's reference; a guest's shutdown has none."""
+    it = session.vm(vm)
+    match command.verb:
+        case Verb.SHUT_DOWN_GUEST:
+            it.ShutdownGuest()
+            return None
+        case Verb.POWER_OFF_VM:
+            return _ref(it.PowerOff())
+        case Verb.POWER_ON_VM:
+            return _ref(it.PowerOn(None))
+    raise ValueError(f"{command.verb} is no command to a VM")
+
+
+def register(session: Session, at: Adoption, path: str) -> str | None:
+    """Register a VM's files on a host; give the task's reference."""
+    folder = vim.Folder(at.folder, session.wire)
+    pool = vim.ResourcePool(at.pool, session.wire)
+    return _ref(folder.RegisterVm(path, name=None, asTemplate=False, pool=pool, host=session.host(at.host)))
+
+
+def cluster_spec(verb: Verb, settings: ClusterSettings | None) -> vim.cluster.ConfigSpecEx:
+    """Say only what is changed; the rest of the cluster's configuration stays.
+
+    DRS is made manual and never disabled, as that would delete the resource pools.
+
+    :raises ValueError: nothing to restore was given.
+    """
+    if verb is Verb.DISARM_HA:
+        return vim.cluster.ConfigSpecEx(dasConfig=vim.cluster.DasConfigInfo(enabled=False))
+    if verb is Verb.DISARM_DRS:
+        return vim.cluster.ConfigSpecEx(
+            drsConfig=vim.cluster.DrsConfigInfo(defaultVmBehavior="manual", enableVmBehaviorOverrides=False),
+            dpmConfig=vim.cluster.DpmConfigInfo(enabled=False),
+        )
+    if settings is None:
+        raise ValueError(f"{verb} needs the settings that it restores")
+    if verb is Verb.RESTORE_HA:
+        # Admission control would refuse to start VMs while hosts are still missing: it comes back after the last tier.
+        das = vim.cluster.DasConfigInfo(
+            enabled=settings.ha_enabled, hostMonitoring=settings.ha_host_monitoring, admissionControlEnabled=False
+        )
+        return vim.cluster.ConfigSpecEx(dasConfig=das)
+    if verb is Verb.RESTORE_ADMISSION:
+        das = vim.cluster.DasConfigInfo(admissionControlEnabled=settings.ha_admission_control)
+        return vim.cluster.ConfigSpecEx(dasConfig=das)
+    if verb is Verb.RESTORE_DRS:
+        drs = vim.cluster.DrsConfigInfo(
+            defaultVmBehavior=settings.drs_behavior, enableVmBehaviorOverrides=settings.drs_overrides
+        )
+        dpm = None if settings.dpm_enabled is None else vim.cluster.DpmConfigInfo(enabled=settings.dpm_enabled)
+        return vim.cluster.ConfigSpecEx(drsConfig=drs, dpmConfig=dpm)
+    raise ValueError(f"{verb} is no command to a cluster")
+
+
+def _ref(task: vim.Task | None) -> str | None:
+    return None if task is None else ref(task)

@@ -1,0 +1,110 @@
+"""One host through its own API: what is left when vCenter is off."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pyVmomi import vim
+
+from thermo_guard.core.plant import HostSeen
+from thermo_guard.ports import Clock, Refused
+
+from . import collector, inventory
+from .acts import Acts
+from .cluster import answer_moved
+from .session import Endpoint, Session
+
+_HOST_PATHS = ("runtime.inMaintenanceMode", "summary.hardware.uuid")
+_PLACE_PATHS: dict[type, Sequence[str]] = {vim.Datacenter: ("vmFolder",), vim.ComputeResource: ("resourcePool",)}
+
+
+class EsxiView:
+    """Looks at one host over its own API; `name` is vCenter's name of it."""
+
+    def __init__(self, endpoint: Endpoint, clock: Clock, name: str) -> None:
+        self.acts = Acts()
+        self.endpoint = endpoint
+        self.has_vsan = False
+        self._name = name
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._vms: dict[str, str] = {}
+        self._host: str | None = None
+
+    async def observe(self) -> HostSeen:
+        """:raises Fault: as the port says."""
+        async with self._lock:
+            seen = await self._observe()
+            return replace(seen, failures=self.acts.failures())
+
+    async def vm(self, id: str) -> str:  # noqa: A002 - the plant's word for it
+        """Reference of a VM on this host, which is another one than vCenter's; looks again where it is not known.
+
+        :raises Fault: it is not there, or the host does not answer.
+        """
+        if id not in self._vms:
+            await self._refresh()
+        if id not in self._vms:
+            raise Refused(f"{self.endpoint.at} shows no VM {id}")
+        return self._vms[id]
+
+    async def host(self) -> str:
+        """Reference of the host itself."""
+        if self._host is None:
+            await self._refresh()
+        return self._host or "ha-host"
+
+    def forget(self) -> None:
+        """A reference was wrong: the next search looks anew."""
+        self._vms.clear()
+        self._host = None
+
+    async def places(self) -> tuple[str, str]:
+        """References of the VM folder and of the resource pool that a VM is registered in."""
+        return await self.endpoint.look(_places)
+
+    async def _refresh(self) -> None:
+        async with self._lock:
+            await self._observe()
+
+    def _look(self, session: Session, wanted: Mapping[type, Sequence[str]]) -> collector.Found:
+        self.acts.check(session)
+        return collector.of_esxi(session, wanted)
+
+    async def _observe(self) -> HostSeen:
+        now = self._clock.now()
+        wanted: dict[type, Sequence[str]] = {
+            vim.HostSystem: _HOST_PATHS,
+            vim.VirtualMachine: inventory.VM_FAST + inventory.VM_NAMES,
+        }
+        seen = await self.endpoint.look(lambda session: self._look(session, wanted))
+        hosts = {m: p for m, p in seen.items() if "runtime.inMaintenanceMode" in p}
+        if len(hosts) != 1:
+            raise Refused(f"{self.endpoint.at} is no ESXi host: it shows {len(hosts)} hosts")
+        ((self._host, properties),) = hosts.items()
+        vms = {
+            m: inventory.vm_of(inventory.vm_facts(m, p), p, self._name)
+            for m, p in seen.items()
+            if "runtime.powerState" in p
+        }
+        self._vms = {vm.id: m for m, vm in vms.items()}
+        for m, vm in vms.items():
+            reply = self.acts.moved_answer(vm.id, seen[m].get("runtime.question"))
+            if reply is not None:
+                await answer_moved(self.endpoint, m, *reply)
+        return HostSeen(
+            at=now,
+            name=self._name,
+            uuid=str(properties.get("summary.hardware.uuid") or "").lower(),
+            in_maintenance=properties["runtime.inMaintenanceMode"] is True,
+            vms=tuple(sorted(vms.values(), key=lambda v: (v.name, v.id))),
+        )
+
+
+def _places(session: Session) -> tuple[str, str]:
+    seen = collector.of_esxi(session, _PLACE_PATHS)
+    folder = next((p["vmFolder"] for p in seen.values() if "vmFolder" in p), None)
+    pool = next((p["resourcePool"] for p in seen.values() if "resourcePool" in p), None)
+    if folder is None or pool is None:
+        raise Refused("the host shows no folder or no resource pool for a VM")
+    return str(folder), str(pool)

@@ -1,0 +1,184 @@
+"""From what the property collector shows to the plant's values: hosts, VMs, settings."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from thermo_guard.core.plant import ClusterSettings, Host, Power, Vm
+
+from .page import Value, each, text, truth
+from .trust import sha256
+
+Properties = Mapping[str, Value]
+
+CLUSTER_PATHS = ("name", "configurationEx")
+"""The settings are read whole: `configurationEx` is declared as its base type, so that real servers answer
+InvalidProperty to any path into it (the simulator does not)."""
+
+HOST_FAST = ("name", "runtime.connectionState", "runtime.inMaintenanceMode", "runtime.powerState")
+HOST_SLOW = (
+    "summary.config.name", "summary.config.port", "summary.hardware.uuid", "summary.hardware.otherIdentifyingInfo",
+    "hardware.systemInfo", "config.certificate",
+)
+"""`hardware.systemInfo` is read whole, as its serial number came with 6.7 and an unknown path fails the call."""
+
+VM_FAST = (
+    "runtime.powerState", "runtime.connectionState", "runtime.host", "runtime.question", "guest.toolsRunningStatus",
+    "guest.guestStateChangeSupported",
+)
+VM_NAMES = ("name", "config.instanceUuid", "config.template", "config.files.vmPathName")
+VM_GUEST = ("guest.net", "guest.ipAddress", "guest.hostName", "config.vAppConfig.product", "customValue")
+
+_SERIALS = frozenset({"ServiceTag", "SerialNumber", "SerialNumberTag", "EnclosureSerialNumberTag", "AssetTag"})
+_NO_SERIALS = frozenset(
+    {"", "unknown", "none", "n/a", "not specified", "default string", "to be filled by o.e.m.", "no asset tag"}
+)
+
+
+UNIDENTIFIED = "unidentified:"
+"""Before the reference of a VM whose instance UUID has never been seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class VmFacts:
+    """What changes slowly about a VM."""
+
+    id: str
+    name: str
+    is_template: bool
+    path: str | None
+    addresses: tuple[str, ...] = ()
+    guest_name: str | None = None
+    product: str | None = None
+    tier: int | None = None
+
+
+def vm_facts(moref: str, seen: Properties, tier_key: int | None = None) -> VmFacts:
+    """Read a VM's slow facts; `tier_key` is the number of the custom attribute that holds its tier.
+
+    An inaccessible VM shows no instance UUID: it is named by its reference, so that it is seen and never lost.
+    """
+    uuid = _text(seen, "config.instanceUuid")
+    products = each(seen.get("config.vAppConfig.product"), "VAppProductInfo")
+    return VmFacts(
+        id=uuid.lower() if uuid else f"{UNIDENTIFIED}{moref}",
+        name=_text(seen, "name") or moref,
+        is_template=seen.get("config.template") is True,
+        path=_text(seen, "config.files.vmPathName"),
+        addresses=_addresses(seen),
+        guest_name=_text(seen, "guest.hostName"),
+        product=next((name for p in products if (name := text(p, "name"))), None),
+        tier=_tier_attribute(seen, tier_key),
+    )
+
+
+def vm_of(facts: VmFacts, seen: Properties, host: str, tier: int | None = None) -> Vm:
+    """Join a VM's slow facts with what it does now; `tier` is that of its tag, below its attribute."""
+    runs_tools = seen.get("guest.toolsRunningStatus") == "guestToolsRunning"
+    return Vm(
+        id=facts.id,
+        name=facts.name,
+        host=host,
+        power=_VM_POWER.get(str(seen.get("runtime.powerState")), Power.UNKNOWN),
+        can_shut_down_guest=runs_tools and seen.get("guest.guestStateChangeSupported") is not False,
+        is_tools_running=runs_tools,
+        is_template=facts.is_template,
+        is_reachable=seen.get("runtime.connectionState", "connected") == "connected",
+        tier=facts.tier if facts.tier is not None else tier,
+        path=facts.path,
+        addresses=facts.addresses,
+        guest_name=facts.guest_name,
+        product=facts.product,
+    )
+
+
+def host_of(moref: str, seen: Properties) -> Host:
+    name = _text(seen, "name") or moref
+    is_connected = seen.get("runtime.connectionState") == "connected"
+    power = seen.get("runtime.powerState")
+    shown = Power.ON if is_connected and power == "poweredOn" else Power.UNKNOWN
+    return Host(
+        name=name,
+        address=_address(_text(seen, "summary.config.name") or name, _text(seen, "summary.config.port") or "443"),
+        uuid=(_text(seen, "summary.hardware.uuid") or "").lower(),
+        serials=_serials(seen),
+        is_connected=is_connected,
+        in_maintenance=seen.get("runtime.inMaintenanceMode") is True,
+        power=Power.OFF if power == "standBy" else shown,
+        thumbprint=_thumbprint(seen.get("config.certificate")),
+    )
+
+
+def settings_of(configuration: Element | None) -> ClusterSettings:
+    """Read HA, DRS and DPM from a ClusterConfigInfoEx; absent ones are off."""
+    return ClusterSettings(
+        ha_enabled=truth(configuration, "dasConfig/enabled") or False,
+        ha_host_monitoring=text(configuration, "dasConfig/hostMonitoring"),
+        ha_admission_control=truth(configuration, "dasConfig/admissionControlEnabled"),
+        drs_enabled=truth(configuration, "drsConfig/enabled") or False,
+        drs_behavior=text(configuration, "drsConfig/defaultVmBehavior"),
+        drs_overrides=truth(configuration, "drsConfig/enableVmBehaviorOverrides"),
+        dpm_enabled=truth(configuration, "dpmConfigInfo/enabled"),
+    )
+
+
+def has_vsan(configuration: Element | None) -> bool:
+    return truth(configuration, "vsanConfigInfo/enabled") or False
+
+
+def tier_of(text: str) -> int | None:
+    """Read a tier as a person writes it: a whole number from 1; anything else is none."""
+    stripped = text.strip()
+    return int(stripped) if stripped.isdecimal() and int(stripped) >= 1 else None
+
+
+_VM_POWER = {"poweredOn": Power.ON, "poweredOff": Power.OFF, "suspended": Power.OFF}
+
+
+def _tier_attribute(seen: Properties, key: int | None) -> int | None:
+    if key is None:
+        return None
+    values = each(seen.get("customValue"), "CustomFieldValue")
+    return next((tier_of(text(v, "value") or "") for v in values if text(v, "key") == str(key)), None)
+
+
+def _addresses(seen: Properties) -> tuple[str, ...]:
+    found = [ip.text or "" for nic in each(seen.get("guest.net"), "GuestNicInfo") for ip in each(nic, "ipAddress")]
+    return tuple(dict.fromkeys(ip for ip in [_text(seen, "guest.ipAddress") or "", *found] if ip))
+
+
+def _serials(seen: Properties) -> tuple[str, ...]:
+    """Whatever identifies the chassis, in the vendor's writing; placeholders are left out."""
+    system = seen.get("hardware.systemInfo")
+    found = [text(system, "serialNumber") or ""] if isinstance(system, Element) else []
+    others = each(seen.get("summary.hardware.otherIdentifyingInfo"), "HostSystemIdentificationInfo")
+    found += [text(o, "identifierValue") or "" for o in others if text(o, "identifierType/key") in _SERIALS]
+    return tuple(dict.fromkeys(s.strip() for s in found if s.strip().lower() not in _NO_SERIALS))
+
+
+def _address(host: str, port: str) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _thumbprint(certificate: Value | None) -> str | None:
+    """SHA-256 of the certificate that vCenter holds of a host: PEM, as an array of signed bytes or as base64."""
+    if not isinstance(certificate, Element):
+        return None
+    numbers = [b.text or "" for b in each(certificate, "byte")]
+    try:
+        pem = bytes(int(n) & 0xFF for n in numbers) if numbers else base64.b64decode(certificate.text or "")
+        return sha256(pem.decode("ascii").strip())
+    except ValueError:  # not numbers, not base64, not ASCII, not PEM
+        return None
+
+
+def _text(seen: Properties, path: str) -> str | None:
+    """A property's text; None where it is unset or empty."""
+    value = seen.get(path)
+    return value if isinstance(value, str) and value else None
+
+
+def runs_on(seen: Properties, names: Mapping[str, str]) -> str:
+    """Name of the host that a VM is registered on, by the hosts' references."""
+    return names.get(_text(seen, "runtime.host") or "", "")
