@@ -1,4 +1,4 @@
-"""The composition root: the only place that names concrete classes, and the way in of `main.py` and `thermo-guard run`."""
+"""The composition root: the only place that names concrete classes; `main.py` and `thermo-guard run` come in here."""
 
 import asyncio
 import signal

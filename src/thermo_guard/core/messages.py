@@ -56,7 +56,7 @@ def message(event: ev.Event, *, ended: str | None = None) -> Message | None:
             return Message("The room has recovered: the cluster is being brought back", _lines(event.reasons))
         case ev.PhaseBegun():
             words = described(event.phase, event.tier)
-            return Message(words[0].upper() + words[1:], ended if ended else f"incident {event.incident}")
+            return Message(words[0].upper() + words[1:], ended or f"incident {event.incident}")
         case ev.Abandoned():
             return Message(f"Needs a person: {event.target_kind} {event.name}",
                            f"Given up while {described(event.phase)}: {event.reason}", is_urgent=True)

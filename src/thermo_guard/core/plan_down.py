@@ -1,7 +1,7 @@
 """The way down: disarm HA and DRS, guests by tier, hosts, vCenter's VM on its own host, that host.
 
 Level-triggered: each tick asks what is still not where it should be; a phase is over as soon as its last target has
-settled (seen where it is wanted, or abandoned at its deadline and told). What is abandoned holds nobody up, but is still
+settled (seen where it is wanted, or abandoned at its deadline and told). What is abandoned holds nobody up but is still
 asked as soon as there is a way to it: a host that boots late must not stay on in a hot room.
 """
 

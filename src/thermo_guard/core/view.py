@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from .commands import VCENTER
 from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, Power, Sight, Unseen, Vm
-from .snapshot import KeptHost, KeptVm, Snapshot
+from .snapshot import KeptHost, Snapshot
 
 SILENT_S = 60.0
 """A host without a BMC that was told to stop counts as off after this long without any answer."""
@@ -97,35 +97,36 @@ def _host_now(host: Host | KeptHost, sight: Sight, bmc_address: str | None) -> H
 
 
 def _listed_vms(sight: Sight, snapshot: Snapshot | None) -> Mapping[str, Vm]:
-    listed = {vm.id: _from_snapshot(vm) for vm in snapshot.vms} if snapshot else {}
+    """Every VM as the best look shows it: vCenter, then its host itself, then the snapshot, which knows no power."""
+    listed: dict[str, Vm] = {}
+    connected: set[str] = set()
     if isinstance(sight.cluster, ClusterSeen):
-        listed |= {vm.id: vm for vm in sight.cluster.vms}
-        if not sight.direct:
-            return listed
-    connected = (
-        {host.name for host in sight.cluster.hosts if host.is_connected}
-        if isinstance(sight.cluster, ClusterSeen) else set()
-    )
+        listed = {vm.id: vm for vm in sight.cluster.vms}
+        connected = {host.name for host in sight.cluster.hosts if host.is_connected}
+    kept = {vm.id: vm for vm in snapshot.vms} if snapshot else {}
     for name, look in sight.direct.items():
-        if isinstance(look, HostSeen) and name not in connected:
-            for vm in look.vms:
-                before = listed.get(vm.id)
-                if before is not None and before.host in connected and before.host != name:
-                    continue  # it lives elsewhere by now; this registration is a leftover
-                tier = before.tier if before is not None and vm.tier is None else vm.tier
-                listed[vm.id] = replace(vm, host=name, tier=tier)
+        if not isinstance(look, HostSeen) or name in connected:
+            continue
+        for vm in look.vms:
+            before = listed.get(vm.id)
+            if before is not None and before.host in connected and before.host != name:
+                continue  # it lives elsewhere by now; this registration is a leftover
+            tier = kept[vm.id].tier if vm.tier is None and vm.id in kept else vm.tier
+            listed[vm.id] = replace(vm, host=name, tier=tier)
+    for vm_id, kept_vm in kept.items():
+        if vm_id not in listed:
+            listed[vm_id] = Vm(
+                vm_id, kept_vm.name, kept_vm.host, Power.UNKNOWN, can_shut_down_guest=False, is_tools_running=False,
+                tier=kept_vm.tier, path=kept_vm.path,
+            )
     return listed
-
-
-def _from_snapshot(vm: KeptVm) -> Vm:
-    return Vm(vm.id, vm.name, vm.host, Power.UNKNOWN, can_shut_down_guest=False, is_tools_running=False,
-              tier=vm.tier, path=vm.path)
 
 
 def _powered(vm: Vm, hosts: Mapping[str, HostNow]) -> Vm:
     host = hosts.get(vm.host)
     if host is None or host.power is Power.ON:
         return vm
-    if host.power is Power.OFF:
-        return replace(vm, power=Power.OFF, is_tools_running=False, can_shut_down_guest=False)
-    return replace(vm, power=Power.UNKNOWN)
+    power = Power.OFF if host.power is Power.OFF else Power.UNKNOWN
+    if vm.power is power:
+        return vm
+    return replace(vm, power=power, is_tools_running=False, can_shut_down_guest=False)
