@@ -26,12 +26,12 @@ var overridden = map[string]map[string]bool{
 // object. (An object returned from here is not preferred, and one put into the shared registry would break the
 // simulator's type assertions.)
 func (f *Face) intercept(ctx *simulator.Context, m *simulator.Method) (mo.Reference, types.BaseMethodFault) {
-	if ctx.Session == nil {
-		return nil, anonymous(m)
-	}
 	object := f.objectName(m.This)
 	if rule := f.site.faults.take(f.name, m.Name, object, kindFault); rule != nil {
 		return nil, rule.fault()
+	}
+	if ctx.Session == nil {
+		return nil, anonymous(m)
 	}
 	if fault := f.refused(m, object); fault != nil {
 		return nil, fault
