@@ -147,6 +147,13 @@ async def test_without_a_date_our_clock_judges(peer: MerakiPeer, meraki: Meraki,
     assert [each.sensor for each in poll.rejected] == [TWO]
 
 
+async def test_a_cache_on_the_way_makes_nothing_younger(peer: MerakiPeer, meraki: Meraki) -> None:
+    """An answer that a proxy has kept bears an old Date: the Age that it adds counts, so that stale stays stale."""
+    peer.fail("cached", path="readings", age_s=3000)
+    peer.set_sensors({ONE: {"age_s": 3000}})
+    assert [each.age_s for each in (await meraki.poll()).readings] == [3000, 0]
+
+
 async def test_all_pages_are_read(peer: MerakiPeer, meraki: Meraki) -> None:
     """The Link header is followed to its end, so that no sensor hides on a later page."""
     serials = [f"Q2AA-0000-{number:04}" for number in range(10)]

@@ -58,12 +58,14 @@ class Fault:
 
     kind: str
     """A key of FAULTS, or 429-seconds, 429-date, html, hang, drop, truncated, body, echo-400, redirect-cross-host,
-    redirect-loop, shard-redirect, endless-pages, link-cross-host, no-date."""
+    redirect-loop, shard-redirect, endless-pages, link-cross-host, cached, no-date."""
     count: int = 1
     """How many requests; FOREVER for all."""
     path: str = ""
     """Only requests whose path holds this."""
     retry_after_s: float | None = None
+    age_s: float = 0.0
+    """How long a cache on the way has kept the answer."""
     location: str = ""
     body: str = ""
     content_type: str = "application/json"
@@ -176,6 +178,9 @@ class MerakiPeer:
                 response = handler(request) if key == "valid" else _error(401, "Invalid API key")
                 self._bend(request, response, fault)
             response.headers["Date"] = formatdate(self.now(), usegmt=True)
+            if fault and fault.kind == "cached":
+                response.headers["Date"] = formatdate(self.now() - fault.age_s, usegmt=True)
+                response.headers["Age"] = f"{fault.age_s:.0f}"
             if fault and fault.kind == "no-date":
                 response.headers["Date"] = ""
             return response

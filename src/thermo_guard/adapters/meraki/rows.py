@@ -176,5 +176,5 @@ def _stamp(ts: object) -> float | None:
     try:
         at = datetime.fromisoformat(ts)
         return at.timestamp() if at.tzinfo is not None else None
-    except (ValueError, OverflowError):
+    except ValueError:
         return None

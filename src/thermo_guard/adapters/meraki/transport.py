@@ -326,9 +326,9 @@ def _retry_after_s(headers: Mapping[str, str], served_at: float) -> float | None
     """Read both forms of Retry-After; None where there is none that makes sense."""
     asked = headers.get("Retry-After", "").strip()
     if asked.isascii() and asked.isdecimal():
-        return min(LONGEST_RETRY_AFTER_S, float(asked[:9]))
+        return float(asked[:9])
     at = _http_date(asked)
-    return None if at is None else min(LONGEST_RETRY_AFTER_S, max(0.0, at - served_at))
+    return None if at is None else max(0.0, at - served_at)
 
 
 def _http_date(text: str) -> float | None:
