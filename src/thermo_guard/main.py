@@ -11,7 +11,7 @@ import structlog
 
 from . import __version__
 from .adapters import logs
-from .adapters.clock import SteadyClock
+from .adapters.clock import SteadyClock, wall_now
 from .adapters.journal import SqlJournal
 from .adapters.meraki import Meraki
 from .adapters.notify import Outbox
@@ -45,7 +45,7 @@ def main(env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"
     except BadSettings as bad:
         print(explain(bad.problems), file=sys.stderr)  # noqa: T201 - before there is a log
         return EXIT_BAD_SETTINGS
-    logs.configure(settings.log_format, settings.log_level)
+    logs.configure(settings.log_format.value, settings.log_level.value)
     logs.register_secrets(secrets(settings))
     for warning in settings.warnings:
         log.warning("settings.noticed", what=warning)
@@ -80,7 +80,7 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
         stack.push_async_callback(site.aclose)
         edges = Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
-            notifier=outbox, board=StatusFile(settings.data_dir),
+            notifier=outbox, board=StatusFile(settings.data_dir, wall_now),
         )
         loop = Loop(loop_settings(settings), edges)
         loop.ledger.write(ev.GuardStarted(owner=journal.owner, version=__version__))
@@ -122,11 +122,12 @@ class Site:
         ]
 
     async def aclose(self) -> None:
-        for edge in (self.sensors, self.hypervisor, *self.bmcs):
-            try:
-                await edge.aclose()
-            except Fault as fault:
-                log.info("edge.not_closed", edge=type(edge).__name__, reason=str(fault))
+        closing = [self.sensors.aclose(), self.hypervisor.aclose(), *(bmc.aclose() for bmc in self.bmcs)]
+        for fault in await asyncio.gather(*closing, return_exceptions=True):
+            if isinstance(fault, Fault):
+                log.info("edge.not_closed", reason=str(fault))
+            elif fault is not None:
+                raise fault
 
 
 def loop_settings(settings: Settings) -> LoopSettings:

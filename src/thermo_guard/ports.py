@@ -158,7 +158,12 @@ class Journal(Protocol):
 class StatusBoard(Protocol):
     """Where the loop shows what it is doing; read by `status`, the container's health check and later pages."""
 
-    def publish(self, status: Mapping[str, object]) -> None: ...
+    def publish(self, facts: Mapping[str, object], tick_bound_s: float) -> None:
+        """Put it in the place of the one before; the next comes within `tick_bound_s`.
+
+        :raises Fault: it could not be shown.
+        """
+        ...
 
 
 class Notifier(Protocol):

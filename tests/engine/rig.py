@@ -1,7 +1,7 @@
 """A guard on the virtual site, under a loop whose time is virtual: days in milliseconds."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -38,11 +38,11 @@ class Outbox:
 class Board:
     """ports.StatusBoard that keeps the last status."""
 
-    last: dict[str, object] = {}
+    def __init__(self) -> None:
+        self.last: Mapping[str, object] = {}
 
-    def publish(self, status: object) -> None:
-        assert isinstance(status, dict)
-        self.last = status
+    def publish(self, facts: Mapping[str, object], tick_bound_s: float) -> None:
+        self.last = facts
 
 
 SETTINGS = LoopSettings(policy=PolicySettings(), timing=Timing())
@@ -104,7 +104,9 @@ class Guarded:
         return bool(self.of(ev.IncidentClosed))
 
     def all_off(self) -> bool:
-        return not self.world.running().hosts
+        """Every host of the guarded cluster is without power."""
+        own = {host.name for host in self.world.plan.hosts if host.cluster == self.world.plan.cluster}
+        return own.isdisjoint(self.world.running().hosts)
 
 
 def faster(settings: LoopSettings = SETTINGS, **timing: float) -> LoopSettings:

@@ -20,7 +20,7 @@ from .tiers import Tiers
 from .view import plant_now
 
 _STEP_S = 1.0
-_LOOK_S = 15.0
+_LOOK_S = 30.0
 """The planner is asked at least this often, for what it only waits for: the stagger, the watch."""
 _MOST_S = 24 * 3600.0
 

@@ -81,8 +81,10 @@ def facts(event: ev.Event) -> Mapping[str, object]:
                 f"{a.verb} {a.target}: {a.outcome}{f' ({a.text})' if a.text else ''}" for a in event.answers)}
         case ev.Observed():
             return {"seen": _named(f"{s.target_kind} {s.name} {s.power} ({s.by})" for s in event.sightings)}
+        case ev.LevelChanged():
+            return {"room": event.level, "before": event.before, "reasons": event.reasons}
         case _:
-            return {name: getattr(event, name) for name in event.__slots__ if name != "kind"}
+            return {name: getattr(event, name) for name in event.__slots__ if name not in {"kind", "level"}}
 
 
 def _named(items: Iterable[str], most: int = 8) -> list[str]:

@@ -21,7 +21,6 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
     count = loop.lookout.counts.shown
     return {
         "at": now,
-        "tick_bound_s": TICK_BOUND_S,
         "mode": str(loop.settings.mode),
         "level": None if assessment.level is None else str(assessment.level),
         "reasons": list(assessment.reasons),

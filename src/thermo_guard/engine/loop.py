@@ -24,7 +24,7 @@ from thermo_guard.core.tiers import Tiers
 from thermo_guard.core.view import PlantNow, plant_now
 from thermo_guard.ports import Clock, Fault, Hypervisor, Journal, Notifier, PowerController, RoomSensors, StatusBoard
 
-from .board import status
+from .board import TICK_BOUND_S, status
 from .hands import Hands
 from .ledger import Ledger, Listener
 from .lookout import LOOK_VALID_S, Lookout
@@ -140,7 +140,10 @@ class Loop:
             self.step = None
             self._learn(assessment)
         self._sum_up(assessment, now)
-        self.edges.board.publish(status(self, assessment, plant, now))
+        try:
+            self.edges.board.publish(status(self, assessment, plant, now), TICK_BOUND_S)
+        except Fault as fault:
+            log.warning("status.not_published", reason=str(fault))
 
     def _take_in(self) -> None:
         poll = self.lookout.polls.take()

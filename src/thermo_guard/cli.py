@@ -1,0 +1,126 @@
+"""The commands. Each is a few lines: what it does is main's, demo's, survey's or the core's."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from . import __version__
+from .adapters import status as status_file
+from .adapters.clock import SteadyClock, wall_now
+from .adapters.notify import Outbox
+from .config import BadSettings, Settings, explain, load
+from .main import EXIT_BAD_SETTINGS
+from .main import main as run_guard
+from .ports import Refused
+from .screens import show_status
+
+app = typer.Typer(
+    name="thermo-guard", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Brings a vSphere cluster down in good order when its server room overheats, and back when it has recovered. "
+         "Settings come from the environment or from .env in this folder; .env.example explains each.",
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON, for programs.")]
+
+
+def settings_or_exit() -> Settings:
+    """The settings; with bad ones all that is wrong is printed and the process ends with 2."""
+    try:
+        return load()
+    except BadSettings as bad:
+        print(explain(bad.problems), file=sys.stderr)
+        raise typer.Exit(EXIT_BAD_SETTINGS) from None
+
+
+@app.command()
+def run() -> None:
+    """Guard the site until told to stop. This is what the container runs.
+
+    Watches the room, and on a confirmed heat alarm shuts the cluster down, then brings it back when the room has
+    recovered. Without settings it ends with 2 and lists what is missing; it never falls back to the virtual site.
+    Ends with 3 when another guard works on the same DATA_DIR.
+    """
+    raise typer.Exit(run_guard())
+
+
+@app.command()
+def demo(
+    speed: Annotated[float, typer.Option(min=1, max=100_000, help="Virtual seconds a second.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Another seed, another day: guests and hosts take other times.")] = 1,
+    at_once: Annotated[bool, typer.Option("--at-once", help="As fast as this machine can.")] = False,
+) -> None:
+    """Show the day of a failing air conditioner on a virtual site. Nothing real is touched.
+
+    Temperature, alarm, each VM and host going down, recovery, everything back, a closing summary; about two minutes.
+    """
+    from .demo import demonstrate  # noqa: PLC0415 - the virtual site is not loaded into the guard of a real one
+
+    is_back = demonstrate(Console(highlight=False), speed=None if at_once else speed, seed=seed)
+    raise typer.Exit(0 if is_back else 1)
+
+
+@app.command()
+def status(
+    as_json: AsJson = False,
+    healthcheck: Annotated[bool, typer.Option(
+        "--healthcheck", help="Only say by the exit code whether the guard's loop still ticks.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(
+        help="Folder of the guard. Default: DATA_DIR.", envvar="DATA_DIR")] = None,
+) -> None:
+    """Show what the running guard is doing: level, goal, phase, what is waited for and until when.
+
+    Ends with 1 when the guard does not run or its loop has stopped ticking.
+    """
+    folder = data_dir or Path("data")
+    try:
+        found = status_file.read(folder)
+    except Refused as unreadable:
+        print(unreadable, file=sys.stderr)
+        raise typer.Exit(1) from None
+    is_alive = found is not None and status_file.is_alive(found, wall_now())
+    if healthcheck:
+        raise typer.Exit(0 if is_alive else 1)
+    if found is None:
+        print(f"No guard has run with {folder} as its DATA_DIR.", file=sys.stderr)
+    elif as_json:
+        print(json.dumps({"is_alive": is_alive, "tick_at": found.tick_at, **found.facts}, indent=2))
+    else:
+        show_status(Console(highlight=False), found, is_alive=is_alive, now=wall_now())
+    raise typer.Exit(0 if is_alive else 1)
+
+
+@app.command()
+def notify(
+    test: Annotated[bool, typer.Option("--test", help="Send a test message by each address of NOTIFY_URLS.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Try the addresses of NOTIFY_URLS. Ends with 1 when one of them could not deliver."""
+    if not test:
+        print("Nothing done: say --test to send a test message by each address of NOTIFY_URLS.", file=sys.stderr)
+        raise typer.Exit(2)
+    urls = [url.get_secret_value() for url in settings_or_exit().notify_urls]
+    if not urls:
+        print("NOTIFY_URLS is empty: nobody would be told of anything.", file=sys.stderr)
+        raise typer.Exit(1)
+
+    async def try_each() -> list[tuple[str, bool, str]]:
+        tested = await Outbox(urls, SteadyClock()).test()
+        return [(t.outlet, t.delivery.ok, t.delivery.reason) for t in tested]
+
+    results = asyncio.run(try_each())
+    if as_json:
+        print(json.dumps([{"address": a, "is_delivered": ok, "reason": why} for a, ok, why in results], indent=2))
+    else:
+        for address, is_delivered, why in results:
+            print(f"{address}: {'delivered' if is_delivered else f'NOT delivered: {why}'}")
+    raise typer.Exit(0 if all(ok for _, ok, _ in results) else 1)
+
+
+@app.command()
+def version(as_json: AsJson = False) -> None:
+    """Print the version."""
+    print(json.dumps({"version": __version__}) if as_json else __version__)
