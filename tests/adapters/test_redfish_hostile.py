@@ -40,6 +40,7 @@ FIELDS = {
 RESOURCE = st.fixed_dictionaries({}, optional=FIELDS)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a loaded machine is no failure
 @given(RESOURCE)
 def test_any_json_is_read_without_trust(body: dict[str, object]) -> None:
     """No shape of JSON breaks the reading, and what is not exactly Off is never read as off."""
@@ -56,7 +57,9 @@ async def peer() -> AsyncIterator[WrittenBmc]:
         yield bmc
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[
+    HealthCheck.function_scoped_fixture, HealthCheck.too_slow,
+])
 @given(
     pages=st.fixed_dictionaries({}, optional=dict.fromkeys(
         (ROOT, f"{ROOT}/Systems", SYSTEM, RESET),

@@ -509,7 +509,7 @@ async def test_addresses_that_are_none(host: str, clock: HandClock) -> None:
 
 
 @pytest.mark.parametrize(("fingerprint", "why"), [
-    ("ab" * 20, "SHA-1"), ("ab" * 31, "62 digits"), ("zz" * 32, "hexadecimal"), ("a", "hexadecimal"),
+    ("ab" * 20, "SHA-1"), ("ab" * 31, "62 digits"), ("zz" * 32, "hexadecimal"), ("a", "1 digits"),
 ])
 async def test_malformed_pin_is_refused_at_construction(fingerprint: str, why: str, clock: HandClock) -> None:
     """A pin that cannot be right is never silently ignored."""

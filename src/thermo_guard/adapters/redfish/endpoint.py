@@ -37,8 +37,9 @@ def origin_of(address: str) -> URL:
         raise ValueError(wanted) from None
     if url.scheme != "https":
         raise ValueError(f"{wanted}; a BMC is only asked over https")
-    has_more = "@" in text or any(sign.isspace() for sign in text) or url.path not in ("", "/") or url.query_string or url.fragment
-    if not host or not port or has_more:
+    has_space = any(sign.isspace() for sign in text)
+    has_more = "@" in text or url.path not in ("", "/") or url.query_string or url.fragment
+    if not host or not port or has_space or has_more:
         raise ValueError(wanted)
     return url.origin()
 
@@ -47,14 +48,12 @@ def pin_of(text: str) -> bytes:
     """A SHA-256 fingerprint as bytes. :raises ValueError: it is none."""
     digits = text.strip().lower().removeprefix("sha256").lstrip(" :=").replace("fingerprint=", "")
     digits = digits.replace(":", "").replace(" ", "")
-    try:
-        pin = bytes.fromhex(digits)
-    except ValueError as error:
-        raise ValueError("fingerprint is no hexadecimal number: 64 digits (SHA-256) are wanted") from error
-    if len(pin) != 32:
-        hint = " (40 are SHA-1, which is not safe)" if len(pin) == 20 else ""
+    if not set(digits) <= set("0123456789abcdef"):
+        raise ValueError("fingerprint is no hexadecimal number: 64 digits (SHA-256) are wanted")
+    if len(digits) != 64:
+        hint = " (40 are SHA-1, which is not safe)" if len(digits) == 40 else ""
         raise ValueError(f"fingerprint has {len(digits)} digits{hint}: 64 (SHA-256) are wanted, colons or not")
-    return pin
+    return bytes.fromhex(digits)
 
 
 def tls_of(address: str, trust: Trust) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
