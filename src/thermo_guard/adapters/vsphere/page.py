@@ -20,6 +20,7 @@ Value = str | bool | Element
 
 _OBJECTS = f"{NS}objects"
 _RETURNVAL = f"{NS}returnval"
+_VAL = f"{NS}val"
 _CHUNK = 1 << 16
 
 
@@ -86,8 +87,9 @@ def _take(element: Element, page: Page) -> None:
         raise ParseError("an object without a reference")
     properties: dict[str, Value] = {}
     for item in element.iterfind(f"{NS}propSet"):
-        name, val = item[0].text, item[1]
-        if name:
+        name = text(item, "name")
+        val = item.find(_VAL)
+        if name and val is not None:
             properties[name] = _value(val)
     page.objects[obj.text] = properties
 

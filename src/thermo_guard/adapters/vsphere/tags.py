@@ -4,6 +4,7 @@ Source: the vSphere Automation API, /api since 7.0 U2, /rest before. Tags are a 
 attributes and name patterns still give tiers.
 """
 
+import base64
 import contextlib
 import ssl
 from dataclasses import dataclass
@@ -69,9 +70,10 @@ async def tiers(
 
 
 async def _log_in(http: aiohttp.ClientSession, login: Login) -> _Dialect:
-    basic = aiohttp.BasicAuth(login.user, login.password, encoding="utf-8")
+    secret = base64.b64encode(f"{login.user}:{login.password}".encode()).decode()
+    basic = {"Authorization": f"Basic {secret}"}
     for dialect in _DIALECTS:
-        async with http.post(dialect.session, auth=basic, allow_redirects=False) as answer:
+        async with http.post(dialect.session, headers=basic, allow_redirects=False) as answer:
             if answer.status == 404:
                 continue
             _check(answer, dialect.session)
