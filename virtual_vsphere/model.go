@@ -42,7 +42,7 @@ func newVCenterModel(o Options) (*simulator.Model, error) {
 	model.Host = 0
 	model.ClusterHost = o.Hosts
 	model.Machine = 1
-	model.ServiceContent.About.ApiVersion = apiVersion
+	present(&model.ServiceContent.About, "VMware vCenter Server")
 	if err := model.Create(); err != nil {
 		return nil, err
 	}
@@ -90,11 +90,17 @@ func addOtherCluster(model *simulator.Model) error {
 	return nil
 }
 
+// present names the product as a release that has the API which it claims.
+func present(about *types.AboutInfo, product string) {
+	about.Name, about.Version, about.Build, about.ApiVersion = product, "8.0.3", "24022515", apiVersion
+	about.FullName = product + " 8.0.3 build-24022515"
+}
+
 // newESXiModel is one host by itself.
 func newESXiModel(vms int) (*simulator.Model, error) {
 	model := simulator.ESX()
 	model.Machine = vms
-	model.ServiceContent.About.ApiVersion = apiVersion
+	present(&model.ServiceContent.About, "VMware ESXi")
 	return model, model.Create()
 }
 

@@ -310,3 +310,71 @@ func TestOptions(t *testing.T) {
 		t.Fatal(o, err)
 	}
 }
+
+// The tags are there under the paths of vSphere 7 and later too.
+func TestTagsNewPaths(t *testing.T) {
+	b := start(t, nil)
+	vc := b.vcenter()
+	key := ""
+	call := func(method, path string, body any, want int, into any) {
+		t.Helper()
+		data, _ := json.Marshal(body)
+		r, _ := http.NewRequestWithContext(b.ctx, method, "https://"+b.site.vcenter.door.address+"/api"+path, strings.NewReader(string(data)))
+		if key == "" {
+			r.SetBasicAuth(b.site.options.User, b.site.options.Password)
+		}
+		r.Header.Set(vapiHeader, key)
+		res, err := raw(vc).Client.Transport.RoundTrip(r)
+		b.ok(err)
+		defer res.Body.Close()
+		answer, _ := io.ReadAll(res.Body)
+		if res.StatusCode != want {
+			t.Fatalf("%s %s: %d %s", method, path, res.StatusCode, answer)
+		}
+		if into != nil {
+			b.ok(json.Unmarshal(answer, into))
+		}
+	}
+	call("GET", "/cis/tagging/tag", nil, 401, nil)
+	call("POST", "/session", nil, 201, &key)
+	var category, tag string
+	call("POST", "/cis/tagging/category", map[string]any{"name": "tier", "description": "", "cardinality": "SINGLE", "associable_types": []string{"VirtualMachine"}}, 201, &category)
+	call("POST", "/cis/tagging/tag", map[string]any{"name": "1", "description": "", "category_id": category}, 201, &tag)
+	var ids []string
+	call("GET", "/cis/tagging/category", nil, 200, &ids)
+	call("POST", "/cis/tagging/tag?action=list-tags-for-category", map[string]any{"category_id": category}, 200, &ids)
+	if len(ids) != 1 || ids[0] != tag {
+		t.Fatal(ids)
+	}
+	var named struct {
+		Name     string
+		Category string `json:"category_id"`
+	}
+	call("GET", "/cis/tagging/tag/"+tag, nil, 200, &named)
+	if named.Name != "1" || named.Category != category {
+		t.Fatal(named)
+	}
+	type object struct {
+		Type string `json:"type"`
+		ID   string `json:"id"`
+	}
+	vm := object{"VirtualMachine", vc.vm("DC0_C0_RP0_VM1").Reference().Value}
+	call("POST", "/cis/tagging/tag-association/"+tag+"?action=list-attached-objects", nil, 200, &[]object{})
+	call("POST", "/cis/tagging/tag-association/"+tag+"?action=attach", map[string]any{"object_id": vm}, 204, nil)
+	var objects []object
+	call("POST", "/cis/tagging/tag-association/"+tag+"?action=list-attached-objects", nil, 200, &objects)
+	if len(objects) != 1 || objects[0] != vm {
+		t.Fatal(objects)
+	}
+	var rows []struct {
+		Tag     string   `json:"tag_id"`
+		Objects []object `json:"object_ids"`
+	}
+	call("POST", "/cis/tagging/tag-association?action=list-attached-objects-on-tags", map[string]any{"tag_ids": []string{tag}}, 200, &rows)
+	if len(rows) != 1 || rows[0].Tag != tag || len(rows[0].Objects) != 1 || rows[0].Objects[0] != vm {
+		t.Fatal(rows)
+	}
+	call("GET", "/cis/tagging/tag/none", nil, 404, nil)
+	call("DELETE", "/session", nil, 204, nil)
+	call("GET", "/cis/tagging/tag", nil, 401, nil)
+}
