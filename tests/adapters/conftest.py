@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import trustme
-from peers.vsphere import ESXI_USER, PASSWORD, USER, VirtualVsphere
 
+from peers.vsphere import ESXI_USER, PASSWORD, USER, VirtualVsphere
 from thermo_guard.adapters.vsphere import Limits, TlsTrust, Vsphere
 
 StartPlant = Callable[..., VirtualVsphere]

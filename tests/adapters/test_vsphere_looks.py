@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from peers.vsphere import VirtualVsphere
 
+from peers.vsphere import VirtualVsphere
 from thermo_guard.adapters.vsphere import Limits, Vsphere
 from thermo_guard.core.plant import Power
 from thermo_guard.ports import Refused, Unauthorized
@@ -32,7 +32,7 @@ async def test_inventory_is_the_plants_own(start_plant: StartPlant, open_vsphere
         assert shown.thumbprint is not None
         assert len(shown.thumbprint) == 64
     real = {vm["instance_uuid"]: vm for vm in plant.state()["vms"]}
-    assert {vm.id for vm in seen.vms} == {id.lower() for id in real}
+    assert {vm.id for vm in seen.vms} == set(real)
     for vm in seen.vms:
         assert (vm.name, vm.host, vm.path) == (real[vm.id]["name"], real[vm.id]["host"], real[vm.id]["path"])
         assert vm.is_reachable

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import pytest
 import trustme
-from peers.vsphere import PASSWORD, VirtualVsphere
 
+from peers.vsphere import PASSWORD, VirtualVsphere
 from thermo_guard.adapters.vsphere import Limits, TlsTrust, Vsphere
 from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.ports import Ambiguous, Fault, Refused, Transient, Unauthorized
@@ -177,7 +177,8 @@ async def test_an_ended_session_is_renewed(start_plant: StartPlant, open_vsphere
 
 async def test_a_hanging_answer_ends_in_time(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
     """A server that takes a call and never answers costs the bound and no more: Transient for a look, Ambiguous for
-    an act; other calls go on meanwhile."""
+    an act; other calls go on meanwhile.
+    """
     plant = start_plant(hosts=1, vms=2)
     adapter = open_vsphere(plant, limits=Limits(connect_s=1, answer_s=1))
     vm, other = (await adapter.observe()).vms
@@ -196,7 +197,8 @@ async def test_a_hanging_answer_ends_in_time(start_plant: StartPlant, open_vsphe
 
 async def test_a_frozen_server_ends_in_time(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
     """A server whose process is frozen, so that connections open and nothing comes, ends within the bound, and the
-    end of the program is not held up by it."""
+    end of the program is not held up by it.
+    """
     plant = start_plant(hosts=1, vms=1)
     limits = Limits(connect_s=1, answer_s=1, logout_s=0.5)
     warm, cold = open_vsphere(plant, limits=limits), open_vsphere(plant, limits=limits)

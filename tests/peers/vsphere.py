@@ -177,7 +177,7 @@ class VirtualVsphere:
             answer.read()
 
     def wait(self, what: Callable[[dict[str, Any]], bool], within_s: float = 15) -> None:
-        """Wait until the plant's state is so, from one journal entry to the next.
+        """Wait until the plant's state is so, looking again with each journal entry and at least ten times a second.
 
         :raises TimeoutError: it did not become so.
         """
@@ -188,7 +188,7 @@ class VirtualVsphere:
                 return
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not so within {within_s} s; the last entries: {entries[-5:]}")
-            self.log(since=entries[-1]["n"] if entries else 0, wait_s=1)
+            self.log(since=entries[-1]["n"] if entries else 0, wait_s=0.1)
 
     def _get(self, path: str) -> Any:
         with urllib.request.urlopen(f"http://{self.control}{path}", timeout=90) as answer:
@@ -244,9 +244,8 @@ def _go() -> str:
 
 
 def _is_new_enough(go: str) -> bool:
-    told = subprocess.run(
-        [go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env={**os.environ, "GOTOOLCHAIN": "local"}
-    )
+    own = {**os.environ, "GOTOOLCHAIN": "local"}
+    told = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env=own)
     version = re.match(r"go(\d+)\.(\d+)", told.stdout)
     return version is not None and (int(version[1]), int(version[2])) >= GO
 

@@ -104,6 +104,8 @@ class Wire(SoapStubAdapter):
             raise AnswerLostError(str(error) or type(error).__name__) from error
         except (ExpatError, ParseError) as error:
             raise AnswerLostError(f"the answer is not SOAP: {error}") from error
+        except (KeyError, ValueError) as error:
+            raise AnswerLostError(f"the answer holds what this program does not know: {error!r}") from error
 
     def _paged(self, mo: Any, info: Any, args: Any) -> Page:
         """Send one request whose answer is read as a page; a fault is left to pyVmomi."""
