@@ -39,7 +39,7 @@ func (s *Site) register(f *Face, path string) (types.AnyType, types.BaseMethodFa
 	switch {
 	case v == nil:
 		fault = &types.NotFound{}
-	case v.Host == f.host || v.Host.answers():
+	case v.Host == f.host || v.Host.answers() || v.isOn(): // on, on a host that is only isolated
 		fault = &types.AlreadyExists{Name: v.Name}
 	}
 	p.mu.Unlock()

@@ -73,6 +73,7 @@ type hostState struct {
 	On          bool   `json:"on"`
 	Booting     bool   `json:"booting"`
 	Silent      bool   `json:"silent"`
+	Isolated    bool   `json:"isolated"`
 	Maintenance bool   `json:"maintenance"`
 	Connection  string `json:"connection"`
 }
@@ -102,7 +103,7 @@ func (s *Site) state() any {
 		if !h.answers() {
 			connection = "notResponding"
 		}
-		hosts = append(hosts, hostState{h.Name, h.Cluster, h.Address, h.UUID, h.Serial, h.On, h.Booting, h.Silent, h.Maintenance, connection})
+		hosts = append(hosts, hostState{h.Name, h.Cluster, h.Address, h.UUID, h.Serial, h.On, h.Booting, h.Silent, h.Isolated, h.Maintenance, connection})
 	}
 	for _, v := range p.vms {
 		vms = append(vms, vmState{v.Name, v.InstanceUUID, v.Path, v.Host.Name, v.Host.Cluster, string(v.Power),
@@ -152,15 +153,22 @@ func (s *Site) changeHost(q url.Values) error {
 		p.shutDown(h)
 		return nil
 	}
+	isolated, err := flagOf(q, "isolated", nil)
+	if err != nil {
+		return err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if isolated != nil {
+		p.isolate(h, *isolated)
+	}
 	if maintenance != nil {
 		h.Maintenance = *maintenance
 		p.touchHost(h)
 	}
 	switch {
-	case on == nil && maintenance == nil:
-		return errors.New("on=1, on=0 or maintenance=0|1")
+	case on == nil && maintenance == nil && isolated == nil:
+		return errors.New("on=0|1, maintenance=0|1 or isolated=0|1")
 	case on != nil && *on:
 		p.pressPower(h)
 	case on != nil:
@@ -246,8 +254,7 @@ func (p *Plant) forcePower(v *VM, power string) error {
 			p.turnOff(v, false)
 		}
 	case power == "suspended":
-		p.stop(v, types.VirtualMachinePowerStateSuspended)
-		p.note("vm.suspended", v.Name, v.Host.Name)
+		p.turnSuspended(v)
 	default:
 		return fmt.Errorf("power %q: on, off or suspended", power)
 	}

@@ -47,11 +47,10 @@ func (p *Plant) shutDownGuest(v *VM) types.BaseMethodFault {
 func (p *Plant) powerOff(v *VM) types.BaseMethodFault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for hung := false; v.PowerHangs; hung = true {
-		if !v.isOn() && hung {
+	for wasOn := v.isOn(); wasOn && v.PowerHangs; p.wait() {
+		if !v.isOn() {
 			return nil
 		}
-		p.wait()
 	}
 	return p.cutVM(v)
 }
@@ -105,8 +104,7 @@ func (p *Plant) suspend(v *VM) types.BaseMethodFault {
 	if !v.isOn() {
 		return &types.InvalidPowerState{RequestedState: types.VirtualMachinePowerStatePoweredOn, ExistingState: v.Power}
 	}
-	p.stop(v, types.VirtualMachinePowerStateSuspended)
-	p.note("vm.suspended", v.Name, v.Host.Name)
+	p.turnSuspended(v)
 	return nil
 }
 
@@ -136,6 +134,15 @@ func (p *Plant) turnOff(v *VM, clean bool) {
 	p.stop(v, types.VirtualMachinePowerStatePoweredOff)
 	v.CleanOff = clean
 	p.note("vm.off", v.Name, v.Host.Name)
+	if v == p.vcenter.vm {
+		p.killVCenter()
+	}
+}
+
+// turnSuspended is the change itself. mu is held.
+func (p *Plant) turnSuspended(v *VM) {
+	p.stop(v, types.VirtualMachinePowerStateSuspended)
+	p.note("vm.suspended", v.Name, v.Host.Name)
 	if v == p.vcenter.vm {
 		p.killVCenter()
 	}

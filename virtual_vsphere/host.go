@@ -139,9 +139,8 @@ func (p *Plant) lose(h *Host) {
 		if v.isOn() {
 			p.turnOff(v, false)
 		}
-		p.touchVM(v)
 	}
-	p.touchHost(h)
+	p.showAnew(h)
 }
 
 // pressPower is what a BMC's On does: nothing to a machine that is on. mu is held.
@@ -161,12 +160,25 @@ func (p *Plant) pressPower(h *Host) {
 	})
 }
 
-// finishBoot brings the host back with the maintenance mode that it had and its VMs off. mu is held.
-func (p *Plant) finishBoot(h *Host) {
-	h.Booting = false
-	h.BootTime = time.Now()
-	if h.face != nil {
+// isolate cuts the host's management network, or mends it. The host looks dead to vCenter, and is not. mu is held.
+func (p *Plant) isolate(h *Host, cut bool) {
+	if h.Isolated == cut {
+		return
+	}
+	h.Isolated = cut
+	p.note(map[bool]string{true: "host.isolated", false: "host.rejoined"}[cut], h.Name, h.Name)
+	p.showAnew(h)
+	if v := p.vcenter.vm; v != nil && v.Host == h {
+		p.placeVCenter()
+	}
+}
+
+// showAnew follows a change of what of the host can be reached. mu is held.
+func (p *Plant) showAnew(h *Host) {
+	if h.face != nil && h.answers() {
 		h.face.door.open()
+	} else if h.face != nil {
+		h.face.door.shut()
 	}
 	for _, v := range p.vms {
 		if v.Host == h {
@@ -174,5 +186,12 @@ func (p *Plant) finishBoot(h *Host) {
 		}
 	}
 	p.touchHost(h)
+}
+
+// finishBoot brings the host back with the maintenance mode that it had and its VMs off. mu is held.
+func (p *Plant) finishBoot(h *Host) {
+	h.Booting = false
+	h.BootTime = time.Now()
+	p.showAnew(h)
 	p.note("host.booted", h.Name, h.Name)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -51,6 +52,7 @@ func newVCenterModel(o Options) (*simulator.Model, error) {
 			return nil, err
 		}
 	}
+	useUpKeyZero(model)
 	for _, entity := range model.Map().All("ClusterComputeResource") {
 		cluster := entity.(*simulator.ClusterComputeResource)
 		cluster.ConfigurationEx = defaultClusterConfig(true)
@@ -58,6 +60,15 @@ func newVCenterModel(o Options) (*simulator.Model, error) {
 		cluster.Configuration = types.ClusterConfigInfo{DasConfig: config.DasConfig, DrsConfig: config.DrsConfig}
 	}
 	return model, nil
+}
+
+// useUpKeyZero lets custom attributes begin with key 1: no real vCenter hands out a key that is false in Python.
+func useUpKeyZero(model *simulator.Model) {
+	manager, ctx := model.Map().CustomFieldsManager(), model.Service.Context
+	added, ok := manager.AddCustomFieldDef(ctx, &types.AddCustomFieldDef{This: manager.Self, Name: "unused"}).(*methods.AddCustomFieldDefBody)
+	if ok && added.Res != nil {
+		manager.RemoveCustomFieldDef(ctx, &types.RemoveCustomFieldDef{This: manager.Self, Key: added.Res.Returnval.Key})
+	}
 }
 
 // addOtherCluster makes the neighbour that must stay untouched: a cluster of one host.

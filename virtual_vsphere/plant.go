@@ -40,6 +40,7 @@ type Host struct {
 	On          bool // the power is on: what a BMC would say
 	Booting     bool // the power is on, but nothing answers yet
 	Silent      bool // the power is still on, but management has ended
+	Isolated    bool // its management network is cut; it runs, and so do its VMs
 	Stopping    bool // told to shut down, still answering
 	Maintenance bool
 	BootTime    time.Time
@@ -50,7 +51,7 @@ type Host struct {
 }
 
 // answers tells whether the host's management is there: vCenter sees it connected and its direct face is open.
-func (h *Host) answers() bool { return h.On && !h.Booting && !h.Silent }
+func (h *Host) answers() bool { return h.On && !h.Booting && !h.Silent && !h.Isolated }
 
 // VM is a guest with its host. Paths and UUIDs are the same on every face; managed object references are not.
 type VM struct {

@@ -353,3 +353,26 @@ func TestManyVMs(t *testing.T) {
 		t.Fatal(n)
 	}
 }
+
+// An isolated host looks dead and is not: its VMs run on, and nobody may take them over.
+func TestIsolatedHost(t *testing.T) {
+	b := start(t, nil)
+	vc := b.vcenter()
+	b.post("/host?name=" + b.hostName(0) + "&isolated=1")
+	if s := vc.read(vc.host(0), "runtime.connectionState"); s != types.HostSystemConnectionStateNotResponding {
+		t.Fatal(s)
+	}
+	if _, err := net.Dial("tcp", b.site.plant.hosts[0].Address); err == nil {
+		t.Fatal("an isolated host answers")
+	}
+	target := b.esxi(1)
+	folders, err := object.NewDatacenter(raw(target), find[mo.Datacenter](target, "Datacenter", "name")[0].Self).Folders(b.ctx)
+	b.ok(err)
+	pool := object.NewResourcePool(raw(target), find[mo.ResourcePool](target, "ResourcePool", "name")[0].Self)
+	b.refused(b.await(folders.VmFolder.RegisterVM(b.ctx, "[LocalDS_0] DC0_C0_RP0_VM0/DC0_C0_RP0_VM0.vmx", "", false, pool, nil)), "AlreadyExists")
+	b.post("/host?name=" + b.hostName(0) + "&isolated=0")
+	if power, connection := vc.vmState("DC0_C0_RP0_VM0"); power != "poweredOn" || connection != "connected" {
+		t.Fatal(power, connection)
+	}
+	b.esxi(0)
+}

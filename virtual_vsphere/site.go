@@ -43,6 +43,7 @@ func newSite(o Options) (*Site, error) {
 		}
 	}
 	if err := s.buildVCenter(config); err != nil {
+		s.Close()
 		return nil, err
 	}
 	if err := s.buildHosts(config); err != nil {

@@ -136,6 +136,9 @@ func TestCustomAttributes(t *testing.T) {
 	b.ok(err)
 	field, err := manager.Add(b.ctx, "owner", "VirtualMachine", nil, nil)
 	b.ok(err)
+	if field.Key == 0 {
+		t.Fatal("no real vCenter has a key 0")
+	}
 	b.ok(manager.Set(b.ctx, vc.vm("DC0_C0_RP0_VM1").Reference(), field.Key, "ops"))
 	b.post("/tier?vm=DC0_C0_RP0_VM1&value=2")
 	b.post("/tier?vm=DC0_C0_RP0_VM1&value=4")

@@ -64,7 +64,7 @@ func (p *Plant) cutVCenter(cut bool) {
 // placeVCenter opens or shuts vCenter's front, whichever its state calls for. mu is held.
 func (p *Plant) placeVCenter() {
 	c := &p.vcenter
-	if (c.Answering || c.Starting) && !c.Cut {
+	if (c.Answering || c.Starting) && !c.Cut && (c.vm == nil || !c.vm.Host.Isolated) {
 		c.face.door.open()
 	} else {
 		c.face.door.shut()
