@@ -4,17 +4,22 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.core import events as ev
+from thermo_guard.core.goal import Mode
 from thermo_guard.core.policy import PolicySettings
+from thermo_guard.core.record import Record
 from thermo_guard.core.step import Timing
 from thermo_guard.engine.loop import Edges, Loop, LoopSettings
 from thermo_guard.sim.blueprint import Blueprint
+from thermo_guard.sim.machines import Stage
 from thermo_guard.sim.site import VirtualSite
 from thermo_guard.sim.world import World
 
+E = TypeVar("E", bound=ev.Event)
 STARTS_AT = 1_767_340_800.0
 
 
@@ -45,7 +50,7 @@ class Board:
         self.last = facts
 
 
-SETTINGS = LoopSettings(policy=PolicySettings(), timing=Timing())
+SETTINGS = LoopSettings(policy=PolicySettings(), timing=Timing(), active_s=5.0)
 
 
 class Guarded:
@@ -76,7 +81,8 @@ class Guarded:
 
     async def kill(self) -> None:
         """End the guard wherever it is; nothing but its journal stays."""
-        assert self._task is not None and self._journal is not None
+        assert self._task is not None
+        assert self._journal is not None
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._journal.close()
@@ -88,11 +94,16 @@ class Guarded:
         while not holds():
             assert self._task is None or not self._task.done(), self._task.exception()
             assert self.clock.now() - began < within_s, self.story()
-            await self.clock.sleep(1.0)
+            await self.clock.sleep(5.0)
             self.world.advance(self.clock.now())
         return self.clock.now() - began
 
-    def of(self, kind: type[ev.Event]) -> list[ev.Event]:
+    @property
+    def record(self) -> Record:
+        assert self.loop is not None
+        return self.loop.ledger.record
+
+    def of(self, kind: type[E]) -> list[E]:
         return [event for _, event in self.events if isinstance(event, kind)]
 
     def story(self) -> str:
@@ -105,9 +116,10 @@ class Guarded:
 
     def all_off(self) -> bool:
         """Every host of the guarded cluster is without power."""
-        own = {host.name for host in self.world.plan.hosts if host.cluster == self.world.plan.cluster}
-        return own.isdisjoint(self.world.running().hosts)
+        hosts = self.world.cluster.hosts.values()
+        return all(host.stage is Stage.OFF for host in hosts if host.plan.cluster == self.world.plan.cluster)
 
 
-def faster(settings: LoopSettings = SETTINGS, **timing: float) -> LoopSettings:
-    return replace(settings, timing=replace(settings.timing, **timing))
+def quick(settings: LoopSettings = SETTINGS, *, mode: Mode = Mode.ARMED, **timing: float) -> LoopSettings:
+    """The same settings with other bounds, for scenarios that run into them."""
+    return replace(settings, mode=mode, timing=replace(settings.timing, **timing))  # type: ignore[arg-type]

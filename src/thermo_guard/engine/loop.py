@@ -34,6 +34,9 @@ log = structlog.get_logger()
 TICK_GAP_S = 0.2
 """Looks that come in within this time are planned with together."""
 QUIET_TICK_S = 15.0
+PATIENT_S = 15.0
+"""In phases that only wait for the room, the plant is looked at this often."""
+_PATIENT = {ev.Phase.ALL_OFF, ev.Phase.HELD, ev.Phase.WATCH}
 FRESH_LOOK_S = 45.0
 """After a trip, so long is waited for one more look at the cluster before the snapshot is closed with what is known."""
 HISTORY_S = 3 * 3600.0
@@ -101,22 +104,29 @@ class Loop:
     def _is_active(self) -> bool:
         return self.ledger.record.incident is not None
 
+    def _look_every_s(self) -> float:
+        """How often the plant is looked at now."""
+        if not self._is_active():
+            return self.settings.snapshot_s
+        is_patient = self.step is not None and self.step.phase in _PATIENT
+        return max(PATIENT_S, self.settings.active_s) if is_patient else self.settings.active_s
+
     def _start_looks(self) -> None:
-        s, active = self.settings, self._is_active()
-        self.lookout.polls.start_if_due(s.poll_s)
-        self.lookout.counts.start_if_due(s.poll_s)
-        self.lookout.cluster.start_if_due(s.active_s if active else s.snapshot_s)
+        every_s = self._look_every_s()
+        self.lookout.polls.start_if_due(self.settings.poll_s)
+        self.lookout.counts.start_if_due(self.settings.poll_s)
+        self.lookout.cluster.start_if_due(every_s)
         matched = set(self.ledger.record.bmc_of.values())
         for address, look in self.lookout.bmcs.items():
-            look.start_if_due(s.active_s if active and address in matched else s.snapshot_s)
+            look.start_if_due(every_s if address in matched else self.settings.snapshot_s)
         for direct in self.lookout.direct.values():
-            direct.start_if_due(s.active_s)
+            direct.start_if_due(every_s)
 
     async def _next_change(self, stopped: asyncio.Future[Any]) -> None:
         """Return when something may have changed: a look or an answer came in, or a time has come."""
-        s, active = self.settings, self._is_active()
+        tick_s = self._look_every_s() if self._is_active() else QUIET_TICK_S
         waiting = [task for look in self.lookout.all() if (task := look.task) is not None]
-        due_s = min(self.lookout.polls.due_in_s(s.poll_s), s.active_s if active else QUIET_TICK_S)
+        due_s = min(self.lookout.polls.due_in_s(self.settings.poll_s), tick_s)
         await asyncio.wait([stopped, *waiting, *self.hands.tasks], timeout=max(due_s, 0.01),
                            return_when=asyncio.FIRST_COMPLETED)
         if not stopped.done():
@@ -176,8 +186,8 @@ class Loop:
 
     def _plant(self) -> PlantNow:
         """The plant as last seen; while an incident lasts, hosts that vCenter does not show are looked at directly."""
-        s, snapshot, record = self.settings, self.ledger.snapshot, self.ledger.record
-        valid_s = max(LOOK_VALID_S, 3 * s.active_s) if self._is_active() else 2 * s.snapshot_s + LOOK_VALID_S
+        snapshot, record = self.ledger.snapshot, self.ledger.record
+        valid_s = (2 if not self._is_active() else 1) * self._look_every_s() + LOOK_VALID_S
         plant = plant_now(self.lookout.sight(valid_s), snapshot, record.bmc_of)
         if snapshot is not None and record.incident is not None and self.lookout.has_looked:
             kept = {host.name: host for host in snapshot.hosts}
