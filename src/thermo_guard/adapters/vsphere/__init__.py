@@ -19,7 +19,7 @@ from .acts import TaskError, is_as_wanted
 from .cluster import ClusterView
 from .esxi import EsxiView
 from .page import Value
-from .session import Endpoint, Limits, Login, Session
+from .session import Endpoint, Limits, Login, Session, split
 from .trust import TlsTrust
 
 __all__ = ["Limits", "Login", "TlsTrust", "Vsphere"]
@@ -31,6 +31,8 @@ _TO_VCENTER = 16
 _TO_HOST = 4
 _TAGS_S = 600.0
 """Between two looks at tags."""
+_FIRST_TAGS_S = 3.0
+"""The first look waits at most so long for tags, since an emergency may be waiting for it."""
 _REGISTER_S = 30.0
 """Wait at most so long for a VM to be registered."""
 
@@ -74,8 +76,7 @@ class Vsphere:
         """
         seen = await self._cluster.observe()
         self._thumbprints.update({h.name: h.thumbprint for h in seen.hosts if h.thumbprint is not None})
-        await self._look_at_tags()
-        return seen
+        return self._cluster.with_tags(seen) if await self._look_at_tags() else seen
 
     async def look_at_host(self, name: str, address: str, thumbprint: str | None = None) -> HostSeen:
         """Look at one host over its own API.
@@ -202,21 +203,23 @@ class Vsphere:
         view.has_vsan = self._cluster.has_vsan
         return view
 
-    async def _look_at_tags(self) -> None:
-        """Read tags now and then: with the first look they are waited for, later they are read beside the looks."""
+    async def _look_at_tags(self) -> bool:
+        """Read tags now and then beside the looks; wait for them, and tell so, only with the first look."""
         now = self._clock.now()
         if self._tags_at is not None and now - self._tags_at < _TAGS_S:
-            return
+            return False
         is_first, self._tags_at = self._tags_at is None, now
         if self._tag_reading is None or self._tag_reading.done():
             self._tag_reading = asyncio.create_task(self._read_tags())
         if is_first:
-            await asyncio.wait([self._tag_reading])
+            await asyncio.wait([self._tag_reading], timeout=_FIRST_TAGS_S)
+        return is_first
 
     async def _read_tags(self) -> None:
         try:
             session = await self._vcenter.session()
-            base = f"https://{self._vcenter.address}"
+            host, port = split(self._vcenter.address)
+            base = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
             self._cluster.tag_tiers = await tags.tiers(
                 base, self._vcenter.login, session.context, self._tier_name, self._limits.answer_s
             )

@@ -74,6 +74,13 @@ class ClusterView:
             assert self.latest is not None  # noqa: S101 - the line above has set it
             return replace(self.latest, failures=self.acts.failures())
 
+    def with_tags(self, seen: ClusterSeen) -> ClusterSeen:
+        """Lay the tiers of tags that have been read since under a look."""
+        tiers = {vm: self.tag_tiers.get(ref) for vm, ref in self._vms.items()}
+        return replace(
+            seen, vms=tuple(vm if vm.tier is not None else replace(vm, tier=tiers.get(vm.id)) for vm in seen.vms)
+        )
+
     async def refresh(self) -> None:
         """Look again without taking the failures that the next `observe` tells.
 

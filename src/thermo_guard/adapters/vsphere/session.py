@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
+from weakref import WeakSet
 
 import structlog
 from pyVmomi import vim, vmodl
@@ -39,7 +40,7 @@ class Login:
 class Limits:
     """Bounds on single waits, in seconds; the first two together are how long a call to a frozen server takes."""
 
-    connect_s: float = 10.0
+    connect_s: float = 7.0
     """For a connection and its TLS handshake."""
     answer_s: float = 20.0
     """For an answer, and for each pause in it."""
@@ -90,6 +91,7 @@ class Endpoint:
         self._threads = ThreadPoolExecutor(calls_at_once, thread_name_prefix=f"vsphere {address}")
         self._login_lock = asyncio.Lock()
         self._session: Session | None = None
+        self._wires: WeakSet[Wire] = WeakSet()
         self._refused_until: float | None = None
         self._refusal = ""
 
@@ -132,7 +134,8 @@ class Endpoint:
                     await self._in_thread(session.content.sessionManager.Logout)
             except (*RAISED, TimeoutError) as error:
                 _log.debug("vsphere.logout_failed", server=self.address, reason=str(error))
-            session.wire.abort()
+        for wire in self._wires:
+            wire.abort()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[Session], T], *, is_act: bool) -> T:
@@ -199,6 +202,7 @@ class Endpoint:
             host, port, context, connect_s=self._limits.connect_s, answer_s=self._limits.answer_s,
             connections=self._calls_at_once,
         )
+        self._wires.add(wire)
         content = vim.ServiceInstance("ServiceInstance", wire).RetrieveContent()
         wire.speak(content.about.apiVersion)
         if content.sessionManager is None:
