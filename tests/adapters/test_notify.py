@@ -1,6 +1,7 @@
 """The outbox, against an HTTP sink of our own by real apprise, and its patience on virtual time."""
 
 import asyncio
+import logging
 import selectors
 import socket
 from collections.abc import AsyncIterator, Coroutine
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 from structlog.testing import capture_logs
 
@@ -16,6 +18,12 @@ from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.notify import Delivery, Message, Outbox, validate
 
 SECRET = "s3cretpass"
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_every_level() -> None:
+    """What is said at INFO and WARNING is what these tests look at, whatever the others keep quiet."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET))
 
 
 @dataclass
