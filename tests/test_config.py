@@ -289,7 +289,7 @@ def test_bmcs_are_taken_as_json_and_as_the_plans_literal(form: Callable[[object]
     first, second = good(ILO_HOSTS=ilo(ENTRY, more, form=form)).ilo_hosts
     assert (first.host, first.username, first.password.get_secret_value()) == ("ilo1", "guard", "pw-ilo-1")
     assert (first.esxi_host, first.fingerprint, first.insecure) == (None, None, False)
-    assert (second.host, second.esxi_host, second.fingerprint) == ("10.0.0.9:8443", "esx9", "ab" * 32)
+    assert (second.host, second.esxi_host, second.fingerprint) == ("10.0.0.9:8443", "ESX9", "ab" * 32)
     assert second.password.get_secret_value() == "p\\d'\""
 
 

@@ -46,7 +46,7 @@ _KEYS: Mapping[str, Form] = {
     "host": HostAddress(),
     "username": Text("a user name on one line"),
     "password": Secret("the BMC's password"),
-    "esxi_host": HostAddress(),
+    "esxi_host": Text("the host's name as vCenter shows it"),  # in its case, which vCenter keeps
     "esxi_user": Text("a user name on one line"),
     "esxi_password": Secret("the password on this ESXi host"),
     "fingerprint": Fingerprint(),
