@@ -134,7 +134,7 @@ class Endpoint:
                     await self._in_thread(session.content.sessionManager.Logout)
             except (*RAISED, TimeoutError) as error:
                 _log.debug("vsphere.logout_failed", server=self.address, reason=str(error))
-        for wire in self._wires:
+        for wire in list(self._wires):
             wire.abort()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
