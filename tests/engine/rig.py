@@ -12,10 +12,12 @@ from thermo_guard.core import events as ev
 from thermo_guard.core.goal import Mode
 from thermo_guard.core.policy import PolicySettings
 from thermo_guard.core.record import Record
+from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.step import Timing
 from thermo_guard.engine.loop import Edges, Loop, LoopSettings
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.machines import Stage
+from thermo_guard.sim.physics import Heat
 from thermo_guard.sim.site import VirtualSite
 from thermo_guard.sim.world import World
 
@@ -110,6 +112,18 @@ class Guarded:
         """What happened, for a failing test."""
         told = [f"{at - STARTS_AT:8.1f} {event}" for at, event in self.events][-60:]
         return "\n".join([*told, "--- world", *(str(h) for h in self.world.log[-40:])])
+
+    def is_on(self, vm: str) -> bool:
+        return any(state.plan.name == vm and state.is_on for state in self.world.cluster.vms.values())
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        assert self.loop is not None
+        return self.loop.ledger.snapshot
+
+    def make_room(self, celsius: float) -> None:
+        """Bring air and masses of the room to a temperature at once."""
+        self.world.room.heat = Heat(celsius, celsius)
 
     def is_closed(self) -> bool:
         return bool(self.of(ev.IncidentClosed))
