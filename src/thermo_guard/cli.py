@@ -1,4 +1,8 @@
-"""The commands. Each is a few lines: what it does is main's, demo's, survey's or the core's."""
+"""The commands. Each is a few lines: what it does is main's, demo's, survey's or the core's.
+
+The real edges are imported by the commands that need them: with them it takes a second and 150 MB to say `status`,
+which the container's health check does every minute on a small NAS.
+"""
 
 import asyncio
 import json
@@ -12,10 +16,7 @@ from rich.console import Console
 from . import __version__
 from .adapters import status as status_file
 from .adapters.clock import SteadyClock, wall_now
-from .adapters.notify import Outbox
 from .config import BadSettings, Settings, explain, load
-from .main import EXIT_BAD_SETTINGS
-from .main import main as run_guard
 from .ports import Refused
 from .screens import show_status
 
@@ -32,6 +33,8 @@ def settings_or_exit() -> Settings:
     try:
         return load()
     except BadSettings as bad:
+        from .main import EXIT_BAD_SETTINGS  # noqa: PLC0415 - see above
+
         print(explain(bad.problems), file=sys.stderr)
         raise typer.Exit(EXIT_BAD_SETTINGS) from None
 
@@ -44,7 +47,9 @@ def run() -> None:
     recovered. Without settings it ends with 2 and lists what is missing; it never falls back to the virtual site.
     Ends with 3 when another guard works on the same DATA_DIR.
     """
-    raise typer.Exit(run_guard())
+    from .main import main  # noqa: PLC0415 - see above
+
+    raise typer.Exit(main())
 
 
 @app.command()
@@ -106,6 +111,8 @@ def notify(
     if not urls:
         print("NOTIFY_URLS is empty: nobody would be told of anything.", file=sys.stderr)
         raise typer.Exit(1)
+
+    from .adapters.notify import Outbox  # noqa: PLC0415 - see above
 
     async def try_each() -> list[tuple[str, bool, str]]:
         tested = await Outbox(urls, SteadyClock()).test()
