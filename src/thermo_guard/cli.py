@@ -69,6 +69,28 @@ def demo(
 
 
 @app.command()
+def check(as_json: AsJson = False) -> None:
+    """Try everything that an alarm would need, and change nothing.
+
+    Sensors, vCenter, privileges, hosts, BMCs, clock and data folder: one line a finding, and what to do about it.
+    Ends with 0 only when the site could be brought down and back, with 1 when it could not.
+    """
+    from .check import look, terms  # noqa: PLC0415 - see above
+    from .check_screen import findings_as_data, show_findings  # noqa: PLC0415
+    from .core.finding import conclusion  # noqa: PLC0415
+    from .core.preflight import findings  # noqa: PLC0415
+
+    settings = settings_or_exit()
+    found = findings(asyncio.run(look(settings)), terms(settings))
+    end = conclusion(found)
+    if as_json:
+        print(json.dumps(findings_as_data(found, end), indent=2))
+    else:
+        show_findings(Console(highlight=False), found, end)
+    raise typer.Exit(0 if end.can_come_back else 1)
+
+
+@app.command()
 def status(
     as_json: AsJson = False,
     healthcheck: Annotated[bool, typer.Option(

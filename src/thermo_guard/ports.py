@@ -5,12 +5,12 @@ anything else that escapes one is a bug. No fault's text holds a secret.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from .core.commands import Command
 from .core.events import Entry, Event
 from .core.plant import BmcSeen, ClusterSeen, HostSeen
+from .core.plant import MissingPrivilege as MissingPrivilege  # noqa: PLC0414 - adapters take it from here
 from .core.readings import AlertCount, Poll, Reading
 from .core.snapshot import Snapshot
 
@@ -55,17 +55,6 @@ class RoomSensors(Protocol):
         ...
 
     async def aclose(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class MissingPrivilege:
-    """A right that the account lacks on one entity."""
-
-    entity_kind: str
-    """'cluster', 'host' or 'vm'."""
-    entity: str
-    privilege: str
-    """vSphere's id of it, e.g. VirtualMachine.Interact.PowerOff."""
 
 
 class Hypervisor(Protocol):

@@ -119,6 +119,17 @@ class HostSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingPrivilege:
+    """A right that the account lacks on one entity."""
+
+    entity_kind: str
+    """'cluster', 'host' or 'vm'."""
+    entity: str
+    privilege: str
+    """vSphere's id of it, e.g. VirtualMachine.Interact.PowerOff."""
+
+
+@dataclass(frozen=True, slots=True)
 class BmcSeen:
     """One look at a BMC: what it is built into and its power."""
 

@@ -20,7 +20,7 @@ from thermo_guard.ports import Refused
 
 from . import schema
 from .codec import decode_event, decode_snapshot, encode_event, encode_snapshot
-from .database import bring_up_to_date, connect, database_faults, disconnect, require_current
+from .database import DATABASE_FILE, bring_up_to_date, connect, database_faults, disconnect, require_current
 from .folder_lock import FolderLock
 from .schema import event, sample, site, snapshot
 
@@ -147,6 +147,11 @@ class SqlJournal(JournalReader):
             disconnect(connection)
             raise
         return JournalReader(data_dir, connection, site)
+
+    @staticmethod
+    def is_in(data_dir: Path) -> bool:
+        """Whether the folder has a journal at all."""
+        return (data_dir / DATABASE_FILE).exists()
 
     def append(self, at: float, *events: Event) -> Sequence[Entry]:
         """Write the events in one transaction; durable on return.

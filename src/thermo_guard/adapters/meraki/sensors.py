@@ -125,6 +125,11 @@ class Meraki:
         sensors = tuple(SensorDescription(serial, names[serial]) for serial in sorted(names))
         return NetworkDescription(self._network_id, network.name, network.organisation_id, sensors)
 
+    @property
+    def clock_ahead_s(self) -> float | None:
+        """How far the guard's clock is ahead of Meraki's, to about a second; None before the first answer."""
+        return self._transport.clock_ahead_s
+
     async def aclose(self) -> None:
         await self._transport.aclose()
 

@@ -100,6 +100,8 @@ class Transport:
         self._jitter = random.Random()  # noqa: S311 - spreads retries; nothing secret hangs on it
         self._session: aiohttp.ClientSession | None = None
         self._busy_until = 0.0
+        self.clock_ahead_s: float | None = None
+        """How far the guard's line is ahead of the server's, to a second and the answer's way; None: not told yet."""
         self._refusals: dict[str, _Refusal] = {}
 
     @asynccontextmanager
@@ -239,6 +241,8 @@ class Transport:
     def _judge(self, response: aiohttp.ClientResponse, body: bytes, seen_at: float, asked_for: URL) -> _Page | _Setback:
         headers = response.headers
         served_at = _served_at(headers, seen_at)
+        if _http_date(headers.get("Date", "")) is not None and "Age" not in headers:
+            self.clock_ahead_s = seen_at - served_at
         what = asked_for.path.removeprefix(self._base.path)
         match response.status:
             case 200:

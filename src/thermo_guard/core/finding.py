@@ -1,0 +1,90 @@
+"""One line of `check`: what was found on one side, how bad it is, what it stands in the way of, and what mends it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Area(StrEnum):
+    """In the order in which they are told."""
+
+    SETTINGS = "Settings"
+    MERAKI = "Meraki"
+    ROOM = "Room"
+    VCENTER = "vCenter"
+    PRIVILEGES = "Privileges"
+    CLUSTER = "Cluster"
+    HOSTS = "ESXi hosts"
+    BMCS = "BMCs"
+    CLOCK = "Clock"
+    DATA = "Data folder"
+    PEOPLE = "Telling people"
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Way(StrEnum):
+    """What a FAIL stands in the way of, the worst first."""
+
+    DOWN = "down"
+    """The alarm, or the shutdown of the cluster."""
+    LAST = "last"
+    """The shutdown of vCenter's own VM and its host, which come last; all else would go down."""
+    BACK = "back"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    area: Area
+    verdict: Verdict
+    text: str
+    """What is so, and what follows from it."""
+    remedy: str = ""
+    """What to do about it; empty where there is nothing to do."""
+    way: Way | None = None
+    """Of a FAIL, and only of one."""
+
+
+def ok(area: Area, text: str) -> Finding:
+    return Finding(area, Verdict.OK, text)
+
+
+def warn(area: Area, text: str, remedy: str = "") -> Finding:
+    return Finding(area, Verdict.WARN, text, remedy)
+
+
+def fail(area: Area, way: Way, text: str, remedy: str = "") -> Finding:
+    return Finding(area, Verdict.FAIL, text, remedy, way)
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What all findings come to."""
+
+    text: str
+    can_go_down: bool
+    """All of the cluster, vCenter's own host included."""
+    can_come_back: bool
+
+
+def conclusion(findings: Iterable[Finding]) -> Conclusion:
+    ways = {finding.way for finding in findings if finding.verdict is Verdict.FAIL}
+    if Way.DOWN in ways:
+        return Conclusion("The site could NOT be brought down.", can_go_down=False, can_come_back=False)
+    if Way.LAST in ways:
+        text = "The site could be brought down, but not vCenter's own VM and host, and not back as a whole."
+        return Conclusion(text, can_go_down=False, can_come_back=False)
+    if ways:
+        return Conclusion("The site could be brought down, not back.", can_go_down=True, can_come_back=False)
+    return Conclusion("The site could be brought down and back.", can_go_down=True, can_come_back=True)
+
+
+def listed(names: Iterable[str], most: int) -> str:
+    """The first names, and how many more there are."""
+    everyone = sorted(names)
+    rest = len(everyone) - most
+    return ", ".join(everyone) if rest <= 0 else f"{', '.join(everyone[:most])} and {rest} more"

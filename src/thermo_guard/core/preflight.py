@@ -1,0 +1,118 @@
+"""Whether the site could be brought down and back, told before it has to be: findings from a survey. Pure.
+
+Each rule says what follows for the night on which it counts, and what a person can do about it by day.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .finding import Area, Finding, Way, fail, ok, warn
+from .plant import Unseen
+from .policy import PolicySettings
+from .preflight_bmcs import bmc_findings
+from .preflight_cluster import cluster_findings
+from .preflight_room import room_findings
+from .survey import DataFolder, Survey
+
+CLOCK_OFF_S = 60.0
+LEAST_FREE_BYTES = 500 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The settings that the findings are judged by."""
+
+    policy: PolicySettings
+    vcenter_vm: str | None = None
+    has_esxi_logins: bool = True
+    """Any login for the hosts themselves is configured."""
+    vm_shutdown_s: float = 300.0
+    bmc_overrides: Mapping[str, str] = field(default_factory=dict)
+    """`esxi_host` by BMC address."""
+    warnings: tuple[str, ...] = ()
+    """What the settings themselves warn of, NOTIFY_URLS that are not set among it."""
+    outlets: int = 0
+    """How many addresses NOTIFY_URLS has."""
+
+
+def findings(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
+    """All that can be said, in the order of the areas."""
+    return (
+        *_of_settings(terms),
+        *room_findings(survey, terms.policy),
+        *cluster_findings(
+            survey, vcenter_vm=terms.vcenter_vm, has_esxi_logins=terms.has_esxi_logins,
+            vm_shutdown_s=terms.vm_shutdown_s,
+        ),
+        *bmc_findings(survey, terms.bmc_overrides),
+        *_of_clock(survey.clock_ahead_s),
+        *_of_folder(survey),
+        *_of_people(terms),
+    )
+
+
+def _of_settings(terms: Terms) -> Iterator[Finding]:
+    yield ok(Area.SETTINGS, "Complete, and within their bounds")
+    for warning in terms.warnings:
+        yield warn(Area.SETTINGS, warning)
+
+
+def _of_clock(ahead_s: float | None) -> Iterator[Finding]:
+    if ahead_s is None:
+        yield warn(Area.CLOCK, "It could not be compared: the sensors' source did not tell the time")
+    elif abs(ahead_s) < CLOCK_OFF_S:
+        yield ok(Area.CLOCK, f"Within {max(abs(ahead_s), 1):.0f} s of the sensors' source")
+    else:
+        side = "ahead of" if ahead_s > 0 else "behind"
+        yield warn(
+            Area.CLOCK,
+            f"This machine's clock is {abs(ahead_s):.0f} s {side} that of the sensors' source. Readings are judged by "
+            "the source's clock and stay right, but journal and messages bear wrong times and certificates may look "
+            "expired",
+            "Switch on time synchronisation (NTP) on this machine.",
+        )
+
+
+def _of_folder(survey: Survey) -> Iterator[Finding]:
+    folder = survey.folder
+    if not folder.is_writable:
+        yield fail(
+            Area.DATA, Way.DOWN,
+            f"{folder.path} cannot be written by this user (id {folder.user_id}): the guard would not start",
+            f"chown -R {folder.user_id} {folder.path}, or mount it writable.",
+        )
+    elif folder.free_bytes is not None and folder.free_bytes < LEAST_FREE_BYTES:
+        yield fail(
+            Area.DATA, Way.DOWN,
+            f"{folder.path} has only {_megabytes(folder.free_bytes)} free: without a durable journal nothing is done",
+            f"Free some space on its disk; {_megabytes(LEAST_FREE_BYTES)} are the least.",
+        )
+    else:
+        yield ok(Area.DATA, _folder_in_words(folder))
+    if folder.running is not None:
+        yield ok(Area.DATA, f"A guard works on it: {folder.running}")
+    memory = survey.memory
+    if isinstance(memory, Unseen):
+        yield fail(Area.DATA, Way.DOWN, f"Its journal cannot be read: {memory.reason}",
+                   "Put back a backup, or start with an empty folder.")
+    elif memory.incident is not None:
+        yield warn(
+            Area.DATA, f"An incident is open, {memory.incident}: what is off or silent now may be its doing",
+            "See `thermo-guard status`; check again when it is closed.",
+        )
+
+
+def _folder_in_words(folder: DataFolder) -> str:
+    free = "" if folder.free_bytes is None else f", {_megabytes(folder.free_bytes)} free"
+    return f"{folder.path} {'can be written' if folder.is_there else 'will be made at the first start'}{free}"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1024 / 1024:,.0f} MB"
+
+
+def _of_people(terms: Terms) -> Iterator[Finding]:
+    """That nobody would be told is among the warnings of the settings."""
+    if terms.outlets:
+        yield ok(Area.PEOPLE, f"{terms.outlets} addresses in NOTIFY_URLS; `thermo-guard notify --test` tries each"
+                 if terms.outlets > 1 else "1 address in NOTIFY_URLS; `thermo-guard notify --test` tries it")

@@ -1,0 +1,100 @@
+"""What `check` says of the BMCs: whether each works, which host it is built into, and what it does by itself."""
+
+from collections.abc import Iterator, Mapping
+
+from .finding import Area, Finding, Way, fail, listed, ok, warn
+from .matching import FindingKind, Matching, match_bmcs
+from .plant import BmcSeen, Host, HostSeen, Power, Unseen
+from .survey import Memory, Survey
+
+SWITCHES_ON = ("On", "ForceOn")
+ALWAYS_ON = "AlwaysOn"
+"""Its policy for the return of the mains, as the adapter words it."""
+
+
+def matching_of(survey: Survey, overrides: Mapping[str, str]) -> Matching | None:
+    """Which BMC is which host; None where the hosts could not be seen."""
+    if isinstance(survey.cluster, Unseen):
+        return None
+    found = [bmc for bmc in survey.bmcs.values() if isinstance(bmc, BmcSeen)]
+    return match_bmcs(survey.cluster.hosts, found, overrides)
+
+
+def bmc_findings(survey: Survey, overrides: Mapping[str, str]) -> tuple[Finding, ...]:
+    if not survey.bmcs:
+        return (fail(Area.BMCS, Way.BACK, "ILO_HOSTS is empty: no host's end could be confirmed, and a person would "
+                                          "have to switch on each one", "List the BMCs of the hosts in ILO_HOSTS."),)
+    matching = matching_of(survey, overrides)
+    host_of = {} if matching is None else {pair.bmc: (pair.host, f"by {pair.by}") for pair in matching.pairs}
+    before = survey.memory.bmc_of or {} if isinstance(survey.memory, Memory) else {}
+    for host, bmc in before.items():  # what did not answer now stays what it was
+        if isinstance(survey.bmcs.get(bmc), Unseen) and host not in {name for name, _ in host_of.values()}:
+            host_of[bmc] = (host, "as seen before")
+    hosts = {} if isinstance(survey.cluster, Unseen) else {host.name: host for host in survey.cluster.hosts}
+    found: list[Finding] = []
+    for address, look in sorted(survey.bmcs.items()):
+        name, how = host_of.get(address, ("", ""))
+        if isinstance(look, Unseen):
+            found.append(_of_unseen(address, look, name))
+        elif name or matching is None:  # of the others the matching itself says what they are
+            found += _of_bmc(look, hosts.get(name), how, survey.direct.get(name))
+    if matching is not None:
+        found += _of_matching(matching, {host for host, _ in host_of.values()})
+    elif isinstance(survey.cluster, Unseen):
+        found.append(warn(Area.BMCS, "Which of them is which host cannot be told without vCenter",
+                          "Mend the way to vCenter first."))
+    return tuple(found)
+
+
+def _of_unseen(address: str, look: Unseen, host: str) -> Finding:
+    whose = f" (of {host})" if host else ""
+    remedy = (
+        "See its username and password in ILO_HOSTS." if look.is_refused else
+        "See its address in ILO_HOSTS, whether this machine reaches it, and its certificate (fingerprint or ca_file)."
+    )
+    return fail(Area.BMCS, Way.BACK, f"{address}{whose}: {look.reason}", remedy)
+
+
+def _of_bmc(bmc: BmcSeen, host: Host | None, how: str, direct: HostSeen | Unseen | None) -> Iterator[Finding]:
+    whose = "" if host is None else f" is {host.name} ({how})"
+    model = "" if bmc.model is None else f", {bmc.model}"
+    resets = ", ".join(bmc.allowed_resets) or "not listed"
+    yield ok(Area.BMCS, f"{bmc.address}{whose}{model}: the login works, power {bmc.power}, resets {resets}, when the "
+                        f"mains return: {bmc.auto_power_on or 'not shown'}")
+    if host is not None:
+        yield from _problems(bmc, host, direct)
+
+
+def _problems(bmc: BmcSeen, host: Host, direct: HostSeen | Unseen | None) -> Iterator[Finding]:
+    name = f"{bmc.address} of {host.name}"
+    is_up = isinstance(direct, HostSeen) or (host.is_connected and host.power is Power.ON)
+    if is_up and bmc.power is Power.OFF:
+        yield fail(Area.BMCS, Way.BACK, f"{name} says Off while the host answers: it reports wrongly or is another "
+                                        "server's, and neither its end nor its return could be trusted",
+                   "Look at the rack which server it is built into; reset the BMC itself if it is the right one.")
+    elif bmc.power is Power.UNKNOWN:
+        yield fail(Area.BMCS, Way.BACK, f"{name} does not say whether it is on: its end could not be confirmed",
+                   "See its own page for the power state; a newer firmware may show it.")
+    if bmc.allowed_resets and not set(SWITCHES_ON) & set(bmc.allowed_resets):
+        yield fail(Area.BMCS, Way.BACK, f"{name} offers no reset of type On, only {', '.join(bmc.allowed_resets)}: a "
+                                        "person would have to switch the host on",
+                   "Give the account the right to virtual power and reset; see the BMC's licence and firmware.")
+    if bmc.auto_power_on == ALWAYS_ON:
+        yield warn(Area.BMCS, f"{name} switches the server on whenever the mains return, also in a hot room, whatever "
+                              "the guard wants", "Set its automatic power-on to the last state, or to off.")
+
+
+def _of_matching(matching: Matching, known: set[str]) -> Iterator[Finding]:
+    lonely: list[str] = []
+    for one in matching.findings:
+        match one.kind:
+            case FindingKind.FOREIGN_BMC | FindingKind.UNVERIFIED:
+                yield warn(Area.BMCS, one.text)
+            case FindingKind.HOST_WITHOUT_BMC:
+                lonely += [host for host in one.hosts if host not in known]
+                if not known.issuperset(one.hosts):
+                    yield fail(Area.BMCS, Way.BACK, one.text)
+            case _:
+                yield fail(Area.BMCS, Way.BACK, one.text)
+    if matching.pairs and not lonely:
+        yield ok(Area.BMCS, f"Every host has its BMC: {listed((pair.host for pair in matching.pairs), 100)}")

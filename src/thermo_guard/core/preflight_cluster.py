@@ -1,0 +1,134 @@
+"""What `check` says of vCenter, the account's privileges, the cluster and the hosts' own logins."""
+
+from collections.abc import Iterator
+
+from .appliance import Appliance, find_vcenter
+from .finding import Area, Finding, Way, fail, listed, ok, warn
+from .plant import ClusterSeen, ClusterSettings, Host, HostSeen, MissingPrivilege, Power, Unseen
+from .survey import Survey
+
+_NAMED = 20
+"""So many entities are named in one line."""
+_FEW = 8
+
+_NEEDED_FOR = {
+    "Host.Inventory.EditCluster": (Way.DOWN, "HA and DRS could not be switched off, and would work against the guard"),
+    "Host.Config.Maintenance": (Way.DOWN, "it could not be brought into maintenance mode nor shut down"),
+    "VirtualMachine.Interact.PowerOff": (Way.DOWN, "it could not be shut down, and its host would stay up with it"),
+    "VirtualMachine.Interact.PowerOn": (Way.BACK, "it would not be started again"),
+}
+
+
+def cluster_findings(
+    survey: Survey, *, vcenter_vm: str | None, has_esxi_logins: bool, vm_shutdown_s: float
+) -> tuple[Finding, ...]:
+    cluster = survey.cluster
+    if isinstance(cluster, Unseen):
+        remedy = ("See VCENTER_USER and VCENTER_PASSWORD." if cluster.is_refused else
+                  "See VCENTER_HOST, VCENTER_CLUSTER and the certificate's settings (VCENTER_CA_FILE or "
+                  "VCENTER_FINGERPRINT), and whether vCenter runs.")
+        return (fail(Area.VCENTER, Way.DOWN, f"Nothing of the cluster could be seen: {cluster.reason}", remedy),)
+    appliance = find_vcenter(cluster.vms, vcenter_vm, cluster.addresses)
+    return (
+        ok(Area.VCENTER, "The login works"),
+        _of_appliance(cluster, appliance),
+        *_of_privileges(survey.missing),
+        *_of_cluster(cluster, vm_shutdown_s),
+        *_of_hosts(survey, cluster, appliance, has_esxi_logins=has_esxi_logins),
+    )
+
+
+def _of_appliance(cluster: ClusterSeen, appliance: Appliance) -> Finding:
+    if not appliance.is_certain:
+        return fail(
+            Area.VCENTER, Way.LAST, f"Which VM is vCenter itself is not certain: {appliance.why}. It has to be stopped "
+                                    "last, since without it the rest takes no commands",
+            "Say it with VCENTER_VM: the VM's name, its instance UUID, or external.",
+        )
+    if not appliance.vms:
+        return ok(Area.VCENTER, f"vCenter does not run in this cluster: {appliance.why}")
+    vm = next(vm for vm in cluster.vms if vm.id == appliance.vms[0])
+    return ok(Area.VCENTER, f"vCenter is the VM {vm.name} on {vm.host} ({appliance.why}): both are stopped last")
+
+
+def _of_privileges(missing: tuple[MissingPrivilege, ...] | Unseen) -> Iterator[Finding]:
+    if isinstance(missing, Unseen):
+        yield fail(Area.PRIVILEGES, Way.DOWN, f"They cannot be asked for: {missing.reason}", "Check again.")
+        return
+    if not missing:
+        yield ok(Area.PRIVILEGES, "All that is needed, on the cluster, each host and each VM")
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for one in missing:
+        lacking.setdefault((one.privilege, one.entity_kind), []).append(one.entity)
+    for (privilege, kind), entities in sorted(lacking.items()):
+        way, harm = _NEEDED_FOR.get(privilege, (Way.DOWN, "a step of the shutdown needs it"))
+        word = {"vm": "VM", "host": "host"}.get(kind, kind) + ("s" if len(entities) > 1 else "")
+        yield fail(Area.PRIVILEGES, way, f"{privilege} is missing on the {word} {listed(entities, _NAMED)}: {harm}",
+                   "Give it to the account's role there; a permission on the object itself overrides the one above.")
+
+
+def _of_cluster(cluster: ClusterSeen, vm_shutdown_s: float) -> Iterator[Finding]:
+    if not cluster.hosts:
+        yield fail(Area.CLUSTER, Way.DOWN, f"{cluster.name} has no host", "See VCENTER_CLUSTER.")
+        return
+    vms = [vm for vm in cluster.vms if not vm.is_template]
+    running = [vm for vm in vms if vm.power is Power.ON]
+    yield ok(Area.CLUSTER, f"{cluster.name}: {len(cluster.hosts)} hosts, {len(vms)} VMs, {len(running)} of them on")
+    yield ok(Area.CLUSTER, _settings_in_words(cluster.settings))
+    if silent := [host.name for host in cluster.hosts if not host.is_connected and host.power is not Power.OFF]:
+        yield warn(Area.CLUSTER, f"vCenter has no connection to {listed(silent, _NAMED)}: what runs there it can "
+                                 "neither show nor stop", "Reconnect it in vCenter, or see to the host.")
+    if toolless := [vm.name for vm in running if not vm.can_shut_down_guest and vm.is_reachable]:
+        yield warn(Area.CLUSTER, f"{len(toolless)} VMs that run cannot be asked to shut down, they are powered off "
+                                 f"after {vm_shutdown_s:.0f} s: {listed(toolless, _FEW)}",
+                   "See that VMware Tools are installed and run in them.")
+    if lost := [vm.name for vm in vms if not vm.is_reachable and vm.host not in silent]:
+        yield warn(Area.CLUSTER, f"{len(lost)} VMs are orphaned, inaccessible or invalid: {listed(lost, _FEW)}",
+                   "See to them in vCenter.")
+
+
+def _settings_in_words(settings: ClusterSettings) -> str:
+    admission = " with admission control" if settings.ha_admission_control else ""
+    ha = f"HA is on{admission}" if settings.ha_enabled else "HA is off"
+    drs = f"DRS is {settings.drs_behavior}" if settings.drs_enabled else "DRS is off"
+    dpm = ", DPM is on" if settings.dpm_enabled else ""
+    return f"{ha}, {drs}{dpm}; that is what will be restored"
+
+
+def _of_hosts(
+    survey: Survey, cluster: ClusterSeen, appliance: Appliance, *, has_esxi_logins: bool
+) -> Iterator[Finding]:
+    """The VM of vCenter and its host are stopped over the host's own API, wherever DRS has moved them by then."""
+    homes = {vm.host for vm in cluster.vms if vm.id in appliance.vms}
+    if not has_esxi_logins:
+        text = "No login for the hosts themselves is configured"
+        if homes:
+            yield fail(Area.HOSTS, Way.LAST, f"{text}: vCenter's VM and its host ({listed(homes, _FEW)}) would stay up "
+                                             "and heat the room", "Set ESXI_USER and ESXI_PASSWORD.")
+        else:
+            yield warn(Area.HOSTS, f"{text}: should vCenter not answer when the alarm comes, nothing could be stopped",
+                       "Set ESXI_USER and ESXI_PASSWORD.")
+        return
+    for host in cluster.hosts:
+        yield _of_host(host, survey.direct.get(host.name), homes)
+
+
+def _of_host(host: Host, look: HostSeen | Unseen | None, homes: set[str]) -> Finding:
+    if isinstance(look, HostSeen):
+        state = ", in maintenance mode" if look.in_maintenance else ""
+        running = sum(vm.power is Power.ON for vm in look.vms)
+        return ok(Area.HOSTS, f"{host.name}: the direct login works; {running} VMs on{state}")
+    why = "it was not looked at" if look is None else look.reason
+    if look is not None and look.is_refused:
+        remedy = ("See ESXI_USER and ESXI_PASSWORD (or this host's in ILO_HOSTS), and in lockdown mode its exception "
+                  "users.")
+    else:
+        remedy = "See whether this machine reaches the host's management address, and its certificate."
+    if host.name in homes:
+        return fail(Area.HOSTS, Way.LAST, f"{host.name}: no direct login ({why}). vCenter runs there: its VM and this "
+                                          "host would stay up and heat the room", remedy)
+    if homes and host.is_connected:
+        return fail(Area.HOSTS, Way.LAST, f"{host.name}: no direct login ({why}). vCenter's VM can be moved there at "
+                                          "any time; then it and this host would stay up", remedy)
+    return warn(Area.HOSTS, f"{host.name}: no direct login ({why}). It is only needed where vCenter does not answer",
+                remedy)

@@ -1,0 +1,72 @@
+"""One look at a whole site from every side, as values: what `check` judges and `plan` starts from.
+
+A side that showed nothing is Unseen and says why; nothing in here knows how it was looked at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .plant import BmcSeen, ClusterSeen, HostSeen, MissingPrivilege, Unseen
+from .readings import AlertCount, Poll, Reading
+from .snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The sensors' network as its dashboard describes it."""
+
+    id: str
+    name: str
+    sensors: Mapping[str, str | None]
+    """Name by serial number of each temperature sensor; None where nobody has named it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The guard's folder on the disk."""
+
+    path: str
+    is_there: bool
+    is_writable: bool
+    """The folder, or where it is not there the one that it will be made in."""
+    user_id: int
+    free_bytes: int | None
+    running: str | None = None
+    """A guard that works on it now, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the journal remembers."""
+
+    sensors: tuple[str, ...] = ()
+    """The voting sensors that it has learned, where the settings name none."""
+    readings: tuple[Reading, ...] = ()
+    bmc_of: Mapping[str, str] | None = None
+    """BMC address by host name."""
+    snapshot: Snapshot | None = None
+    incident: str | None = None
+    """The one that is open."""
+    is_snapshot_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What each side showed."""
+
+    at: float
+    """When the last side had answered, on the guard's line."""
+    network: Network | Unseen
+    poll: Poll | Unseen
+    alert_count: AlertCount | Unseen
+    cluster: ClusterSeen | Unseen
+    missing: tuple[MissingPrivilege, ...] | Unseen
+    direct: Mapping[str, HostSeen | Unseen]
+    """Of every host of the cluster, by name."""
+    bmcs: Mapping[str, BmcSeen | Unseen]
+    """Of every configured BMC, by address."""
+    clock_ahead_s: float | None
+    """How far the guard's clock is ahead of the sensors' source; None where that could not be told."""
+    folder: DataFolder
+    memory: Memory | Unseen
+    """Unseen: there is a journal that cannot be read."""

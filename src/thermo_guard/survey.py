@@ -1,0 +1,117 @@
+"""Looks once at a whole site from every side, all sides at once, each within a bound; changes nothing.
+
+It works against the ports, so that the virtual site is surveyed as the real one is. A side that fails becomes Unseen
+with its reason. What depends on another side waits for it: nobody is asked for privileges, and no host for its login,
+before vCenter has answered, so that a wrong password is tried once.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from .core.plant import ClusterSeen, HostSeen, MissingPrivilege, Unseen
+from .core.readings import AlertCount, Poll
+from .core.survey import DataFolder, Memory, Network, Survey
+from .ports import Clock, Fault, Hypervisor, PowerController, RoomSensors, Unauthorized
+
+SIDE_S = 90.0
+"""Longest wait for one look: more than any adapter's own bound, which says better what is wrong."""
+AT_ONCE = 16
+"""Hosts and BMCs that are looked at together: each look of a BMC may take half a minute."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Where the site is looked at from."""
+
+    clock: Clock
+    sensors: RoomSensors
+    hypervisor: Hypervisor
+    bmcs: Sequence[PowerController]
+    describe: Callable[[], Awaitable[Network]]
+    """The sensors' network, as its dashboard has it."""
+    clock_ahead_s: Callable[[], float | None]
+    """What the sensors' source last said of the time, against the guard's clock."""
+
+
+async def survey(sides: Sides, folder: DataFolder, memory: Memory | Unseen) -> Survey:
+    """Look once; ends within a few times SIDE_S, whatever hangs."""
+    looks = _Looks(sides.clock)
+    (poll, network, count), (cluster, missing, direct), bmcs = await asyncio.gather(
+        _look_at_room(looks, sides), _look_at_cluster(looks, sides),
+        asyncio.gather(*(looks.at(bmc.observe) for bmc in sides.bmcs)),
+    )
+    return Survey(
+        at=sides.clock.now(), network=network, poll=poll, alert_count=count, cluster=cluster, missing=missing,
+        direct=direct, bmcs={bmc.address: look for bmc, look in zip(sides.bmcs, bmcs, strict=True)},
+        clock_ahead_s=sides.clock_ahead_s(), folder=folder, memory=memory,
+    )
+
+
+def look_at_folder(path: Path, running: str | None) -> DataFolder:
+    """See whether the guard could work in the folder; writes nothing.
+
+    :param running: a guard that works in it now, in words.
+    """
+    is_there = path.is_dir()
+    nearest = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    try:
+        free: int | None = shutil.disk_usage(nearest).free
+    except OSError:
+        free = None
+    return DataFolder(
+        path=str(path), is_there=is_there, is_writable=nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK),
+        user_id=os.getuid(), free_bytes=free, running=running,
+    )
+
+
+class _Looks:
+    """Single looks, each bounded and a few at a time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def at(self, ask: Callable[[], Awaitable[T]]) -> T | Unseen:
+        async with self._slots:
+            try:
+                async with asyncio.timeout(SIDE_S):
+                    return await ask()
+            except Fault as fault:
+                return Unseen(self._clock.now(), str(fault), is_refused=isinstance(fault, Unauthorized))
+            except TimeoutError:
+                return Unseen(self._clock.now(), f"no answer within {SIDE_S:g} s")
+
+
+async def _look_at_room(
+    looks: _Looks, sides: Sides
+) -> tuple[Poll | Unseen, Network | Unseen, AlertCount | Unseen]:
+    """The description first: a wrong key or network is then told once."""
+    network = await looks.at(sides.describe)
+    if isinstance(network, Unseen) and network.is_refused:
+        return network, network, network
+    poll, count = await asyncio.gather(looks.at(sides.sensors.poll), looks.at(sides.sensors.alert_count))
+    return poll, network, count
+
+
+async def _look_at_cluster(
+    looks: _Looks, sides: Sides
+) -> tuple[ClusterSeen | Unseen, tuple[MissingPrivilege, ...] | Unseen, dict[str, HostSeen | Unseen]]:
+    cluster = await looks.at(sides.hypervisor.observe)
+    if isinstance(cluster, Unseen):
+        return cluster, cluster, {}
+
+    def asker(name: str, address: str, thumbprint: str | None) -> Callable[[], Awaitable[HostSeen]]:
+        return lambda: sides.hypervisor.look_at_host(name, address, thumbprint)
+
+    missing, direct = await asyncio.gather(
+        looks.at(sides.hypervisor.missing_privileges),
+        asyncio.gather(*(looks.at(asker(host.name, host.address, host.thumbprint)) for host in cluster.hosts)),
+    )
+    return cluster, missing, {host.name: look for host, look in zip(cluster.hosts, direct, strict=True)}
