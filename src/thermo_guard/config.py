@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core.core_schema import CoreSchema, no_info_plain_validator_function, to_string_ser_schema
 
+from .core.goal import Mode
 from .settings_consequences import consequences
 from .settings_forms import (
     ApiUrl,
@@ -52,11 +53,6 @@ __all__ = [
     "BadSettings", "IloHost", "LogFormat", "LogLevel", "Mode", "Problem", "Settings", "explain", "load", "secrets",
     "split_host",
 ]
-
-
-class Mode(StrEnum):
-    ARMED = "armed"
-    OBSERVE = "observe"
 
 
 class LogFormat(StrEnum):

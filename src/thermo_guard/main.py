@@ -20,7 +20,6 @@ from .adapters.status import StatusFile
 from .adapters.vsphere import TlsTrust, Vsphere
 from .config import BadSettings, Settings, explain, load, secrets
 from .core import events as ev
-from .core.goal import Mode
 from .core.policy import PolicySettings
 from .core.step import Timing
 from .core.tiers import Tiers
@@ -148,7 +147,7 @@ def loop_settings(settings: Settings) -> LoopSettings:
             power_on_limit=settings.power_on_limit,
         ),
         tiers=Tiers(settings.vm_tiers, settings.default_tier),
-        mode=Mode(settings.mode),
+        mode=settings.mode,
         poll_s=settings.meraki_polling_interval,
         snapshot_s=settings.snapshot_interval,
         active_s=settings.active_interval,

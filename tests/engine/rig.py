@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.core import events as ev
@@ -55,6 +57,10 @@ class Board:
 SETTINGS = LoopSettings(policy=PolicySettings(), timing=Timing(), active_s=5.0)
 
 
+class Killed(Exception):  # noqa: N818 - what happened, not what went wrong
+    """Stands for kill -9."""
+
+
 class Guarded:
     """A virtual site with its guard, which can be killed and started again on the same journal."""
 
@@ -70,6 +76,8 @@ class Guarded:
         self._task: asyncio.Task[None] | None = None
         self._journal: SqlJournal | None = None
         self.loop: Loop | None = None
+        self.dies_on: Callable[[ev.Event], bool] | None = None
+        """The guard dies when this event is durable, before anything that follows from it."""
         self.before = self.world.running()
 
     def start(self) -> None:
@@ -77,9 +85,15 @@ class Guarded:
         self.loop = Loop(self.settings, Edges(
             clock=self.clock, sensors=self.site.sensors, hypervisor=self.site.hypervisor, bmcs=self.site.bmcs,
             journal=self._journal, notifier=self.outbox, board=self.board,
-            listeners=(lambda at, event: self.events.append((at, event)),),
+            listeners=(self._hear,),
         ))
         self._task = asyncio.ensure_future(self.loop.run(asyncio.Event()))
+
+    def _hear(self, at: float, event: ev.Event) -> None:
+        self.events.append((at, event))
+        if self.dies_on is not None and self.dies_on(event):
+            self.dies_on = None
+            raise Killed
 
     async def kill(self) -> None:
         """End the guard wherever it is; nothing but its journal stays."""
@@ -94,11 +108,18 @@ class Guarded:
         """Let time pass until something holds; the seconds that took."""
         began = self.clock.now()
         while not holds():
-            assert self._task is None or not self._task.done(), self._task.exception()
+            if self._task is not None and self._task.done() and not self.is_dead:
+                await self._task
+                pytest.fail("the guard ended by itself")
             assert self.clock.now() - began < within_s, self.story()
             await self.clock.sleep(5.0)
             self.world.advance(self.clock.now())
         return self.clock.now() - began
+
+    @property
+    def is_dead(self) -> bool:
+        """It died where `dies_on` said."""
+        return self._task is not None and self._task.done() and isinstance(self._task.exception(), Killed)
 
     @property
     def record(self) -> Record:

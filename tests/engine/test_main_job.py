@@ -1,10 +1,11 @@
 """The whole loop on the virtual site, in virtual time: trip, down, recovery, back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.rig import Guarded, quick
+from engine.rig import SETTINGS, Guarded, quick
 from thermo_guard.core import events as ev
 from thermo_guard.core.goal import Mode
 from thermo_guard.sim.blueprint import Blueprint
@@ -82,6 +83,22 @@ def test_the_next_host_waits_for_the_room(tmp_path: Path) -> None:
         assert len(on) == 3
         assert on[1] - on[0] >= guarded.settings.policy.watch_s
         assert on[2] - on[1] >= guarded.settings.timing.host_stagger_s - 1
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("plan", [office(), vcenter_outside()], ids=["inside", "outside"])
+def test_a_quiet_wait_does_not_flicker(tmp_path: Path, plan: Blueprint) -> None:
+    """Each phase of a day without trouble is told once: waiting for the room makes no look grow stale in between."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, day_of_failing_cooling(plan), replace(SETTINGS, active_s=2.0))
+        await whole_day(guarded)
+        phases = [(event.phase, event.tier) for event in guarded.of(ev.PhaseBegun)]
+        restores = [phase for phase in phases if phase[0] is ev.Phase.RESTORE]
+        others = [phase for phase in phases if phase[0] is not ev.Phase.RESTORE]
+        assert len(others) == len(set(others)), phases
+        assert len(restores) <= 2, "before the VMs, and for admission control after them"
 
     run(scenario())
 

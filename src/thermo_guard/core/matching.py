@@ -98,6 +98,12 @@ def real_uuid(text: str | None) -> str | None:
     return digits
 
 
+def is_another_machine(host_uuid: str, bmc_uuid: str | None) -> bool:
+    """Both identify themselves, and not as the same machine: the address has been given to another server."""
+    host, bmc = real_uuid(host_uuid), real_uuid(bmc_uuid)
+    return host is not None and bmc is not None and bmc not in {host, _other_order(host)}
+
+
 def real_serial(text: str | None) -> str | None:
     """Trimmed, case folded; None where it identifies nothing: placeholders, one repeated sign, fewer than 4 signs."""
     serial = " ".join((text or "").split()).casefold()

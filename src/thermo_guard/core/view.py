@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .commands import VCENTER
+from .matching import is_another_machine
 from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, Power, Sight, Unseen, Vm
 from .snapshot import KeptHost, Snapshot
 
@@ -65,6 +66,8 @@ def _host_now(host: Host | KeptHost, sight: Sight, bmc_address: str | None) -> H
     through_vcenter = host if isinstance(host, Host) else None
     direct = sight.direct.get(host.name)
     bmc = sight.bmcs.get(bmc_address) if bmc_address else None
+    if isinstance(bmc, BmcSeen) and is_another_machine(host.uuid, bmc.uuid):
+        bmc, bmc_address = None, None  # whatever stands at that address now is none of ours
     bmc_power = bmc.power if isinstance(bmc, BmcSeen) else Power.UNKNOWN
     answers_directly = isinstance(direct, HostSeen)
     is_connected = through_vcenter is not None and through_vcenter.is_connected

@@ -86,6 +86,7 @@ class Loop:
         self.room = remembered(room, edges.journal.readings(now - HISTORY_S), settings.policy)
         self.step: Step | None = None
         self.summed_up_at = now
+        self.is_count_missing = False
         self.learned_from: list[float | None] = []
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -124,7 +125,8 @@ class Loop:
 
     async def _next_change(self, stopped: asyncio.Future[Any]) -> None:
         """Return when something may have changed: a look or an answer came in, or a time has come."""
-        tick_s = self._look_every_s() if self._is_active() else QUIET_TICK_S
+        every_s = self._look_every_s()
+        tick_s = min(every_s, self.lookout.cluster.due_in_s(every_s), QUIET_TICK_S)
         waiting = [task for look in self.lookout.all() if (task := look.task) is not None]
         due_s = min(self.lookout.polls.due_in_s(self.settings.poll_s), tick_s)
         await asyncio.wait([stopped, *waiting, *self.hands.tasks], timeout=max(due_s, 0.01),
@@ -159,7 +161,11 @@ class Loop:
         poll = self.lookout.polls.take()
         if poll is not None:
             self._keep(poll)
-        self.lookout.counts.take()
+        count = self.lookout.counts.take()
+        if count is not None and (count.temperature is None) is not self.is_count_missing:
+            self.is_count_missing = count.temperature is None
+            log.warning("alert_count.missing" if self.is_count_missing else "alert_count.present",
+                        what="whether Meraki counts sensors in temperature alarm in this network; degrees go on")
         failures = list(cluster.failures) if (cluster := self.lookout.cluster.take()) is not None else []
         for look in self.lookout.direct.values():
             if (host := look.take()) is not None:
@@ -187,7 +193,7 @@ class Loop:
     def _plant(self) -> PlantNow:
         """The plant as last seen; while an incident lasts, hosts that vCenter does not show are looked at directly."""
         snapshot, record = self.ledger.snapshot, self.ledger.record
-        valid_s = (2 if not self._is_active() else 1) * self._look_every_s() + LOOK_VALID_S
+        valid_s = 2 * self._look_every_s() + LOOK_VALID_S
         plant = plant_now(self.lookout.sight(valid_s), snapshot, record.bmc_of)
         if snapshot is not None and record.incident is not None and self.lookout.has_looked:
             kept = {host.name: host for host in snapshot.hosts}
