@@ -17,7 +17,8 @@ from .adapters.notify import Outbox
 from .core.policy import PolicySettings
 from .core.step import Timing
 from .core.tiers import Tiers
-from .engine.loop import Edges, Loop, LoopSettings
+from .engine.loop import Loop
+from .engine.terms import Edges, LoopSettings
 from .sim.demo import DemoScreen
 from .sim.loop import run
 from .sim.plans import day_of_failing_cooling, office

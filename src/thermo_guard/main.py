@@ -23,7 +23,8 @@ from .core import events as ev
 from .core.policy import PolicySettings
 from .core.step import Timing
 from .core.tiers import Tiers
-from .engine.loop import Edges, Loop, LoopSettings
+from .engine.loop import Loop
+from .engine.terms import Edges, LoopSettings
 from .ports import Clock, Fault, Refused
 
 log = structlog.get_logger()

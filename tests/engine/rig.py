@@ -16,7 +16,8 @@ from thermo_guard.core.policy import PolicySettings
 from thermo_guard.core.record import Record
 from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.step import Timing
-from thermo_guard.engine.loop import Edges, Loop, LoopSettings
+from thermo_guard.engine.loop import Loop
+from thermo_guard.engine.terms import Edges, LoopSettings
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.machines import Stage
 from thermo_guard.sim.physics import Heat

@@ -7,6 +7,7 @@ import pytest
 
 from engine.rig import SETTINGS, Guarded, quick
 from thermo_guard.core import events as ev
+from thermo_guard.core.commands import VCENTER
 from thermo_guard.core.goal import Mode
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.loop import run
@@ -114,6 +115,43 @@ def test_observing_touches_nothing(tmp_path: Path) -> None:
         await guarded.kill()
         assert not [h for h in guarded.world.log if h.kind.startswith("call.")]
         assert not guarded.of(ev.AlarmTripped)
+        assert [title for title in guarded.outbox.titles if "NOTHING is being done" in title]
+
+    run(scenario())
+
+
+def test_observing_holds_an_open_incident(tmp_path: Path) -> None:
+    """A guard that is restarted with MODE=observe in mid-incident touches nothing either, and says so (S1)."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, day_of_failing_cooling(office()))
+        guarded.start()
+        await guarded.until(lambda: guarded.of(ev.PhaseBegun), 2 * HOUR_S)
+        await guarded.kill()
+        guarded.settings = quick(mode=Mode.OBSERVE)
+        called = len([h for h in guarded.world.log if h.kind.startswith("call.")])
+        guarded.start()
+        await guarded.clock.sleep(3 * HOUR_S)
+        await guarded.kill()
+        assert len([h for h in guarded.world.log if h.kind.startswith("call.")]) == called
+        assert [title for title in guarded.outbox.titles if "An incident is open" in title]
+
+    run(scenario())
+
+
+def test_nothing_known_of_the_plant_is_told(tmp_path: Path) -> None:
+    """A trip before vCenter was ever seen can stop nothing: a person is told so, once, and it acts once it can."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, day_of_failing_cooling(vcenter_outside()))
+        guarded.site.faults.silence(VCENTER)
+        guarded.start()
+        await guarded.until(lambda: guarded.of(ev.Abandoned), 2 * HOUR_S)
+        await guarded.clock.sleep(600)
+        assert len([title for title in guarded.outbox.titles if "Needs a person" in title]) == 1
+        guarded.site.faults.mend(VCENTER)
+        await guarded.until(guarded.all_off, 2 * HOUR_S)
+        await guarded.kill()
 
     run(scenario())
 

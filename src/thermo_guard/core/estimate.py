@@ -15,7 +15,7 @@ from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, Power,
 from .policy import Watch
 from .record import Incident, Record, fold
 from .snapshot import KeptVm, Snapshot
-from .step import Situation, Step, Timing
+from .step import Situation, Step, Timing, told
 from .tiers import Tiers
 from .view import plant_now
 
@@ -237,23 +237,12 @@ def _plan(model: _Model, timing: Timing, tiers: Tiers, watch_s: float) -> Step:
 
 
 def _carry_out(model: _Model, step: Step, leg: _Leg) -> None:
-    incident = model.incident
-    if (incident.phase, incident.tier) != (step.phase, step.tier):
-        model.recorded(ev.PhaseBegun(incident.id, step.phase, step.tier))
-    if step.observed:
-        model.recorded(ev.Observed(tuple(step.observed)))
-    for abandoned in step.abandoned:
-        model.recorded(abandoned)
-        leg.given_up.append(f"{abandoned.target_kind} {abandoned.name}: {abandoned.reason}")
-    if not step.commands:
-        return
-    model.recorded(
-        ev.Intended(tuple(step.commands)),
-        ev.Answered(tuple(ev.Answer(c.verb, c.target, Outcome.ACCEPTED) for c in step.commands)),
-    )
-    for command in step.commands:
-        if command.key in model.under_way:
-            continue
+    commands = [command for command in step.commands if command.key not in model.under_way]
+    model.recorded(*told(step, model.incident, commands))
+    leg.given_up.extend(f"{event.target_kind} {event.name}: {event.reason}" for event in step.abandoned)
+    if commands:
+        model.recorded(ev.Answered(tuple(ev.Answer(c.verb, c.target, Outcome.ACCEPTED) for c in commands)))
+    for command in commands:
         starts_s = model.now - leg.began
         leg.acts.append(Act(step.phase, step.tier, command.verb, command.target, command.name,
                             "vCenter" if command.via == VCENTER else command.via, starts_s,

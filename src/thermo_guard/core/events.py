@@ -74,6 +74,15 @@ class LevelChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmObserved:
+    """A confirmed alarm while the guard only observes: nothing is done about it."""
+
+    level: str
+    reasons: tuple[str, ...]
+    kind: Literal["alarm.observed"] = "alarm.observed"
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmTripped:
     """A confirmed alarm: an incident begins and its goal is OFF."""
 
@@ -201,9 +210,9 @@ class IncidentClosed:
 
 
 Event = (
-    GuardStarted | GuardStopped | SensorsLearned | BmcsMatched | LevelChanged | AlarmTripped | SnapshotClosed
-    | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered | Observed | Abandoned | PowerOnHeld
-    | SitePoweredOn | IncidentClosed
+    GuardStarted | GuardStopped | SensorsLearned | BmcsMatched | LevelChanged | AlarmObserved | AlarmTripped
+    | SnapshotClosed | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered | Observed | Abandoned
+    | PowerOnHeld | SitePoweredOn | IncidentClosed
 )
 
 

@@ -19,8 +19,10 @@ class Mode(StrEnum):
 def turn(record: Record, assessment: Assessment, mode: Mode, now: float) -> Event | None:
     """The event with which the goal turns now, if it does."""
     incident = record.incident
+    if mode is Mode.OBSERVE:
+        return None
     if incident is None:
-        if assessment.is_alarm and mode is Mode.ARMED:
+        if assessment.is_alarm:
             return AlarmTripped(incident_id(now), str(assessment.level), assessment.reasons)
         return None
     if incident.goal is Goal.ON and assessment.is_alarm:

@@ -46,6 +46,9 @@ def message(event: ev.Event, *, ended: str | None = None) -> Message | None:
             return Message("BLIND: the room's temperature is not known", _lines(event.reasons), is_urgent=True)
         case ev.LevelChanged(before=Level.BLIND):
             return Message(f"Sighted again: the room is {event.level.upper()}", _lines(event.reasons))
+        case ev.AlarmObserved():
+            return Message(f"{event.level.upper()} temperature, and MODE=observe: NOTHING is being done",
+                           _lines(event.reasons), is_urgent=True)
         case ev.AlarmTripped():
             return Message(f"{event.level.upper()} temperature: the cluster is being shut down",
                            _lines(event.reasons), is_urgent=True)

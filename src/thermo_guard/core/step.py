@@ -1,10 +1,10 @@
 """What the planner is asked and what it answers: the situation, the step, and when a command is due again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .commands import Command, Outcome, Verb
-from .events import Abandoned, Phase, Sighting
+from .events import Abandoned, Event, Intended, Observed, Phase, PhaseBegun, PowerOnHeld, Sighting, SitePoweredOn
 from .policy import Watch
 from .record import Incident, Intent
 from .snapshot import Snapshot
@@ -170,3 +170,23 @@ def last_answer(intents: Mapping[tuple[Verb, str], Intent], target: str, *verbs:
     """The last words that came back for a target, for the message to a person."""
     texts = [intent.text for verb in verbs if (intent := intents.get((verb, target))) and intent.text]
     return f": {texts[-1]}" if texts else ""
+
+
+def told(step: Step, incident: Incident, commands: Sequence[Command]) -> tuple[Event, ...]:
+    """What the journal is told of a step before anything of it is done.
+
+    :param commands: those of the step that will be sent now.
+    """
+    events: list[Event] = []
+    if (incident.phase, incident.tier) != (step.phase, step.tier):
+        events.append(PhaseBegun(incident.id, step.phase, step.tier))
+    if step.observed:
+        events.append(Observed(tuple(step.observed)))
+    events.extend(step.abandoned)
+    if step.needs_person is not None and not incident.is_held:
+        events.append(PowerOnHeld(step.needs_person))
+    if not incident.is_powered_on and any(command.verb is Verb.POWER_ON_HOST for command in commands):
+        events.append(SitePoweredOn(incident.id))
+    if commands:
+        events.append(Intended(tuple(commands)))
+    return tuple(events)

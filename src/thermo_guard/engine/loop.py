@@ -1,33 +1,27 @@
 """The loop: observe, decide, journal, act, observe. The only sequencing there is; every decision is the core's."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
 from thermo_guard.core import events as ev
-from thermo_guard.core.appliance import find_vcenter
-from thermo_guard.core.commands import Command, Outcome, Verb
+from thermo_guard.core.commands import Outcome, Verb
 from thermo_guard.core.goal import Mode, turn
-from thermo_guard.core.matching import match_bmcs, merged_pairs
-from thermo_guard.core.planner import direct_looks, next_step
-from thermo_guard.core.plant import BmcSeen, ClusterSeen
-from thermo_guard.core.policy import Assessment, Level, PolicySettings, Room, assess, remembered, seen, watch
+from thermo_guard.core.planner import direct_looks
+from thermo_guard.core.policy import Assessment, Room, assess, remembered, seen, watch
 from thermo_guard.core.readings import Poll
-from thermo_guard.core.record import POWER_ON_WINDOW_S, Incident
-from thermo_guard.core.report import differences
-from thermo_guard.core.snapshot import take
-from thermo_guard.core.step import Situation, Step, Timing
-from thermo_guard.core.tiers import Tiers
+from thermo_guard.core.step import Step
 from thermo_guard.core.view import PlantNow, plant_now
-from thermo_guard.ports import Clock, Fault, Hypervisor, Journal, Notifier, PowerController, RoomSensors, StatusBoard
+from thermo_guard.ports import Fault
 
 from .board import TICK_BOUND_S, status
+from .conductor import Conductor
 from .hands import Hands
-from .ledger import Ledger, Listener
+from .ledger import Ledger
 from .lookout import LOOK_VALID_S, Lookout
+from .snapshots import Snapshots
+from .terms import Edges, LoopSettings
 
 log = structlog.get_logger()
 
@@ -37,40 +31,8 @@ QUIET_TICK_S = 15.0
 PATIENT_S = 15.0
 """In phases that only wait for the room, the plant is looked at this often."""
 _PATIENT = {ev.Phase.ALL_OFF, ev.Phase.HELD, ev.Phase.WATCH}
-FRESH_LOOK_S = 45.0
-"""After a trip, so long is waited for one more look at the cluster before the snapshot is closed with what is known."""
 HISTORY_S = 3 * 3600.0
 SUMMARY_EVERY_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class LoopSettings:
-    """What the loop was told; seconds."""
-
-    policy: PolicySettings
-    timing: Timing
-    tiers: Tiers = field(default_factory=Tiers)
-    mode: Mode = Mode.ARMED
-    poll_s: float = 60.0
-    snapshot_s: float = 600.0
-    active_s: float = 2.0
-    vcenter_vm: str | None = None
-    bmc_overrides: Mapping[str, str] = field(default_factory=dict)
-    """`esxi_host` by BMC address."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """Everything outside that the loop works with."""
-
-    clock: Clock
-    sensors: RoomSensors
-    hypervisor: Hypervisor
-    bmcs: Sequence[PowerController]
-    journal: Journal
-    notifier: Notifier
-    board: StatusBoard
-    listeners: tuple[Listener, ...] = ()
 
 
 class Loop:
@@ -81,16 +43,20 @@ class Loop:
         self.ledger = Ledger(edges.journal, edges.notifier, edges.clock, edges.listeners)
         self.lookout = Lookout(edges.clock, edges.sensors, edges.hypervisor, edges.bmcs)
         self.hands = Hands(edges.hypervisor, {bmc.address: bmc for bmc in edges.bmcs})
+        self.snapshots = Snapshots(settings, self.ledger, self.lookout)
+        self.conductor = Conductor(settings, self.ledger, self.hands)
         now = self.clock.now()
         room = Room(started_at=now, sensors=self.ledger.record.sensors)
         self.room = remembered(room, edges.journal.readings(now - HISTORY_S), settings.policy)
         self.step: Step | None = None
         self.summed_up_at = now
         self.is_count_missing = False
-        self.learned_from: list[float | None] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set."""
+        if self._is_active() and self.settings.mode is Mode.OBSERVE:
+            self.edges.notifier.tell("An incident is open, and MODE=observe: NOTHING is being done",
+                                     "Set MODE=armed and restart Thermo-Guard to go on with it.", urgent=True)
         stopped = asyncio.ensure_future(stop.wait())
         try:
             while not stop.is_set():
@@ -142,15 +108,17 @@ class Loop:
         record = self.ledger.record
         if assessment.level is not None and assessment.level != record.level:
             self.ledger.write(ev.LevelChanged(assessment.level, record.level or "", assessment.reasons))
+            if assessment.is_alarm and self.settings.mode is Mode.OBSERVE:
+                self.ledger.write(ev.AlarmObserved(assessment.level, assessment.reasons))
         turned = turn(self.ledger.record, assessment, self.settings.mode, now)
         if turned is not None and self.ledger.write(turned):
             self.lookout.cluster.ask_again()
         plant = self._plant()
-        if self._is_active():
-            self._act(plant, assessment, now)
-        else:
+        if not self._is_active():
             self.step = None
-            self._learn(assessment)
+            self.snapshots.learn(assessment)
+        elif self.settings.mode is Mode.ARMED:
+            self._act(plant, assessment, now)
         self._sum_up(assessment, now)
         try:
             self.edges.board.publish(status(self, assessment, plant, now), TICK_BOUND_S)
@@ -205,74 +173,16 @@ class Loop:
             self.lookout.look_at_hosts({})
         return plant
 
-    def _learn(self, assessment: Assessment) -> None:
-        """Quiet time: which BMC is which host, and the snapshot."""
-        cluster = self.lookout.cluster.shown
-        looked_at = [self.lookout.cluster.shown_at, *(look.shown_at for look in self.lookout.bmcs.values())]
-        if cluster is None or not self.lookout.has_looked or looked_at == self.learned_from:
-            return
-        self.learned_from = looked_at
-        looks = {address: look.value(2 * self.settings.snapshot_s) for address, look in self.lookout.bmcs.items()}
-        found = [look for look in looks.values() if isinstance(look, BmcSeen)]
-        matching = match_bmcs(cluster.hosts, found, self.settings.bmc_overrides)
-        pairs = merged_pairs(self.ledger.record.bmc_of, matching, set(looks) - {bmc.address for bmc in found})
-        if dict(pairs) != dict(self.ledger.record.bmc_of):
-            self.ledger.write(ev.BmcsMatched(pairs))
-        if self.ledger.snapshot is None or cluster.at > self.ledger.snapshot.at:
-            self._take_snapshot(cluster, is_cool=assessment.level is Level.LOW)
-
-    def _take_snapshot(self, cluster: ClusterSeen, *, is_cool: bool) -> bool:
-        bmcs = self.lookout.sight(2 * self.settings.snapshot_s).bmcs
-        appliance = find_vcenter(cluster.vms, self.settings.vcenter_vm, cluster.addresses)
-        before = self.ledger.snapshot
-        snapshot = take(
-            cluster, before,
-            {host: bmcs[address] for host, address in self.ledger.record.bmc_of.items() if address in bmcs},
-            tiers=self.settings.tiers, vcenter_vms=appliance.vms, is_cool=is_cool,
-        )
-        if before is not None and replace(snapshot, at=before.at) == before:
-            return True  # nothing has changed: the row is large, and a NAS writes slowly
-        return self.ledger.keep_snapshot(snapshot)
-
-    def _close_snapshot(self, incident: str, opened_at: float, now: float) -> bool:
-        """One more look after the trip, then the snapshot is closed; True once it is."""
-        look = self.lookout.cluster
-        is_new = look.shown is not None and look.shown.at >= opened_at
-        is_late = now - opened_at >= FRESH_LOOK_S or (look.fault is not None and look.task is None)
-        if is_new and look.shown is not None:
-            if not self._take_snapshot(look.shown, is_cool=False):
-                return False
-        elif not is_late or self.ledger.snapshot is None:
-            return False
-        return self.ledger.write(ev.SnapshotClosed(incident))
-
     def _act(self, plant: PlantNow, assessment: Assessment, now: float) -> None:
-        """In an incident: plan, journal what is intended, then send it."""
+        """In an incident: close the snapshot, then do what is due."""
         incident = self.ledger.record.incident
         if incident is None or not self.lookout.has_looked:
             return
-        if not incident.is_snapshot_closed and not self._close_snapshot(incident.id, incident.opened_at, now):
+        if not incident.is_snapshot_closed and not self.snapshots.close(incident, now):
             return
-        record = self.ledger.record
-        incident, snapshot = record.incident, self.ledger.snapshot
-        if incident is None or snapshot is None:
-            return
-        situation = Situation(
-            now=now, incident=incident, snapshot=snapshot, plant=plant, timing=self.settings.timing,
-            tiers=self.settings.tiers, is_permitted=assessment.permits_power_on,
-            why_not_permitted="; ".join(assessment.reasons),
-            watch=lambda since: watch(self.room, assessment, self.settings.policy, since, now),
-            power_ons=tuple(t for t in record.power_ons if now - t < POWER_ON_WINDOW_S),
+        self.step = self.conductor.conduct(
+            plant, assessment, lambda since: watch(self.room, assessment, self.settings.policy, since, now), now
         )
-        self.step = step = next_step(situation)
-        commands = self.hands.idle(step.commands)
-        if not self.ledger.write(*_told(step, incident, commands)):
-            return
-        if commands:
-            self.hands.start(commands, {host.name: host.address for host in snapshot.hosts})
-        if step.is_done and incident.goal is ev.Goal.ON and not commands and self.ledger.record.incident is not None:
-            self.ledger.write(ev.IncidentClosed(
-                incident.id, differences(snapshot, plant, self.ledger.record.incident)))
 
     def _sum_up(self, assessment: Assessment, now: float) -> None:
         if now - self.summed_up_at < SUMMARY_EVERY_S:
@@ -282,20 +192,3 @@ class Loop:
         log.info("hour.passed", level=assessment.level, polls=polls.tries, failures=polls.failures,
                  temperatures={s.sensor: s.celsius for s in assessment.sensors})
         polls.tries = polls.failures = 0
-
-
-def _told(step: Step, incident: Incident, commands: Sequence[Command]) -> list[ev.Event]:
-    """What the journal is told of a step before anything of it is done."""
-    events: list[ev.Event] = []
-    if (incident.phase, incident.tier) != (step.phase, step.tier):
-        events.append(ev.PhaseBegun(incident.id, step.phase, step.tier))
-    if step.observed:
-        events.append(ev.Observed(tuple(step.observed)))
-    events.extend(step.abandoned)
-    if step.needs_person is not None and not incident.is_held:
-        events.append(ev.PowerOnHeld(step.needs_person))
-    if not incident.is_powered_on and any(command.verb is Verb.POWER_ON_HOST for command in commands):
-        events.append(ev.SitePoweredOn(incident.id))
-    if commands:
-        events.append(ev.Intended(tuple(commands)))
-    return events

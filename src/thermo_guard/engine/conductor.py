@@ -1,0 +1,45 @@
+"""Conducts an incident: plan, journal what is intended, then send it; close it with the report."""
+
+from collections.abc import Callable
+
+from thermo_guard.core import events as ev
+from thermo_guard.core.planner import next_step
+from thermo_guard.core.policy import Assessment, Watch
+from thermo_guard.core.record import POWER_ON_WINDOW_S
+from thermo_guard.core.report import differences
+from thermo_guard.core.step import Situation, Step, told
+from thermo_guard.core.view import PlantNow
+
+from .hands import Hands
+from .ledger import Ledger
+from .terms import LoopSettings
+
+
+class Conductor:
+    def __init__(self, settings: LoopSettings, ledger: Ledger, hands: Hands) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._hands = hands
+
+    def conduct(
+        self, plant: PlantNow, assessment: Assessment, watch: Callable[[float], Watch], now: float
+    ) -> Step | None:
+        """Do what is due now; the step that was planned, None where no incident can be planned for."""
+        record, snapshot = self._ledger.record, self._ledger.snapshot
+        incident = record.incident
+        if incident is None or snapshot is None:
+            return None
+        step = next_step(Situation(
+            now=now, incident=incident, snapshot=snapshot, plant=plant, timing=self._settings.timing,
+            tiers=self._settings.tiers, is_permitted=assessment.permits_power_on,
+            why_not_permitted="; ".join(assessment.reasons), watch=watch,
+            power_ons=tuple(t for t in record.power_ons if now - t < POWER_ON_WINDOW_S),
+        ))
+        commands = self._hands.idle(step.commands)
+        if not self._ledger.write(*told(step, incident, commands)):
+            return step
+        if commands:
+            self._hands.start(commands, {host.name: host.address for host in snapshot.hosts})
+        elif step.is_done and incident.goal is ev.Goal.ON and (latest := self._ledger.record.incident) is not None:
+            self._ledger.write(ev.IncidentClosed(incident.id, differences(snapshot, plant, latest)))
+        return step

@@ -1,0 +1,76 @@
+"""Keeps what will be needed when it can no longer be asked for: who is which BMC, and what ran where."""
+
+from dataclasses import replace
+
+from thermo_guard.core import events as ev
+from thermo_guard.core.appliance import find_vcenter
+from thermo_guard.core.matching import match_bmcs, merged_pairs
+from thermo_guard.core.plant import BmcSeen, ClusterSeen
+from thermo_guard.core.policy import Assessment, Level
+from thermo_guard.core.record import Incident
+from thermo_guard.core.snapshot import take
+
+from .ledger import Ledger
+from .lookout import Lookout
+from .terms import LoopSettings
+
+FRESH_LOOK_S = 45.0
+"""After a trip, so long is waited for one more look at the cluster before the snapshot is closed with what is known."""
+
+
+class Snapshots:
+    def __init__(self, settings: LoopSettings, ledger: Ledger, lookout: Lookout) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._lookout = lookout
+        self._learned_from: list[float | None] = []
+
+    def learn(self, assessment: Assessment) -> None:
+        """Quiet time: which BMC is which host, and the snapshot."""
+        cluster = self._lookout.cluster.shown
+        looked_at = [self._lookout.cluster.shown_at, *(look.shown_at for look in self._lookout.bmcs.values())]
+        if cluster is None or not self._lookout.has_looked or looked_at == self._learned_from:
+            return
+        self._learned_from = looked_at
+        looks = {address: look.value(2 * self._settings.snapshot_s) for address, look in self._lookout.bmcs.items()}
+        found = [look for look in looks.values() if isinstance(look, BmcSeen)]
+        matching = match_bmcs(cluster.hosts, found, self._settings.bmc_overrides)
+        pairs = merged_pairs(self._ledger.record.bmc_of, matching, set(looks) - {bmc.address for bmc in found})
+        if dict(pairs) != dict(self._ledger.record.bmc_of):
+            self._ledger.write(ev.BmcsMatched(pairs))
+        if self._ledger.snapshot is None or cluster.at > self._ledger.snapshot.at:
+            self._take(cluster, is_cool=assessment.level is Level.LOW)
+
+    def _take(self, cluster: ClusterSeen, *, is_cool: bool) -> bool:
+        bmcs = self._lookout.sight(2 * self._settings.snapshot_s).bmcs
+        appliance = find_vcenter(cluster.vms, self._settings.vcenter_vm, cluster.addresses)
+        before = self._ledger.snapshot
+        snapshot = take(
+            cluster, before,
+            {host: bmcs[address] for host, address in self._ledger.record.bmc_of.items() if address in bmcs},
+            tiers=self._settings.tiers, vcenter_vms=appliance.vms, is_cool=is_cool,
+        )
+        if before is not None and replace(snapshot, at=before.at) == before:
+            return True  # nothing has changed: the row is large, and a NAS writes slowly
+        return self._ledger.keep_snapshot(snapshot)
+
+    def close(self, incident: Incident, now: float) -> bool:
+        """One more look after the trip, then the snapshot is closed; True once it is."""
+        look = self._lookout.cluster
+        is_new = look.shown is not None and look.shown.at >= incident.opened_at
+        is_late = now - incident.opened_at >= FRESH_LOOK_S or (look.fault is not None and look.task is None)
+        if is_new and look.shown is not None:
+            if not self._take(look.shown, is_cool=False):
+                return False
+        elif not is_late:
+            return False
+        elif self._ledger.snapshot is None:
+            self._tell_unknown_plant(incident)
+            return False
+        return self._ledger.write(ev.SnapshotClosed(incident.id))
+
+    def _tell_unknown_plant(self, incident: Incident) -> None:
+        fault = self._lookout.cluster.fault
+        reason = f"no snapshot is on record and vCenter shows none ({fault}): nothing can be stopped"
+        if "" not in incident.abandoned:
+            self._ledger.write(ev.Abandoned("cluster", "", "to be guarded", ev.Phase.DISARM, reason))
