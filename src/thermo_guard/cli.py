@@ -91,6 +91,36 @@ def check(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def plan(
+    as_json: AsJson = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Name each VM, however many there are.")] = False,
+) -> None:
+    """Show what would be done if the alarm came now, in order, and how long it is expected to take.
+
+    Who is in which tier and why, the way down, the way back, and what would need a person. Nothing is touched. It is
+    made by the planner that acts. Without vCenter it starts from the journal's last snapshot, and says so; ends with
+    1 when there is none either.
+    """
+    from .check import look, terms  # noqa: PLC0415 - see above
+    from .core.outline import outline  # noqa: PLC0415
+    from .main import loop_settings  # noqa: PLC0415
+    from .plan_screen import outline_as_data, show_outline  # noqa: PLC0415
+
+    settings = settings_or_exit()
+    loop = loop_settings(settings)
+    seen = asyncio.run(look(settings))
+    made = outline(seen, terms(settings), loop.timing, loop.tiers)
+    if made is None:
+        print(f"There is nothing to plan with: {getattr(seen.cluster, 'reason', '')}; and the journal has no snapshot.",
+              file=sys.stderr)
+        raise typer.Exit(1)
+    if as_json:
+        print(json.dumps(outline_as_data(made), indent=2))
+    else:
+        show_outline(Console(highlight=False), made, show_all=show_all)
+
+
+@app.command()
 def status(
     as_json: AsJson = False,
     healthcheck: Annotated[bool, typer.Option(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from .finding import Area, Finding, Way, fail, ok, warn
 from .plant import Unseen
-from .policy import Assessment, PolicySettings, Room, SensorNow, Track, assess, remembered, seen, votes_needed
+from .policy import Assessment, Level, PolicySettings, Room, SensorNow, Track, assess, remembered, seen, votes_needed
 from .readings import Poll
 from .survey import Memory, Network, Survey
 
@@ -39,6 +39,11 @@ def room_findings(survey: Survey, policy: PolicySettings) -> tuple[Finding, ...]
     if tracks:
         found.append(_of_delay(tracks, len(assessment.sensors), policy))
     return tuple(found)
+
+
+def is_cool(survey: Survey, policy: PolicySettings) -> bool:
+    """Every fresh sensor stands at or below LOW."""
+    return isinstance(survey.poll, Poll) and _assessed(survey, survey.poll, policy)[1].level is Level.LOW
 
 
 def _assessed(survey: Survey, poll: Poll, policy: PolicySettings) -> tuple[Room, Assessment]:

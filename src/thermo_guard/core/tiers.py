@@ -15,9 +15,11 @@ class Tiers:
     default: int = 1
 
     def of(self, vm: Vm) -> int:
-        if vm.tier is not None:
-            return vm.tier
+        return vm.tier if vm.tier is not None else self.by_name(vm.name)[0]
+
+    def by_name(self, name: str) -> tuple[int, str]:
+        """The tier that a VM's name alone gives it, and why in words."""
         for pattern, tier in self.patterns:
-            if fnmatchcase(vm.name.lower(), pattern.lower()):
-                return tier
-        return self.default
+            if fnmatchcase(name.lower(), pattern.lower()):
+                return tier, f"name like {pattern}"
+        return self.default, "default"

@@ -1,0 +1,170 @@
+"""The plan as people read it: what a survey says the planner would do now, in stages, and who is in which tier and why.
+
+Nothing is planned in here: the acts come from the estimate, that is from the planner that executes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from .appliance import find_vcenter
+from .commands import Verb
+from .estimate import Act, Forecast, forecast
+from .events import Goal, Phase
+from .matching import match_bmcs, merged_pairs
+from .plant import BmcSeen, ClusterSeen, HostSeen, Unseen, Vm
+from .preflight import Terms
+from .preflight_room import is_cool
+from .snapshot import KeptVm, Snapshot, take
+from .step import Timing
+from .survey import Memory, Survey
+from .tiers import Tiers
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """The same act on several targets."""
+
+    verb: Verb
+    via: str
+    """'vCenter', 'each host', or the one host or BMC that is asked."""
+    names: tuple[str, ...]
+    """Of the VMs, hosts or clusters, in the order in which they are asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One phase of a leg, for one tier; times are seconds from the leg's start."""
+
+    phase: Phase
+    tier: int | None
+    starts_s: float
+    ends_s: float
+    deeds: tuple[Deed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    goal: Goal
+    takes_s: float
+    stages: tuple[Stage, ...]
+    needs_person: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TierMembers:
+    """The VMs of one tier that are there for one reason."""
+
+    tier: int
+    why: str
+    vms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The whole plan."""
+
+    cluster: str
+    seen_at: float
+    """When the cluster was so."""
+    why_not_fresh: str | None
+    """None: it was looked at just now; else why the journal's last snapshot stands in."""
+    incident: str | None
+    """One that is open: the plan starts from its snapshot, and from the beginning."""
+    tiers: tuple[TierMembers, ...]
+    last: tuple[tuple[str, str], ...]
+    """vCenter's own VM, or each that could be, with its host."""
+    untouched: tuple[str, ...]
+    """VMs of the cluster that are off: neither stopped nor started."""
+    down: Leg
+    back: Leg
+
+
+def outline(survey: Survey, terms: Terms, timing: Timing, tiers: Tiers) -> Outline | None:
+    """The plan as it would run now; None where neither vCenter nor the journal shows what there is."""
+    memory = survey.memory if isinstance(survey.memory, Memory) else Memory()
+    bmc_of = _bmc_of(survey, memory, terms.bmc_overrides)
+    snapshot = _snapshot(survey, memory, bmc_of, terms, tiers)
+    if snapshot is None:
+        return None
+    down, back = forecast(
+        snapshot, bmc_of, timing, tiers, has_direct_logins=_has_direct_logins(survey, snapshot, terms),
+        watch_s=terms.policy.watch_s,
+    )
+    own = {vm.id: vm for vm in survey.cluster.vms} if isinstance(survey.cluster, ClusterSeen) else {}
+    return Outline(
+        cluster=snapshot.cluster, seen_at=snapshot.at,
+        why_not_fresh=None if isinstance(survey.cluster, ClusterSeen) else survey.cluster.reason,
+        incident=memory.incident, tiers=_members(snapshot, own, tiers),
+        last=tuple((vm.name, vm.host) for vm in snapshot.vcenter_vms if vm.is_on),
+        untouched=tuple(vm.name for vm in snapshot.vms if not vm.is_on), down=_leg(down), back=_leg(back),
+    )
+
+
+def _bmc_of(survey: Survey, memory: Memory, overrides: Mapping[str, str]) -> Mapping[str, str]:
+    """Host to BMC: as proved now, and as the journal has it for those that did not answer."""
+    before = memory.bmc_of or {}
+    if isinstance(survey.cluster, Unseen):
+        return before
+    found = [bmc for bmc in survey.bmcs.values() if isinstance(bmc, BmcSeen)]
+    matching = match_bmcs(survey.cluster.hosts, found, overrides)
+    return dict(merged_pairs(before, matching, set(survey.bmcs) - {bmc.address for bmc in found}))
+
+
+def _snapshot(
+    survey: Survey, memory: Memory, bmc_of: Mapping[str, str], terms: Terms, tiers: Tiers
+) -> Snapshot | None:
+    """As the guard would take it now; while an incident lasts, the one that it works by."""
+    if memory.is_snapshot_closed or isinstance(survey.cluster, Unseen):
+        return memory.snapshot
+    appliance = find_vcenter(survey.cluster.vms, terms.vcenter_vm, survey.cluster.addresses)
+    return take(
+        survey.cluster, memory.snapshot,
+        {host: survey.bmcs[bmc] for host, bmc in bmc_of.items() if bmc in survey.bmcs},
+        tiers=tiers, vcenter_vms=appliance.vms, is_cool=is_cool(survey, terms.policy),
+    )
+
+
+def _has_direct_logins(survey: Survey, snapshot: Snapshot, terms: Terms) -> bool:
+    """Where vCenter's hosts could be looked at, whether they all let us in; else what the settings promise."""
+    looks = [survey.direct[host] for host in {vm.host for vm in snapshot.vcenter_vms} if host in survey.direct]
+    return all(isinstance(look, HostSeen) for look in looks) if looks else terms.has_esxi_logins
+
+
+def _members(snapshot: Snapshot, seen: Mapping[str, Vm], tiers: Tiers) -> tuple[TierMembers, ...]:
+    found: dict[tuple[int, str], list[str]] = {}
+    for vm in snapshot.vms:
+        if vm.is_on and not vm.is_vcenter:
+            found.setdefault((vm.tier, _why(vm, seen.get(vm.id), tiers)), []).append(vm.name)
+    return tuple(TierMembers(tier, why, tuple(names)) for (tier, why), names in sorted(found.items()))
+
+
+def _why(kept: KeptVm, seen: Vm | None, tiers: Tiers) -> str:
+    """A snapshot keeps the tier and not its reason: without a fresh look it is told from what the name alone gives."""
+    by_name = tiers.by_name(kept.name)
+    if (seen is not None and seen.tier is not None) or by_name[0] != kept.tier:
+        return "tag or attribute"
+    return by_name[1]
+
+
+def _leg(leg: Forecast) -> Leg:
+    stages: list[Stage] = []
+    for (phase, tier), acts in groupby(leg.acts, lambda act: (act.phase, act.tier)):
+        stage = _stage(phase, tier, tuple(acts))
+        if phase is Phase.OTHER_HOSTS and stages:  # nothing is done meanwhile, but it is what takes the time
+            stages.append(Stage(Phase.WATCH, None, stages[-1].ends_s, stage.starts_s, ()))
+        stages.append(stage)
+    return Leg(leg.goal, leg.takes_s, tuple(stages), leg.needs_person)
+
+
+def _stage(phase: Phase, tier: int | None, acts: tuple[Act, ...]) -> Stage:
+    by_verb: dict[Verb, list[Act]] = {}
+    for act in acts:
+        by_verb.setdefault(act.verb, []).append(act)
+    deeds = tuple(Deed(verb, _way(same), tuple(act.name for act in same)) for verb, same in by_verb.items())
+    return Stage(phase, tier, min(act.starts_s for act in acts), max(act.ends_s for act in acts), deeds)
+
+
+def _way(acts: Iterable[Act]) -> str:
+    ways = {act.via for act in acts}
+    return ways.pop() if len(ways) == 1 else "each its own way"

@@ -1,0 +1,151 @@
+"""`thermo-guard check` and `plan` as processes, against real peers: Meraki's wire, the simulated plant, sushy BMCs."""
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from peers.meraki import KEY
+from peers.meraki_process import MerakiProcess
+from peers.meraki_room import NETWORK
+from peers.sushy import FakeSystem, SushyBmc, running
+from peers.vsphere import ESXI_USER, PASSWORD, USER, VirtualVsphere
+
+POWER_OFF = "VirtualMachine.Interact.PowerOff"
+SENSORS = ("Q2AA-0000-0001", "Q2AA-0000-0002", "Q2AA-0000-0003")
+
+
+@dataclass
+class RealSite:
+    """Three hosts with vCenter on the first, their BMCs in another order, and one BMC of a foreign server."""
+
+    vsphere: VirtualVsphere
+    meraki: MerakiProcess
+    bmcs: list[SushyBmc]
+    folder: Path
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        bmcs = [
+            {"host": bmc.address, "username": bmc.username, "password": bmc.password, "ca_file": str(bmc.ca_file)}
+            for bmc in self.bmcs
+        ]
+        given = {
+            "MERAKI_API_KEY": KEY, "MERAKI_NETWORK_ID": NETWORK, "MERAKI_API_BASE_URL": self.meraki.url,
+            "VCENTER_HOST": self.vsphere.vcenter, "VCENTER_USER": USER, "VCENTER_PASSWORD": PASSWORD,
+            "VCENTER_CLUSTER": self.vsphere.cluster, "VCENTER_CA_FILE": str(self.bmcs[0].ca_file),
+            "ESXI_USER": ESXI_USER, "ESXI_PASSWORD": PASSWORD, "ILO_HOSTS": json.dumps(bmcs),
+            "DATA_DIR": str(self.folder / "data"), "NOTIFY_URLS": "json://127.0.0.1:9/",
+        }
+        return given | changes
+
+    def ask(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the command as an administrator would, in an empty folder, with nothing else in its environment."""
+        return subprocess.run(
+            [sys.executable, "-c", "from thermo_guard.cli import app; app()", *arguments], cwd=self.folder,
+            capture_output=True, text=True, check=False, timeout=120, env=dict(env or self.environment()),
+        )
+
+    def check(self, **changes: str) -> tuple[int, dict[str, Any]]:
+        done = self.ask("check", "--json", env=self.environment(**changes))
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSite]:
+    folder, ca = tmp_path_factory.mktemp("real_site"), trustme.CA()
+    with ExitStack() as stack:
+        vsphere = stack.enter_context(VirtualVsphere(folder / "vsphere", ca, hosts=3, vms=7, vcenter_vm="vcsa"))
+        meraki = stack.enter_context(MerakiProcess(*(part for one in SENSORS for part in ("--sensor", f"{one}=22"))))
+        machines = [
+            *((host.uuid, host.serial) for host in reversed(vsphere.hosts)),
+            (str(uuid.UUID(int=0x5EED << 64 | 1)), "FOREIGN1"),
+        ]
+        bmcs = [
+            SushyBmc(folder / f"bmc{n}", ca, [FakeSystem(one, extra={"SerialNumber": serial})], listen=f"127.0.0.{n}")
+            for n, (one, serial) in enumerate(machines, 21)
+        ]
+        stack.enter_context(running(bmcs))
+        yield RealSite(vsphere, meraki, bmcs, folder)
+
+
+def failures(told: Mapping[str, Any]) -> list[str]:
+    return [finding["text"] for finding in told["findings"] if finding["verdict"] == "fail"]
+
+
+def test_a_whole_site_could_be_brought_down_and_back(site: RealSite) -> None:
+    """Where all is in order `check` ends with 0, pairs each host with its BMC, shows no secret and changes nothing."""
+    calls = [entry for entry in site.vsphere.log() if entry["what"] == "call"]
+    done = site.ask("check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "The site could be brought down and back."
+    for host, bmc in zip(site.vsphere.hosts, reversed(site.bmcs[:3]), strict=True):
+        assert f"{bmc.address} is {host.name} (by uuid)" in done.stdout
+    assert f"vCenter is the VM vcsa on {site.vsphere.hosts[0].name}" in done.stdout
+    assert f"BMC {site.bmcs[3].address}" in done.stdout
+    for secret in (KEY, PASSWORD, site.bmcs[0].password):
+        assert secret not in done.stdout + done.stderr
+    assert [entry for entry in site.vsphere.log() if entry["what"] == "call"] == calls
+    assert not any(request.method == "POST" for bmc in site.bmcs for request in bmc.requests())
+    assert not (site.folder / "data").exists()
+
+
+def test_a_denied_privilege_is_named_with_its_vm(site: RealSite) -> None:
+    """One privilege that is withheld on one VM makes `check` end with 1 and name both."""
+    site.vsphere.post("/deny", privilege=POWER_OFF, entity=site.vsphere.vms[3])
+    try:
+        code, told = site.check()
+    finally:
+        site.vsphere.post("/deny", privilege=POWER_OFF, entity=site.vsphere.vms[3], clear=1)
+    assert code == 1
+    (only,) = failures(told)
+    assert POWER_OFF in only
+    assert site.vsphere.vms[3] in only
+    assert told["conclusion"] == "The site could NOT be brought down."
+
+
+def test_what_each_refused_login_costs_is_told(site: RealSite) -> None:
+    """A wrong ESXi password is told for each host with what would stay up; the closing line follows from it."""
+    code, told = site.check(ESXI_PASSWORD="not-the-password")
+    assert code == 1
+    assert len(failures(told)) == 3
+    assert "vCenter runs there" in next(text for text in failures(told) if site.vsphere.hosts[0].name in text)
+    assert told["conclusion"].startswith("The site could be brought down, but not vCenter's own VM and host")
+    assert "not-the-password" not in json.dumps(told)
+
+
+def test_a_host_without_a_bmc_needs_a_person(site: RealSite) -> None:
+    """With one BMC left out the site could be brought down, not back, and the host is named."""
+    bmcs = json.loads(site.environment()["ILO_HOSTS"])
+    code, told = site.check(ILO_HOSTS=json.dumps(bmcs[1:]))
+    assert code == 1
+    (only,) = failures(told)
+    assert site.vsphere.hosts[2].name in only
+    assert told["conclusion"] == "The site could be brought down, not back."
+
+
+def test_every_side_is_looked_at_though_others_fail(site: RealSite) -> None:
+    """A wrong vCenter password and a wrong key are told once each, and the BMCs are looked at all the same."""
+    code, told = site.check(VCENTER_PASSWORD="not-this-one", MERAKI_API_KEY="0123456789abcdef")
+    assert code == 1
+    assert sorted(finding["area"] for finding in told["findings"] if finding["verdict"] == "fail") == [
+        "Meraki", "vCenter",
+    ]
+    assert sum("the login works" in finding["text"] for finding in told["findings"]) == len(site.bmcs)
+
+
+def test_bad_settings_end_with_two(site: RealSite) -> None:
+    """Without settings `check` and `plan` end with 2 and list what is missing; nothing is looked at."""
+    for command in ("check", "plan"):
+        done = site.ask(command, env={"DATA_DIR": str(site.folder)})
+        assert done.returncode == 2
+        assert "VCENTER_HOST is not set" in done.stderr
+        assert done.stdout == ""
