@@ -18,6 +18,9 @@ from peers.meraki_process import MerakiProcess
 from peers.meraki_room import NETWORK
 from peers.sushy import FakeSystem, SushyBmc, running
 from peers.vsphere import ESXI_USER, PASSWORD, USER, VirtualVsphere
+from thermo_guard.adapters.journal import SqlJournal
+from thermo_guard.core.plant import ClusterSettings
+from thermo_guard.core.snapshot import KeptHost, KeptVm, Snapshot
 
 POWER_OFF = "VirtualMachine.Interact.PowerOff"
 SENSORS = ("Q2AA-0000-0001", "Q2AA-0000-0002", "Q2AA-0000-0003")
@@ -140,6 +143,50 @@ def test_every_side_is_looked_at_though_others_fail(site: RealSite) -> None:
         "Meraki", "vCenter",
     ]
     assert sum("the login works" in finding["text"] for finding in told["findings"]) == len(site.bmcs)
+
+
+def test_the_plan_stops_vcenter_last_and_starts_it_first(site: RealSite) -> None:
+    """`plan` on the real peers: tiers with their reason, vCenter's VM and host at the end, everything back."""
+    site.vsphere.post("/tier", vm=site.vsphere.vms[1], value=4, how="attribute")
+    done = site.ask("plan", "--json", env=site.environment(VM_TIERS='{"DC0_C0_RP0_VM3": 2}'))
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert [(one["tier"], one["why"], len(one["vms"])) for one in plan["tiers"]] == [
+        (1, "default", 4), (2, "name like DC0_C0_RP0_VM3", 1), (4, "tag or attribute", 1),
+    ]
+    assert plan["last"] == [["vcsa", site.vsphere.hosts[0].name]]
+    assert [(one["phase"], one["tier"]) for one in plan["down"]["stages"]] == [
+        ("disarm", None), ("guests", 1), ("guests", 2), ("guests", 4), ("hosts", None), ("vcenter", None),
+        ("last_host", None),
+    ]
+    assert plan["down"]["needs_person"] == plan["back"]["needs_person"] == []
+    assert plan["back"]["stages"][0]["deeds"][0]["names"] == [site.vsphere.hosts[0].name]
+    assert "NOT FRESH" not in site.ask("plan").stdout
+
+
+def test_the_plan_needs_vcenter_or_a_journal(site: RealSite, tmp_path: Path) -> None:
+    """With vCenter away and a new folder there is no plan; with a journal its last snapshot is planned with, loudly."""
+    away = {"VCENTER_HOST": "127.0.0.2:1", "DATA_DIR": str(tmp_path)}
+    done = site.ask("plan", env=site.environment(**away))
+    assert done.returncode == 1
+    assert "nothing to plan with" in done.stderr
+    settings = ClusterSettings(
+        ha_enabled=True, ha_host_monitoring="enabled", ha_admission_control=True, drs_enabled=False,
+        drs_behavior=None, drs_overrides=None, dpm_enabled=None,
+    )
+    journal = SqlJournal.open(tmp_path)
+    try:
+        journal.keep_snapshot(Snapshot(
+            1_767_340_800.0, "DC0_C0", (KeptHost("esx1", "esx1:443", "u", (), is_on=True, in_maintenance=False),),
+            (KeptVm("id-web", "web", "esx1", is_on=True, tier=1),), settings,
+        ))
+        done = site.ask("plan", env=site.environment(**away))  # beside the guard that holds the folder
+    finally:
+        journal.close()
+    assert done.returncode == 0
+    assert "NOT FRESH" in done.stdout
+    assert "as it stood at 2026-01-02 08:00:00 UTC" in done.stdout
+    assert "shut down by VMware Tools: web" in done.stdout
 
 
 def test_bad_settings_end_with_two(site: RealSite) -> None:
