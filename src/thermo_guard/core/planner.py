@@ -19,8 +19,8 @@ def direct_looks(plant: PlantNow, snapshot: Snapshot) -> tuple[str, ...]:
     own = {plant.vms[vm.id].host if vm.id in plant.vms else vm.host for vm in snapshot.vcenter_vms}
     names = []
     for host in plant.hosts.values():
-        if host.power is Power.OFF and host.bmc_power is Power.OFF:
-            continue
+        if host.power is Power.OFF and host.bmc_power is Power.OFF and host.silent_since is None:
+            continue  # known without it; what rests on its silence too would be in doubt again without the look
         if host.name in own or host.route is None or host.is_direct or host.bmc_power is Power.OFF:
             names.append(host.name)
     return tuple(sorted(names))

@@ -18,6 +18,9 @@ log = structlog.get_logger()
 
 LOOK_VALID_S = 10.0
 """In an incident, a look that is older than this and has not been renewed is no longer acted on."""
+MISSES = 2
+"""So many looks in a row that vCenter or a host did not answer outweigh what it showed before: it has gone. One may be
+a hiccup; to wait until the last showing is too old would cost the same 10 s again at each server that is shut down."""
 
 T = TypeVar("T")
 
@@ -25,10 +28,15 @@ T = TypeVar("T")
 class Look(Generic[T]):
     """One thing that is looked at again and again; keeps the last showing and why the last try failed."""
 
-    def __init__(self, name: str, ask: Callable[[], Awaitable[T]], clock: Clock) -> None:
+    def __init__(
+        self, name: str, ask: Callable[[], Awaitable[T]], clock: Clock, *, misses: int | None = None
+    ) -> None:
+        """:param misses: so many failed looks in a row make it Unseen; None: only time does."""
         self.name = name
         self.ask = ask
         self.clock = clock
+        self.misses = misses
+        self.missed = 0
         self.task: asyncio.Task[T] | None = None
         self.started_at: float | None = None
         self.shown: T | None = None
@@ -61,6 +69,7 @@ class Look(Generic[T]):
             shown = task.result()
         except Fault as fault:
             self.failures += 1
+            self.missed += 1
             if self.failing_since is None:
                 self.failing_since = self.clock.now()
                 log.warning("look.failed", look=self.name, reason=str(fault), fault=type(fault).__name__)
@@ -69,6 +78,7 @@ class Look(Generic[T]):
         if self.failing_since is not None:
             log.info("look.recovered", look=self.name)
         self.fault = self.failing_since = None
+        self.missed = 0
         self.shown, self.shown_at = shown, self.clock.now()
         self.took_s = self.shown_at - (self.started_at if self.started_at is not None else self.shown_at)
         return shown
@@ -83,10 +93,11 @@ class Look(Generic[T]):
         return self.shown_at is not None or self.fault is not None
 
     def value(self, valid_s: float) -> T | Unseen:
-        """What it shows, unless that is too old to act on."""
+        """What it shows, unless that is too old to act on or has been missed too often since."""
         now = self.clock.now()
         bound_s = max(valid_s, 2 * self.took_s)
-        if self.shown is not None and self.shown_at is not None and now - self.shown_at <= bound_s:
+        has_gone = self.misses is not None and self.missed >= self.misses
+        if not has_gone and self.shown is not None and self.shown_at is not None and now - self.shown_at <= bound_s:
             return self.shown
         since_when = self.shown_at if self.shown_at is not None else self.failing_since
         return Unseen(
@@ -111,7 +122,7 @@ class Lookout:
         self.hypervisor = hypervisor
         self.polls: Look[Poll] = Look("sensors", sensors.poll, clock)
         self.counts: Look[AlertCount] = Look("alert count", sensors.alert_count, clock)
-        self.cluster: Look[ClusterSeen] = Look("vCenter", hypervisor.observe, clock)
+        self.cluster: Look[ClusterSeen] = Look("vCenter", hypervisor.observe, clock, misses=MISSES)
         self.bmcs: Mapping[str, Look[BmcSeen]] = {
             bmc.address: Look(f"BMC {bmc.address}", bmc.observe, clock) for bmc in bmcs
         }
@@ -121,7 +132,8 @@ class Lookout:
         """Set which hosts are looked at directly: name to (address, thumbprint)."""
         for name, (address, thumbprint) in hosts.items():
             if name not in self.direct:
-                self.direct[name] = Look(f"host {name}", self._asker(name, address, thumbprint), self.clock)
+                ask = self._asker(name, address, thumbprint)
+                self.direct[name] = Look(f"host {name}", ask, self.clock, misses=MISSES)
         for name in [name for name, look in self.direct.items() if name not in hosts and look.task is None]:
             del self.direct[name]
 

@@ -1,0 +1,64 @@
+"""What a look is worth after the server that it looks at has stopped answering."""
+
+from thermo_guard.adapters.clock import SteadyClock
+from thermo_guard.core.planner import direct_looks
+from thermo_guard.core.plant import BmcSeen, ClusterSeen, ClusterSettings, Host, Power, Sight, Unseen
+from thermo_guard.core.snapshot import KeptHost, Snapshot
+from thermo_guard.core.view import plant_now
+from thermo_guard.engine.lookout import MISSES, Look
+from thermo_guard.ports import Transient
+from thermo_guard.sim.loop import run
+
+
+async def looked(look: Look[str]) -> None:
+    look.ask_again()
+    look.start_if_due(0.0)
+    await look.clock.sleep(1.0)
+    look.take()
+
+
+def answers(*given: str | None) -> Look[str]:
+    """A look that shows these in turn; None is no answer."""
+    left = iter(given)
+
+    async def ask() -> str:
+        shown = next(left)
+        if shown is None:
+            raise Transient("connection refused")
+        return shown
+
+    return Look("vCenter", ask, SteadyClock(epoch=0.0), misses=MISSES)
+
+
+def test_a_server_that_does_not_answer_any_more_is_not_shown_as_it_was() -> None:
+    """One miss is a hiccup; after two nothing of it counts, however long a look is valid in this phase."""
+
+    async def scenario() -> None:
+        look = answers("all is on", None, None, "all is off")
+        await looked(look)
+        await looked(look)
+        assert look.value(60.0) == "all is on"
+        await looked(look)
+        unseen = look.value(60.0)
+        assert isinstance(unseen, Unseen)
+        assert "refused" in unseen.reason
+        await looked(look)
+        assert look.value(60.0) == "all is off"
+
+    run(scenario())
+
+
+def test_a_host_that_is_off_by_its_silence_is_looked_at_on() -> None:
+    """A dead host is shown as connected for a while: the look that proves its silence must not end (no flicker)."""
+    settings = ClusterSettings(False, None, None, False, None, None, None)
+    host = Host("esx1", "esx1:443", "4c4c4544-0031-3110-8051-b4c04f4d3132")
+    kept = KeptHost(host.name, host.address, host.uuid, (), is_on=True, in_maintenance=False)
+    snapshot = Snapshot(0.0, "c", (kept,), (), settings)
+    sight = Sight(
+        cluster=ClusterSeen(10.0, "c", (host,), (), settings),
+        direct={"esx1": Unseen(9.0, "connection refused")},
+        bmcs={"ilo": BmcSeen(10.0, "ilo", Power.OFF, uuid=host.uuid)},
+    )
+    plant = plant_now(sight, snapshot, {"esx1": "ilo"})
+    assert plant.hosts["esx1"].power is Power.OFF
+    assert direct_looks(plant, snapshot) == ("esx1",)
