@@ -81,7 +81,7 @@ class GuardProcess:
         return self._process is not None and self._process.poll() is not None
 
     def kill(self) -> None:
-        """kill -9, and wait until the kernel has let go of all it held."""
+        """End it as a power loss does (SIGKILL), and wait until the kernel has let go of all it held."""
         self._end(signal.SIGKILL, within_s=10)
 
     def stop(self, within_s: float = 8.0) -> tuple[int, float]:

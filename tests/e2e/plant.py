@@ -12,11 +12,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Iterator, Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.error import URLError
 from uuid import UUID
 
@@ -51,7 +51,7 @@ TEMPLATE, STOPPED, WITHOUT_TOOLS = vm(7), vm(8), vm(9)
 TIERS = {**BY_ATTRIBUTE, **BY_TAG, **BY_PATTERN}
 """Of the VMs that have one; all others are in tier 1."""
 
-TIMING = {
+TIMING: dict[str, Any] = {
     "guest_ms": 500, "vm_boot_ms": 500, "boot_ms": 1200, "host_off_ms": 600, "maintenance_ms": 500,
     "vcenter_boot_ms": 1200,
 }
@@ -105,7 +105,7 @@ class Plant:
             self._furnish()
             self.before = self.shape()
             self.guard = GuardProcess(self._folder / "guard", self._environment(), self._notify)
-            self._stack.callback(lambda: self.guard.close())
+            self._stack.callback(self.guard.close)
             self._rack = threading.Thread(target=self._run_rack, daemon=True)
             self._rack.start()
             self._stack = self._stack.pop_all()

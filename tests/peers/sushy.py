@@ -90,6 +90,12 @@ class SushyBmc:
     def url(self) -> str:
         return f"https://{self.address}"
 
+    @property
+    def process_id(self) -> int:
+        if self._process is None:
+            raise RuntimeError("start it first")
+        return self._process.pid
+
     def start(self) -> None:
         """Launch without waiting, so that several come up together."""
         config = self._folder / "config.json"
