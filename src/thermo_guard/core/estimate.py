@@ -17,7 +17,7 @@ from .record import Incident, Record, fold
 from .snapshot import KeptVm, Snapshot
 from .step import Situation, Step, Timing, told
 from .tiers import Tiers
-from .view import plant_now
+from .view import PlantNow, plant_now
 
 _STEP_S = 1.0
 _LOOK_S = 30.0
@@ -93,8 +93,7 @@ class _Model:
         self.seq = 0
         self.up = {host.name: host.is_on for host in snapshot.hosts}
         self.maintenance = {host.name: host.in_maintenance for host in snapshot.hosts}
-        self.on = {vm.id: vm.is_on for vm in snapshot.vms}
-        self.tools = {vm.id: vm.is_on and vm.has_tools for vm in snapshot.vms}
+        self.vms = {vm.id: _vm(vm, is_on=vm.is_on) for vm in snapshot.vms}
         self.settings = snapshot.settings
         self.is_vcenter_up = True
         self.due: list[tuple[float, int, Callable[[], None]]] = []
@@ -103,6 +102,7 @@ class _Model:
         self.kept_vms = {vm.id: vm for vm in snapshot.vms}
         self.vms_on = {h.name: [vm for vm in snapshot.vms if vm.host == h.name] for h in snapshot.hosts}
         self.vcenter_hosts = {vm.host for vm in snapshot.vcenter_vms}
+        self._plant: PlantNow | None = None
 
     def recorded(self, *events: ev.Event) -> None:
         for event in events:
@@ -115,7 +115,13 @@ class _Model:
             raise RuntimeError("the plan's incident is opened first")
         return self.record.incident
 
-    def sight(self) -> Sight:
+    def plant(self) -> PlantNow:
+        """The join of all looks; the same until something has happened."""
+        if self._plant is None:
+            self._plant = plant_now(self._sight(), self.snapshot, self.bmc_of)
+        return self._plant
+
+    def _sight(self) -> Sight:
         hosts = tuple(
             Host(h.name, h.address, h.uuid, is_connected=self.up[h.name], in_maintenance=self.maintenance[h.name])
             for h in self.snapshot.hosts
@@ -134,11 +140,7 @@ class _Model:
         return Sight(cluster if self.is_vcenter_up else Unseen(self.now, "its VM is off"), direct, bmcs)
 
     def _vms(self, kept: Iterable[KeptVm]) -> tuple[Vm, ...]:
-        return tuple(
-            Vm(vm.id, vm.name, vm.host, Power.ON if self.on[vm.id] else Power.OFF,
-               can_shut_down_guest=self.tools[vm.id], is_tools_running=self.tools[vm.id], tier=vm.tier, path=vm.path)
-            for vm in kept
-        )
+        return tuple(self.vms[vm.id] for vm in kept)
 
     def take(self, command: Command) -> float:
         """Take a command and return how long it will be under way."""
@@ -177,8 +179,7 @@ class _Model:
 
     def _vm(self, vm_id: str, *, is_on: bool) -> None:
         kept = self.kept_vms[vm_id]
-        self.on[vm_id] = is_on
-        self.tools[vm_id] = is_on and kept.has_tools
+        self.vms[vm_id] = _vm(kept, is_on=is_on)
         if kept.is_vcenter:
             self.is_vcenter_up = is_on
 
@@ -190,6 +191,13 @@ class _Model:
         self.now += max(_STEP_S, min(_LOOK_S, self.due[0][0] - self.now)) if self.due else _STEP_S
         while self.due and self.due[0][0] <= self.now:
             heapq.heappop(self.due)[2]()
+            self._plant = None
+
+
+def _vm(kept: KeptVm, *, is_on: bool) -> Vm:
+    has_tools = is_on and kept.has_tools
+    return Vm(kept.id, kept.name, kept.host, Power.ON if is_on else Power.OFF, can_shut_down_guest=has_tools,
+              is_tools_running=has_tools, tier=kept.tier, path=kept.path)
 
 
 def _changed(now: ClusterSettings, kept: ClusterSettings, verb: Verb) -> ClusterSettings:
@@ -231,7 +239,7 @@ def _plan(model: _Model, timing: Timing, tiers: Tiers, watch_s: float) -> Step:
 
     return next_step(Situation(
         now=model.now, incident=model.incident, snapshot=model.snapshot,
-        plant=plant_now(model.sight(), model.snapshot, model.bmc_of), timing=timing, tiers=tiers,
+        plant=model.plant(), timing=timing, tiers=tiers,
         is_permitted=True, why_not_permitted="", watch=watch,
     ))
 

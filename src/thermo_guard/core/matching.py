@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from .plant import BmcSeen, Host
 
@@ -90,6 +91,7 @@ def match_bmcs(hosts: Sequence[Host], bmcs: Sequence[BmcSeen], overrides: Mappin
     return _Match(hosts, bmcs, overrides).result()
 
 
+@lru_cache(maxsize=1024)  # of every host and BMC, at every tick
 def real_uuid(text: str | None) -> str | None:
     """32 lower-case hex digits; None where it is none or identifies nothing: one digit all over, a known default."""
     digits = re.sub(r"^urn:uuid:|[-{}\s]", "", (text or "").lower())

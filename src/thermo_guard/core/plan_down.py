@@ -91,14 +91,9 @@ def _stop_guests(leg: Leg) -> bool:
         pending = [vm for vm in sorted(vms, key=lambda vm: vm.name) if not _vm_is_off(leg, vm)]
         for vm in pending:
             _stop_vm(leg, vm, leg.s.plant.route_to(vm), leg.s.timing.vm_shutdown_s)
-        if not all(_is_settled(leg, vm.id) for vm in pending):
+        if not all(leg.is_settled(vm.id) for vm in pending):
             return False
     return True
-
-
-def _is_settled(leg: Leg, target: str) -> bool:
-    """Abandoned, in this tick or before."""
-    return leg.is_abandoned(target) or any(event.target == target for event in leg.step.abandoned)
 
 
 def _vm_is_off(leg: Leg, vm: Vm) -> bool:
@@ -149,7 +144,7 @@ def _stop_vcenter(leg: Leg) -> bool:
             where = f"host {vm.host} takes no direct login" + (f" ({host.why_not_direct})" if host else "")
             why = f"{where}; vCenter and that host stay up and {vm.host} still heats the room"
             leg.abandon(Abandoned("vm", vm.id, vm.name, Phase.VCENTER, why))
-    return all(_is_settled(leg, vm.id) for vm in pending)
+    return all(leg.is_settled(vm.id) for vm in pending)
 
 
 def _stop_last_hosts(leg: Leg) -> bool:
@@ -164,7 +159,7 @@ def _stop_each_host(leg: Leg, phase: Phase, hosts: Iterable[HostNow], *, must_be
     for host in pending:
         route = host.name if must_be_direct and host.is_direct else None if must_be_direct else host.route
         _stop_host(leg, host, route)
-    return all(_is_settled(leg, host.name) for host in pending)
+    return all(leg.is_settled(host.name) for host in pending)
 
 
 def _host_is_off(leg: Leg, host: HostNow) -> bool:

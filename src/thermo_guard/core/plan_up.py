@@ -49,10 +49,12 @@ def _power_on_hosts(leg: Leg) -> bool:
     for host in hosts:
         _note(leg, "host", host.name, host.name, host.power, host.by, Verb.POWER_ON_HOST)
     up = [host for host in hosts if host.power is Power.ON and not _is_going_down(leg, host)]
-    missing = [host for host in hosts if host not in up and not leg.is_abandoned(host.name)]
+    up_names = {host.name for host in up}
+    missing = [host for host in hosts if host.name not in up_names and not leg.is_abandoned(host.name)]
     leg.begin(Phase.OTHER_HOSTS if up else Phase.FIRST_HOST)
     off = [host for host in missing if not _is_coming(leg, host) and not _cannot_be_started(leg, host)]
-    coming = [h for h in missing if h not in off and all(a.target != h.name for a in leg.step.abandoned)]
+    startable = {host.name for host in off}
+    coming = [host for host in missing if host.name not in startable and host.name not in leg.given_up]
     if off and not _is_within_limit(leg):
         return bool(up) and not coming
     if off and not up and not coming:
@@ -281,26 +283,30 @@ def _start_vm(leg: Leg, kept: KeptVm, vm: Vm) -> None:
     is_lost = host is None or leg.is_abandoned(host.name)
     path = vm.path or kept.path
     taker = _taker(leg, vm) if is_lost and path is not None else None
-    if taker is not None:
-        leg.ask(Command(Verb.ADOPT_VM, vm.id, vm.name, taker, path=path))
+    if taker is not None and leg.ask(Command(Verb.ADOPT_VM, vm.id, vm.name, taker, path=path)):
+        _loads(leg)[taker] += 1
 
 
 def _taker(leg: Leg, vm: Vm) -> str | None:
     """The host that answers and carries the fewest VMs; the one asked before, while it stands."""
-    load: dict[str, int] = {}
-    for host in leg.s.plant.hosts.values():
-        if host.power is Power.ON and host.route is not None and not host.in_maintenance and host.name != vm.host:
-            load[host.name] = 0
+    loads = _loads(leg)
     before = leg.intent(Verb.ADOPT_VM, vm.id)
-    if before is not None and before.command.via in load:
+    if before is not None and before.command.via in loads and before.command.via != vm.host:
         return before.command.via
-    for other in leg.s.plant.vms.values():
-        if other.host in load and other.power is Power.ON:
-            load[other.host] += 1
-    for command in leg.step.commands:
-        if command.verb is Verb.ADOPT_VM and command.via in load:
-            load[command.via] += 1
-    return min(load, key=lambda name: (load[name], name), default=None)
+    return min((name for name in loads if name != vm.host), key=lambda name: (loads[name], name), default=None)
+
+
+def _loads(leg: Leg) -> dict[str, int]:
+    """How many VMs run on each host that could take one, with those that it is asked to take in this step."""
+    if leg.loads is None:
+        leg.loads = {
+            host.name: 0 for host in leg.s.plant.hosts.values()
+            if host.power is Power.ON and host.route is not None and not host.in_maintenance
+        }
+        for vm in leg.s.plant.vms.values():
+            if vm.host in leg.loads and vm.power is Power.ON:
+                leg.loads[vm.host] += 1
+    return leg.loads
 
 
 def _note(leg: Leg, kind: str, target: str, name: str, power: Power, by: str, *verbs: Verb) -> None:

@@ -5,7 +5,7 @@ known by its source's stamp, so one sample that is polled ten times counts once.
 unknown: it is never cool and never hot.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -61,20 +61,12 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """Consecutive distinct measurements on one side of a threshold."""
-
-    first_stamp: float
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
 class Track:
     """What one sensor has said lately; `recent` is never empty, newest last, stamps strictly rising."""
 
     recent: tuple[Measurement, ...]
-    hot: Run | None
-    cool: Run | None
+    hot_from: float | None
+    """Stamp of the first of its measurements that have stood at or above HIGH without a break, up to the last one."""
 
     @property
     def last(self) -> Measurement:
@@ -167,25 +159,30 @@ def remembered(room: Room, readings: Iterable[Reading], settings: PolicySettings
 
 def _taken(track: Track | None, reading: Reading, settings: PolicySettings) -> Track:
     new = Measurement(reading.celsius, reading.stamp, reading.measured_at)
-    if track is None:
-        track = Track((), None, None)
-    elif new.stamp <= track.last.stamp:
-        return track
-    elif new.stamp - track.last.stamp > MAX_AGE_BOUNDS_S[1]:
-        track = replace(track, hot=None, cool=None)  # nothing is known of the time between
-    kept = (*track.recent, new)
+    hot_from, recent = (None, ()) if track is None else (track.hot_from, track.recent)
+    if track is not None and new.stamp <= track.last.stamp:
+        return _placed(track, new)
+    if track is not None and new.stamp - track.last.stamp > MAX_AGE_BOUNDS_S[1]:
+        hot_from = None  # nothing is known of the time between
+    if new.celsius < settings.high_c:
+        hot_from = None
+    elif hot_from is None:
+        hot_from = new.stamp
+    recent = (*recent, new)
     oldest = new.measured_at - max(settings.watch_s, settings.on_delay_s)
-    while len(kept) > KEPT_MEASUREMENTS and kept[1].measured_at < oldest:
-        kept = kept[1:]
-    return Track(
-        kept,
-        _run(track.hot, new) if new.celsius >= settings.high_c else None,
-        _run(track.cool, new) if new.celsius <= settings.low_c else None,
-    )
+    while len(recent) > KEPT_MEASUREMENTS and recent[1].measured_at < oldest:
+        recent = recent[1:]
+    return Track(recent, hot_from)
 
 
-def _run(run: Run | None, new: Measurement) -> Run:
-    return Run(new.stamp, 1) if run is None else Run(run.first_stamp, run.count + 1)
+def _placed(track: Track, again: Measurement) -> Track:
+    """The track with its last measurement at the earliest of the times that it has been placed at.
+
+    A measurement that is served again never grows younger; one that was kept by a clock that was ahead grows old.
+    """
+    if again.stamp != track.last.stamp or again.measured_at >= track.last.measured_at:
+        return track
+    return replace(track, recent=(*track.recent[:-1], replace(track.last, measured_at=again.measured_at)))
 
 
 def votes_needed(settings: PolicySettings, count: int) -> int:
@@ -201,42 +198,15 @@ def assess(room: Room, settings: PolicySettings, now: float) -> tuple[Room, Asse
     floor = min(wanted, 1 if len(names) == 1 else settings.degrade_to)
     demand = max(floor, min(wanted, len(fresh)))
     voters = [name for name, track in fresh.items() if _votes_high(track, settings)]
-    critical = _critical(fresh, settings)
     hottest = max(fresh, key=lambda name: fresh[name].last.celsius, default=None)
 
-    level: Level | None
-    silent_s = now - (room.started_at if room.polled_at is None else room.polled_at)
-    if silent_s > settings.blind_after_s:
-        level, why = Level.BLIND, f"no answer from the sensors' source for {silent_s:.0f} s"
-    elif room.polled_at is None:
-        level, why = None, "the first answer is awaited"
-    elif critical is not None:
-        level, why = Level.CRITICAL, critical
-    elif len(fresh) < floor or not names:
-        level, why = Level.BLIND, f"{len(fresh)} of {len(names)} sensors fresh, at least {max(floor, 1)} needed"
-    elif len(voters) >= demand:
-        level = Level.HIGH
-        why = (f"{len(voters)} of {len(fresh)} fresh sensors at or above {settings.high_c:g} degC "
-               f"for {settings.on_delay_s:g} s, {demand} needed: {_listed(voters, fresh)}")
-    elif all(track.last.celsius <= settings.low_c for track in fresh.values()):
-        level, why = Level.LOW, f"all {len(fresh)} fresh sensors at or below {settings.low_c:g} degC"
-    else:
-        level, why = Level.BAND, f"{len(voters)} of {demand} votes needed for HIGH, not all at or below LOW"
-    reasons = [why]
-    if level is Level.BLIND and hottest is not None:
-        reasons.append(f"hottest reading {fresh[hottest].last.celsius:.1f} degC at {hottest}, "
-                       f"{now - fresh[hottest].last.measured_at:.0f} s old")
-    elif level is Level.BLIND and room.tracks:
-        name, track = max(room.tracks.items(), key=lambda item: item[1].last.measured_at)
-        age_s = now - track.last.measured_at
-        reasons.append(f"last reading {track.last.celsius:.1f} degC at {name}, {age_s:.0f} s old")
-
+    level, reasons = _judged(room, settings, now, names, fresh, voters, floor=floor, demand=demand)
     is_cool = level is Level.LOW and len(fresh) >= wanted
     cool_since = (room.cool_since if room.cool_since is not None else now) if is_cool else None
     room = replace(room, cool_since=cool_since, held=room.held if level in {Level.BLIND, None} else level)
     return room, Assessment(
         level=level,
-        reasons=tuple(reasons),
+        reasons=reasons,
         sensors=tuple(_sensor_now(name, room, name in fresh, name in voters, now) for name in names),
         votes=len(voters),
         demand=demand,
@@ -246,13 +216,56 @@ def assess(room: Room, settings: PolicySettings, now: float) -> tuple[Room, Asse
     )
 
 
+def _judged(
+    room: Room, settings: PolicySettings, now: float, names: Sequence[str], fresh: Mapping[str, Track],
+    voters: Sequence[str], *, floor: int, demand: int,
+) -> tuple[Level | None, tuple[str, ...]]:
+    """The level and its reasons."""
+    silent_s = now - (room.started_at if room.polled_at is None else room.polled_at)
+    if silent_s > settings.blind_after_s:
+        return Level.BLIND, _blind(f"no answer from the sensors' source for {silent_s:.0f} s", room, names, fresh, now)
+    if room.polled_at is None:
+        return None, ("the first answer is awaited",)
+    if (critical := _critical(fresh, settings)) is not None:
+        return Level.CRITICAL, (critical,)
+    if len(fresh) < max(floor, 1):
+        why = f"{len(fresh)} of {len(names)} sensors fresh, at least {max(floor, 1)} needed"
+        return Level.BLIND, _blind(why, room, names, fresh, now)
+    if len(voters) >= demand:
+        said = ", ".join(f"{name} {fresh[name].last.celsius:.1f}" for name in voters)
+        why = (f"{len(voters)} of {len(fresh)} fresh sensors at or above {settings.high_c:g} degC "
+               f"for {settings.on_delay_s:g} s, {demand} needed: {said}")
+        return Level.HIGH, (why,)
+    if all(track.last.celsius <= settings.low_c for track in fresh.values()):
+        return Level.LOW, (f"all {len(fresh)} fresh sensors at or below {settings.low_c:g} degC",)
+    return Level.BAND, (f"{len(voters)} of {demand} votes needed for HIGH, not all at or below LOW",)
+
+
+def _blind(
+    why: str, room: Room, names: Sequence[str], fresh: Mapping[str, Track], now: float
+) -> tuple[str, ...]:
+    """The reasons of blindness, with the hottest that is known of the room and what it was before."""
+    reasons = [why]
+    known = fresh or {name: room.tracks[name] for name in names if name in room.tracks}
+    newest = max((track.last.measured_at for track in known.values()), default=0.0)
+    lately = {name: t for name, t in known.items() if newest - t.last.measured_at <= MAX_AGE_BOUNDS_S[1]}
+    if lately:
+        name = max(sorted(lately), key=lambda name: lately[name].last.celsius)
+        last = lately[name].last
+        reasons.append(f"hottest reading {last.celsius:.1f} degC at {name}, {now - last.measured_at:.0f} s old")
+    if room.held is not None:
+        reasons.append(f"before that the room was {room.held.upper()}")
+    return tuple(reasons)
+
+
 def _is_fresh(track: Track, settings: PolicySettings, now: float) -> bool:
-    return now - track.last.measured_at <= track.max_age_s(settings)
+    """A measurement from the future is not: the guard's clock was set back since it was kept."""
+    return 0 <= now - track.last.measured_at <= track.max_age_s(settings)
 
 
 def _votes_high(track: Track, settings: PolicySettings) -> bool:
     """The on-delay is measured between distinct measurements: a sample that is read again adds nothing."""
-    return track.hot is not None and track.last.stamp - track.hot.first_stamp >= settings.on_delay_s
+    return track.hot_from is not None and track.last.stamp - track.hot_from >= settings.on_delay_s
 
 
 def _critical(fresh: Mapping[str, Track], settings: PolicySettings) -> str | None:
@@ -276,10 +289,6 @@ def _has_held(
         return False
     again = sum(1 for track in fresh.values() if track.last.measured_at > cool_since)
     return settings.recovery_hold_s == 0 or again >= wanted
-
-
-def _listed(names: Iterable[str], tracks: Mapping[str, Track]) -> str:
-    return ", ".join(f"{name} {tracks[name].last.celsius:.1f}" for name in names)
 
 
 def _sensor_now(name: str, room: Room, is_fresh: bool, is_voting: bool, now: float) -> SensorNow:

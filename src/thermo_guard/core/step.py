@@ -103,6 +103,10 @@ class Leg:
         self.s = situation
         self.kept = {vm.id: vm for vm in situation.snapshot.vms}
         self.step = Step(phase)
+        self.given_up: set[str] = set()
+        """Targets that are abandoned in this very step."""
+        self.loads: dict[str, int] | None = None
+        """VMs by host that could take one more; counted once, where it is first asked for."""
 
     @property
     def now(self) -> float:
@@ -129,10 +133,16 @@ class Leg:
     def is_abandoned(self, target: str) -> bool:
         return target in self.s.incident.abandoned
 
-    def ask(self, command: Command) -> None:
-        """Put the command into the step, if it is due."""
-        if is_due(self.intent(*command.key), self.s.timing, self.now):
-            self.step.commands.append(command)
+    def is_settled(self, target: str) -> bool:
+        """It is not waited for any more: abandoned, in this step or before."""
+        return target in self.given_up or self.is_abandoned(target)
+
+    def ask(self, command: Command) -> bool:
+        """Put the command into the step, if it is due; whether it is."""
+        if not is_due(self.intent(*command.key), self.s.timing, self.now):
+            return False
+        self.step.commands.append(command)
+        return True
 
     def sight(self, sighting: Sighting) -> None:
         """Note a power that this leg has not noted of that target yet."""
@@ -145,6 +155,7 @@ class Leg:
     def abandon(self, event: Abandoned) -> None:
         if not self.is_abandoned(event.target):
             self.step.abandoned.append(event)
+            self.given_up.add(event.target)
 
 
 def is_due(intent: Intent | None, timing: Timing, now: float) -> bool:
