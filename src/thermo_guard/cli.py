@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from dotenv import dotenv_values
 from rich.console import Console
 
 from . import __version__
@@ -132,7 +133,7 @@ def status(
 
     Ends with 1 when the guard does not run or its loop has stopped ticking.
     """
-    folder = data_dir or Path("data")
+    folder = data_dir or Path(dotenv_values(".env").get("DATA_DIR") or "data")
     try:
         found = status_file.read(folder)
     except Refused as unreadable:

@@ -274,6 +274,45 @@ def test_spoiled_calls_do_not_stop_the_day(tmp_path: Path, verb: Verb, effect: E
     run(scenario())
 
 
+def test_two_vms_that_could_be_vcenter_are_both_stopped_last(tmp_path: Path) -> None:
+    """Between two candidates nothing is decided: each waits until all else has settled, on its own host (S4)."""
+
+    async def scenario() -> None:
+        plan = with_vm(hot_day(), "intranet", product="VMware vCenter Server Appliance")
+        guarded = Guarded(tmp_path, plan)
+        guarded.start()
+        await guarded.until(guarded.all_off, 2 * HOUR_S)
+        off = [h.object for h in guarded.world.log if h.kind in {"vm.off", "host.off"}]
+        assert off[-5] == "esx3"
+        assert set(off[-4:-2]) == {"vcenter", "intranet"}
+        assert set(off[-2:]) == {"esx1", "esx2"}
+        await guarded.until(guarded.is_closed, 6 * HOUR_S)
+        await guarded.kill()
+        assert guarded.before.differences(guarded.world.running()) == ()
+
+    run(scenario())
+
+
+def test_vcenters_vm_is_followed_when_it_has_moved(tmp_path: Path) -> None:
+    """DRS moved vCenter after the last quiet look: it is stopped on the host where it is now, that host last."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, hot_day())
+        guarded.start()
+        await guarded.until(lambda: guarded.record.level == "band", 2 * HOUR_S)
+        cluster = guarded.world.cluster
+        vcenter = next(vm for vm in cluster.vms.values() if vm.plan.name == "vcenter")
+        cluster.move(vcenter, "esx1", "by DRS")
+        await guarded.until(guarded.all_off, 2 * HOUR_S)
+        off = [h.object for h in guarded.world.log if h.kind in {"vm.off", "host.off"}]
+        assert off[-2:] == ["vcenter", "esx1"]
+        await guarded.until(guarded.is_closed, 6 * HOUR_S)
+        await guarded.kill()
+        assert sorted(vm for vm, _ in guarded.world.running().vms) == sorted(vm for vm, _ in guarded.before.vms)
+
+    run(scenario())
+
+
 def test_a_lost_answer_is_not_followed_by_a_repetition(tmp_path: Path) -> None:
     """What was done and not answered is seen, not asked again (S5): one call to the BMC for each host."""
 
