@@ -94,6 +94,7 @@ def test_a_whole_site_could_be_brought_down_and_back(site: RealSite) -> None:
         assert f"{bmc.address} is {host.name} (by uuid)" in done.stdout
     assert f"vCenter is the VM vcsa on {site.vsphere.hosts[0].name}" in done.stdout
     assert f"BMC {site.bmcs[3].address}" in done.stdout
+    assert "s of the sensors' source" in done.stdout  # the clocks were compared
     for secret in (KEY, PASSWORD, site.bmcs[0].password):
         assert secret not in done.stdout + done.stderr
     assert [entry for entry in site.vsphere.log() if entry["what"] == "call"] == calls
