@@ -12,6 +12,7 @@ from thermo_guard.core.events import Goal, Phase
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.loop import run
 from thermo_guard.sim.plans import day_of_failing_cooling, office, vcenter_outside
+from thermo_guard.sim.room import SensorFault
 from thermo_guard.sim.site import SENSORS, Effect
 
 HOUR_S = 3600.0
@@ -149,6 +150,24 @@ def test_blindness_never_trips_and_is_told(tmp_path: Path) -> None:
         guarded.site.faults.mend(SENSORS)
         await guarded.until(lambda: any("Sighted" in t for t in guarded.outbox.titles), HOUR_S)
         await guarded.kill()
+
+    run(scenario())
+
+
+def test_one_speaking_sensor_of_three_trips_nothing(tmp_path: Path) -> None:
+    """Sensors that have never sent anything but nonsense are sensors of the network: the third cannot vote alone."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, hot_day())
+        for serial in list(guarded.world.room.sensors)[:2]:
+            guarded.world.set_sensor(serial, SensorFault.NONSENSE)
+        guarded.start()
+        await guarded.until(lambda: guarded.of(ev.LevelChanged), 600)
+        await guarded.clock.sleep(2 * HOUR_S)
+        await guarded.kill()
+        assert guarded.world.room.peak_c > guarded.settings.policy.high_c
+        assert not guarded.of(ev.AlarmTripped)
+        assert any("BLIND" in title for title in guarded.outbox.titles)
 
     run(scenario())
 

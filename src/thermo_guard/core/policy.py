@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 from statistics import median
 
-from .readings import Poll, Reading
+from .readings import UNNAMED, Poll, Reading
 
 MAX_AGE_BOUNDS_S = (300.0, 2700.0)
 """A sensor's reading is stale somewhere between 5 and 45 minutes, whatever cadence it shows."""
@@ -146,7 +146,9 @@ class Assessment:
 def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
     """The room after one successful poll."""
     room = remembered(room, poll.readings, settings)
-    return replace(room, polled_at=poll.at, rejected={r.sensor: r.reason for r in poll.rejected})
+    rejected = {r.sensor: r.reason for r in poll.rejected if r.sensor != UNNAMED}
+    sensors = tuple(sorted({*room.sensors, *rejected}))  # a sensor that sends nonsense is one of those that vote
+    return replace(room, polled_at=poll.at, rejected=rejected, sensors=sensors)
 
 
 def remembered(room: Room, readings: Iterable[Reading], settings: PolicySettings) -> Room:

@@ -7,6 +7,9 @@ judged by the clock of the server that answered, so that a slow NAS clock blinds
 
 from dataclasses import dataclass
 
+UNNAMED = "?"
+"""`Rejected.sensor` of a row that names no sensor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

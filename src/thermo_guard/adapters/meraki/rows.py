@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from thermo_guard.core.readings import Reading, Rejected
+from thermo_guard.core.readings import UNNAMED, Reading, Rejected
 from thermo_guard.ports import Refused
 
 COLDEST_C = -40.0
@@ -21,8 +21,6 @@ HOTTEST_C = 100.0
 FUTURE_TOLERANCE_S = 120.0
 """How far a measurement may stand ahead of the answer's own time and still count as now: clocks of gateways drift."""
 
-UNNAMED = "?"
-"""Stands for the sensor where a row does not say which one it is."""
 
 
 @dataclass(frozen=True, slots=True)
