@@ -47,6 +47,8 @@ class GuardProcess:
         self.lines: list[Line] = []
         """Of all its lives, oldest first."""
         self.started_at = 0.0
+        """Monotonic seconds."""
+        self._started_wall = 0.0
         self._folder = folder
         self._changed = changed
         self._environment = {
@@ -59,7 +61,7 @@ class GuardProcess:
     def start(self) -> None:
         assert self._process is None, "it runs already"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.started_at = time.monotonic()
+        self.started_at, self._started_wall = time.monotonic(), time.time()
         self._process = self.popen()
         self._reader = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
         self._reader.start()
@@ -121,12 +123,12 @@ class GuardProcess:
             reader.close()
 
     def status(self) -> Mapping[str, Any]:
-        """What it last said of itself; empty before that."""
+        """What it last said of itself in this life; empty before that."""
         try:
             found = status.read(self.data)
         except Refused:
             return {}
-        return {} if found is None else found.facts
+        return {} if found is None or found.tick_at < self._started_wall else found.facts
 
     def memory_kb(self) -> int:
         """Resident set size."""

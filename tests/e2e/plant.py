@@ -67,9 +67,12 @@ class Plant:
 
     :param folder: everything that is written lies in it.
     :param settings: of the guard, over those above.
+    :param timing: how long the plant takes for things, in ms, over those above.
     """
 
-    def __init__(self, folder: Path, *, is_vcenter_inside: bool, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, is_vcenter_inside: bool, settings: Mapping[str, str] | None = None, **timing: int
+    ) -> None:
         if importlib.util.find_spec("sushy_tools") is None:
             absent("sushy-emulator", "sushy-tools is not installed")
         self._folder = folder
@@ -83,7 +86,7 @@ class Plant:
         self.is_vcenter_inside = is_vcenter_inside
         self.vsphere = VirtualVsphere(
             folder / "vsphere", self._ca, hosts=HOSTS, vms=VMS, other_cluster_vms=2,
-            vcenter_vm=VCENTER if is_vcenter_inside else "none", **TIMING,
+            vcenter_vm=VCENTER if is_vcenter_inside else "none", **{**TIMING, **timing},
         )
         self.bmcs: dict[str, SushyBmc] = {}
         """By host name."""

@@ -1,0 +1,61 @@
+"""What must hold of the plant and of the guard at the turning points of an incident, however it got there."""
+
+from collections import Counter
+
+from e2e.plant import STOPPED, TEMPLATE, TIERS, VCENTER, WITHOUT_TOOLS, Plant
+
+COMMANDS = (
+    "ShutdownGuest", "PowerOffVM_Task", "EnterMaintenanceMode_Task", "ShutdownHost_Task", "ExitMaintenanceMode_Task",
+    "PowerOnVM_Task",
+)
+"""What a plant must not be asked twice without need."""
+
+
+def is_ready(plant: Plant) -> None:
+    """The guard has a snapshot on record and knows its BMCs, found by proof alone."""
+    plant.wait_for("the first snapshot", lambda: plant.guard.status().get("snapshot_at"), 30)
+    pairs = plant.guard.of("bmcs.matched")[-1].facts["pairs"]
+    assert sorted(map(tuple, pairs)) == sorted((host, bmc.address) for host, bmc in plant.bmcs.items())
+
+
+def is_all_off(plant: Plant) -> None:
+    state = plant.vsphere.state()
+    assert plant.all_off(), plant.story()
+    assert not [host["name"] for host in state["hosts"] if host["on"] and host["cluster"] == plant.vsphere.cluster]
+    hard = [vm["name"] for vm in state["vms"] if vm["name"] in plant.vsphere.vms and not vm["clean_off"]]
+    assert set(hard) <= {WITHOUT_TOOLS, STOPPED, TEMPLATE}, plant.story()
+    assert not any(bmc.posts() for bmc in plant.bmcs.values())
+
+
+def is_in_order(plant: Plant) -> None:
+    """Tier by tier, then the other hosts, then vCenter's VM, and its host last of all."""
+    off = [entry["object"] for entry in plant.history if entry["what"] in {"vm.off", "host.off"}]
+    off = [name for name in off if name not in {STOPPED, TEMPLATE}]
+    own = [name for name in off if name == VCENTER or name in plant.hosts]
+    guests = off[:len(off) - len(own)]
+    assert set(guests).isdisjoint(own), off
+    tiers = [TIERS.get(name, 1) for name in guests]
+    assert tiers == sorted(tiers), off
+    if plant.is_vcenter_inside:
+        assert own[-2:] == [VCENTER, plant.first_host], off
+        assert set(own[:-2]) == set(plant.hosts) - {plant.first_host}
+    else:
+        assert sorted(own) == sorted(plant.hosts)
+
+
+def is_back(plant: Plant) -> None:
+    """All is as it was, the closing report says so, and nothing that is not ours was touched."""
+    assert plant.guard.of("incident.closed")[-1].facts["differences"] == [], plant.story()
+    assert plant.shape() == plant.before, plant.story()
+    assert plant.foreign.posts() == []
+    assert {host: [post.body for post in bmc.posts()] for host, bmc in plant.bmcs.items()} == {
+        host: ['{"ResetType": "On"}'] for host in plant.bmcs
+    }
+    touched = {entry["object"] for entry in plant.history if entry["what"] == "call"}
+    assert touched.isdisjoint({STOPPED, TEMPLATE, *plant.vsphere.other_vms, "other-host-1", "DC0_C1"})
+
+
+def is_asked_once(plant: Plant, *again: tuple[str, str]) -> None:
+    """No target was asked twice for the same, but those whose first call was never carried out."""
+    asked = Counter((method, name) for method in COMMANDS for name in plant.calls(method))
+    assert {key: count for key, count in asked.items() if count > 1} == dict.fromkeys(again, 2), plant.story()
