@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 NS = "{urn:vim25}"
@@ -20,6 +20,9 @@ Value = str | bool | Element
 
 _OBJECTS = f"{NS}objects"
 _RETURNVAL = f"{NS}returnval"
+_OBJ = f"{NS}obj"
+_PROPERTY = f"{NS}propSet"
+_NAME = f"{NS}name"
 _VAL = f"{NS}val"
 _CHUNK = 1 << 16
 
@@ -48,14 +51,13 @@ def read_page(stream: Readable) -> Page:
     page = Page()
     while chunk := stream.read(_CHUNK):
         parser.feed(chunk)
-        for told in parser.read_events():
-            element = told[-1]
-            if not isinstance(element, Element):
-                continue
-            if element.tag == _OBJECTS:
+        # Half a million elements pass here in a second at 8,000 VMs: nothing is done for one that is not looked at.
+        for _, element in cast(Iterator[tuple[str, Element]], parser.read_events()):
+            tag = element.tag
+            if tag == _OBJECTS:
                 _take(element, page)
                 element.clear()
-            elif element.tag == _RETURNVAL:
+            elif tag == _RETURNVAL:
                 page.token = text(element, "token")
     parser.close()
     return page
@@ -82,21 +84,23 @@ def each(value: Value | None, name: str) -> Iterator[Element]:
 
 
 def _take(element: Element, page: Page) -> None:
-    obj = element.find(f"{NS}obj")
-    if obj is None or not obj.text:
-        raise ParseError("an object without a reference")
+    reference = None
     properties: dict[str, Value] = {}
-    for item in element.iterfind(f"{NS}propSet"):
-        name = text(item, "name")
-        val = item.find(_VAL)
-        if name and val is not None:
-            properties[name] = _value(val)
-    page.objects[obj.text] = properties
+    for item in element:
+        if item.tag == _PROPERTY:
+            name, val = item.findtext(_NAME), item.find(_VAL)
+            if name and val is not None:
+                properties[name] = _value(val)
+        elif item.tag == _OBJ:
+            reference = item.text
+    if not reference:
+        raise ParseError("an object without a reference")
+    page.objects[reference] = properties
 
 
 def _value(val: Element) -> Value:
-    kind = val.get(TYPE, "").rpartition(":")[2]
-    if len(val) or kind.startswith("ArrayOf"):
+    kind = val.get(TYPE, "")
+    if len(val) or kind.rpartition(":")[2].startswith("ArrayOf"):
         return val
     said = val.text or ""
-    return said == "true" if kind == "boolean" else said
+    return said == "true" if kind.endswith("boolean") else said
