@@ -306,6 +306,7 @@ def test_bmcs_are_taken_as_json_and_as_the_plans_literal(form: Callable[[object]
         ({**ENTRY, "fingerprint": "ab" * 20}, ["entry 1: fingerprint is a SHA-1 fingerprint"]),
         ({**ENTRY, "fingerprint": "ab" * 32, "insecure": True}, ["fingerprint and insecure are given: at most one"]),
         ({**ENTRY, "esxi_user": "root"}, ["esxi_user and esxi_password belong together"]),
+        ({**ENTRY, "esxi_user": "root", "esxi_password": "pw"}, ["esxi_user is given without esxi_host"]),
         ("pw-ilo-1", ["entry 1: is no object"]),
     ],
 )
@@ -477,7 +478,7 @@ def test_all_secrets_are_known_for_redaction() -> None:
     found = secrets(
         good(
             ESXI_USER="root", ESXI_PASSWORD="pw-esxi",
-            ILO_HOSTS=ilo({**ENTRY, "esxi_user": "root", "esxi_password": "pw-esxi-1"}),
+            ILO_HOSTS=ilo({**ENTRY, "esxi_host": "esx1", "esxi_user": "root", "esxi_password": "pw-esxi-1"}),
             NOTIFY_URLS="json://u:p%40ss-word@localhost/Hook-Token-1,mailto://u:pw-mail@mail.example.com",
         )
     )  # fmt: skip

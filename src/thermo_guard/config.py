@@ -210,8 +210,9 @@ class Settings(BaseModel):
         _example('[{"host": "ilo-esx1.example.com", "username": "guard", "password": "S3cret!y"}]'),
     ]
     """The BMCs (iLO, iDRAC, any Redfish): a JSON list of {host, username, password}, in any order. Optional in each:
-    esxi_host (its name in vCenter), esxi_user, esxi_password, and fingerprint, ca_file or insecure for its
-    certificate. A host without a BMC is shut down too, but its end is not confirmed and a person must power it on."""
+    esxi_host (its name in vCenter), with it esxi_user and esxi_password, and fingerprint, ca_file or insecure for the
+    BMC's certificate. A host without a BMC is shut down too, but its end is not confirmed and a person must power it
+    on."""
 
     esxi_user: Annotated[str | None, Written(Text("a user name on the ESXi hosts")), _example("root")] = None
     """Account on each ESXi host, for a direct login: without it vCenter's own VM and its host stay up in the heat, if

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from .adapters.status import StatusFile
 from .adapters.vsphere import TlsTrust, Vsphere
 from .config import BadSettings, Settings, explain, load, secrets
 from .core import events as ev
+from .core.events import Entry
 from .core.policy import PolicySettings
 from .core.step import Timing
 from .core.tiers import Tiers
@@ -70,10 +71,10 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
 
     :raises Refused: another guard has the data folder.
     """
-    clock = SteadyClock()
     async with AsyncExitStack() as stack:
         journal = SqlJournal.open(settings.data_dir)
         stack.callback(journal.close)
+        clock = _clock_after(journal.entries())
         outbox = Outbox([url.get_secret_value() for url in settings.notify_urls], clock)
         stack.push_async_callback(outbox.aclose, FAREWELL_S)
         site = Site(settings, clock)
@@ -89,6 +90,17 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
         if loop.ledger.record.incident is not None:
             outbox.tell("Thermo-Guard was stopped in the middle of an incident",
                         "It goes on from here when it is started again.", urgent=True)
+
+
+def _clock_after(entries: Sequence[Entry]) -> SteadyClock:
+    """A clock that begins where the journal ends, at the earliest.
+
+    A wall clock that was set back since would put every deadline on record into the future, and hold an incident up.
+    """
+    last_at, now = entries[-1].at if entries else 0.0, wall_now()
+    if last_at > now:
+        log.warning("clock.set_back", by_s=round(last_at - now), what="the guard goes on from the journal's time")
+    return SteadyClock(epoch=max(last_at, now))
 
 
 class Site:

@@ -46,8 +46,9 @@ class Loop:
         self.snapshots = Snapshots(settings, self.ledger, self.lookout)
         self.conductor = Conductor(settings, self.ledger, self.hands)
         now = self.clock.now()
+        kept = [reading for reading in edges.journal.readings(now - HISTORY_S) if reading.seen_at <= now]
         room = Room(started_at=now, sensors=self.ledger.record.sensors)
-        self.room = remembered(room, edges.journal.readings(now - HISTORY_S), settings.policy)
+        self.room = remembered(room, kept, settings.policy)
         self.step: Step | None = None
         self.summed_up_at = now
         self.is_count_missing = False
