@@ -16,7 +16,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -296,20 +296,23 @@ class SenderProcess:
         return Delivery(**json.loads(await stdout.readline()))
 
 
-def validate(urls: Sequence[str]) -> list[str]:
-    """Say which addresses apprise does not understand, by place, never showing one; takes a second or two."""
+@lru_cache(maxsize=8)
+def refused(urls: tuple[str, ...]) -> tuple[int, ...]:
+    """Places, from 1, of the addresses that apprise does not take; takes half a second or more.
+
+    Empty where that cannot be found out: a room is guarded all the same, and each delivery that fails is logged.
+    """
     if not urls:
-        return []
+        return ()
     try:
         done = subprocess.run(  # noqa: S603 - our own module, by this interpreter
-            [*_SENDER, "validate"], input=json.dumps(list(urls)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            [*_SENDER, "validate"], input=json.dumps(urls), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, timeout=VALIDATE_TIMEOUT_S, check=True,
         )
-        bad: list[int] = json.loads(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return ["The addresses could not be checked: the sending process does not start."]
-    return [f"Entry {place} of {len(urls)} is not an address that apprise understands "
-            "(for example mailto://user:password@example.org)." for place in bad]
+        return tuple(int(place) for place in json.loads(done.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        log.warning("notify.unchecked", reason=type(error).__name__)
+        return ()
 
 
 def _label(place: int, url: str) -> str:
@@ -328,13 +331,13 @@ def _sendable(text: str) -> str:
 
 def main() -> None:
     """Answer orders on standard input, one JSON line each, until it is closed."""
-    os.nice(10)  # a message never takes the processor from the shutdown
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a plugin prints is no answer
     if sys.argv[1:] == ["validate"]:
         urls = json.load(sys.stdin)
         answers.write(json.dumps([place for place, url in enumerate(urls, 1) if _plugin(url) is None]))
         return
+    os.nice(10)  # a message never takes the processor from the shutdown
     for line in sys.stdin:
         order = json.loads(line)
         answers.write(json.dumps(_send(order)) + "\n")
