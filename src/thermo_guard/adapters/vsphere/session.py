@@ -1,13 +1,15 @@
 """One login to one vCenter or ESXi host: made when first needed, kept, renewed once when the server forgets it.
 
-A refused login is not tried again for 20 minutes, since repeating it locks the account. Calls run in a small pool of
-threads, as pyVmomi blocks; each server has a pool of its own, so that hosts that hang never hold up vCenter.
+A refused login is not tried again for 20 minutes, since repeating it locks the account. Calls run in threads, as
+pyVmomi blocks, and each server bounds its own, so that hosts that hang never hold up vCenter. The threads are daemons:
+one that hangs in a connection, which nothing can interrupt, must not keep the program from ending when it is told to.
 """
 
 import asyncio
 import ssl
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -88,7 +90,6 @@ class Endpoint:
         self._limits = limits
         self._calls_at_once = calls_at_once
         self._slots = asyncio.Semaphore(calls_at_once)
-        self._threads = ThreadPoolExecutor(calls_at_once, thread_name_prefix=f"vsphere {address}")
         self._login_lock = asyncio.Lock()
         self._session: Session | None = None
         self._wires: WeakSet[Wire] = WeakSet()
@@ -136,7 +137,6 @@ class Endpoint:
                 _log.debug("vsphere.logout_failed", server=self.address, reason=str(error))
         for wire in list(self._wires):
             wire.abort()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[Session], T], *, is_act: bool) -> T:
         session = await self.session()
@@ -161,7 +161,17 @@ class Endpoint:
             return await self._in_thread(lambda: work(session))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        done: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - carried over to whoever awaits it
+                done.set_exception(error)
+
+        done.set_running_or_notify_cancel()
+        threading.Thread(target=run, name=f"vsphere {self.address}", daemon=True).start()
+        return await asyncio.wrap_future(done)
 
     def _drop(self) -> None:
         if self._session is not None:
