@@ -56,7 +56,7 @@ TIMING: dict[str, Any] = {
     "vcenter_boot_ms": 1200,
 }
 SETTINGS = {
-    "MERAKI_POLLING_INTERVAL": "1", "TRIP_ON_DELAY": "2", "RECOVERY_HOLD": "3", "RESTART_WATCH": "3",
+    "MERAKI_POLLING_INTERVAL": "1", "TRIP_ON_DELAY": "2", "RECOVERY_HOLD": "2", "RESTART_WATCH": "2",
     "VM_SHUTDOWN_TIMEOUT": "3", "HOST_START_STAGGER": "1", "ACTIVE_INTERVAL": "0.5", "SNAPSHOT_INTERVAL": "60",
     "VM_TIERS": json.dumps({f"*{vm(5)[-4:]}".lower(): 2}),
 }
@@ -66,12 +66,14 @@ class Plant:
     """Everything of one site, the guard included, which is started by the test.
 
     :param folder: everything that is written lies in it.
+    :param has_tools: no VM is without tools, so that none is waited for until its grace is over.
     :param settings: of the guard, over those above.
     :param timing: how long the plant takes for things, in ms, over those above.
     """
 
     def __init__(
-        self, folder: Path, *, is_vcenter_inside: bool, settings: Mapping[str, str] | None = None, **timing: int
+        self, folder: Path, *, is_vcenter_inside: bool, has_tools: bool = False,
+        settings: Mapping[str, str] | None = None, **timing: int,
     ) -> None:
         if importlib.util.find_spec("sushy_tools") is None:
             absent("sushy-emulator", "sushy-tools is not installed")
@@ -83,6 +85,7 @@ class Plant:
         self._rack: threading.Thread | None = None
         self._fault: BaseException | None = None
         self._settings = dict(settings or {})
+        self._has_tools = has_tools
         self.is_vcenter_inside = is_vcenter_inside
         self.vsphere = VirtualVsphere(
             folder / "vsphere", self._ca, hosts=HOSTS, vms=VMS, other_cluster_vms=2,
@@ -232,7 +235,7 @@ class Plant:
             self.vsphere.post("/tier", vm=name, value=tier, how="tag")
         self.vsphere.change_vm(TEMPLATE, template=True)
         self.vsphere.change_vm(STOPPED, power="off")
-        self.vsphere.change_vm(WITHOUT_TOOLS, tools=False)
+        self.vsphere.change_vm(WITHOUT_TOOLS, tools=self._has_tools)
         resting = self.hosts[-1]
         moved = [v["name"] for v in self.vsphere.state()["vms"] if v["host"] == resting and v["power"] == "poweredOn"]
         for number, name in enumerate(moved):

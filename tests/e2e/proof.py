@@ -44,7 +44,7 @@ def is_in_order(plant: Plant) -> None:
 
 
 def is_back(plant: Plant) -> None:
-    """All is as it was, the closing report says so, and nothing that is not ours was touched."""
+    """Everything is as it was, the closing report says so, and nothing that is not ours was touched."""
     assert plant.guard.of("incident.closed")[-1].facts["differences"] == [], plant.story()
     assert plant.shape() == plant.before, plant.story()
     assert plant.foreign.posts() == []

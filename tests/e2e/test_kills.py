@@ -58,7 +58,10 @@ class Killer:
 @TOPOLOGY
 def test_killed_on_the_way_down(tmp_path: Path, is_vcenter_inside: bool) -> None:
     """Killed while VMs stop, between an intent and its call, and in maintenance mode: all goes down as ever, once."""
-    with Plant(tmp_path, is_vcenter_inside=is_vcenter_inside, settings=GRACE, maintenance_ms=900) as plant:
+    site = Plant(
+        tmp_path, is_vcenter_inside=is_vcenter_inside, has_tools=True, settings=GRACE, maintenance_ms=900
+    )
+    with site as plant:
         killer = Killer(plant)
         plant.guard.start()
         is_ready(plant)
@@ -102,7 +105,7 @@ def hang_a_host(killer: Killer) -> tuple[str, str]:
 @TOPOLOGY
 def test_killed_on_the_way_back(tmp_path: Path, is_vcenter_inside: bool) -> None:
     """Killed while all is off, between the intent to power on and its call, while hosts boot and VMs start."""
-    with Plant(tmp_path, is_vcenter_inside=is_vcenter_inside) as plant:
+    with Plant(tmp_path, is_vcenter_inside=is_vcenter_inside, has_tools=True) as plant:
         killer = Killer(plant)
         plant.guard.start()
         is_ready(plant)
