@@ -74,7 +74,7 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         journal = SqlJournal.open(settings.data_dir)
         stack.callback(journal.close)
-        clock = _clock_after(journal.entries())
+        clock = clock_after(journal.entries())
         outbox = Outbox([url.get_secret_value() for url in settings.notify_urls], clock)
         stack.push_async_callback(outbox.aclose, FAREWELL_S)
         site = Site(settings, clock)
@@ -92,7 +92,7 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
                         "It goes on from here when it is started again.", urgent=True)
 
 
-def _clock_after(entries: Sequence[Entry]) -> SteadyClock:
+def clock_after(entries: Sequence[Entry]) -> SteadyClock:
     """A clock that begins where the journal ends, at the earliest.
 
     A wall clock that was set back since would put every deadline on record into the future, and hold an incident up.
