@@ -36,6 +36,17 @@ class _Slow:
     tier_key: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What a look knows before it asks for hosts and VMs."""
+
+    name: str
+    configuration: Element | None
+    slow: _Slow | None
+    """None: this look is a complete one."""
+    tier_key: int | None
+
+
 @dataclass(slots=True)
 class _Look:
     """One look as it comes from the thread."""
@@ -117,7 +128,16 @@ class ClusterView:
 
     async def _observe(self) -> None:
         now = self._clock.now()
-        look = await self._endpoint.look(lambda session: self._look(session, now))
+        begun = await self._endpoint.look(lambda session: self._begin(session, now))
+        cluster, is_complete = self.ref or "", begun.slow is None
+        host_paths = inventory.HOST_FAST + inventory.HOST_SLOW if is_complete else inventory.HOST_FAST
+        vm_paths = inventory.VM_FAST + inventory.VM_NAMES + inventory.VM_GUEST if is_complete else inventory.VM_FAST
+        # Two questions at once: a look is as long as the longer of their answers.
+        hosts, vms = await asyncio.gather(
+            self._endpoint.look(lambda session: collector.hosts(session, cluster, host_paths)),
+            self._endpoint.look(lambda session: collector.vms(session, cluster, vm_paths)),
+        )
+        look = await self._endpoint.look(lambda session: self._end(session, begun, hosts, vms, now))
         for known, fresh in ((self._vms, look.vms), (self._hosts, look.hosts)):
             known.clear()
             known.update(fresh)
@@ -125,22 +145,22 @@ class ClusterView:
         for moref, question, choice in look.answers:
             await answer_moved(self._endpoint, moref, question, choice)
 
-    def _look(self, session: Session, now: float) -> _Look:
+    def _begin(self, session: Session, now: float) -> _Begun:
         name, configuration = self._cluster(session)
-        cluster = self.ref or ""
         slow = self._slow if self._slow is not None and now - self._slow.at < _SLOW_S else None
-        tier_key = slow.tier_key if slow else self._tier_key(session)
-        host_paths = inventory.HOST_FAST if slow else inventory.HOST_FAST + inventory.HOST_SLOW
-        vm_paths = inventory.VM_FAST if slow else inventory.VM_FAST + inventory.VM_NAMES + inventory.VM_GUEST
-        hosts = collector.hosts(session, cluster, host_paths)
-        vms = collector.vms(session, cluster, vm_paths)
+        return _Begun(name, configuration, slow, slow.tier_key if slow else self._tier_key(session))
+
+    def _end(
+        self, session: Session, begun: _Begun, hosts: collector.Found, vms: collector.Found, now: float
+    ) -> _Look:
+        slow, tier_key = begun.slow, begun.tier_key
         if slow is None:
             slow = _Slow(now, {m: inventory.vm_facts(m, p, tier_key) for m, p in vms.items()}, hosts, tier_key)
             self._slow = slow
         else:
             self._learn_new(session, slow, hosts, vms)
         self.acts.check(session)
-        return self._join(slow, name, configuration, hosts, vms, now)
+        return self._join(slow, begun.name, begun.configuration, hosts, vms, now)
 
     def _learn_new(self, session: Session, slow: _Slow, hosts: collector.Found, vms: collector.Found) -> None:
         """Read the slow facts of what was not there before; one that has gone again meanwhile waits for the next."""
