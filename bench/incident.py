@@ -32,7 +32,8 @@ from thermo_guard.adapters.vsphere import TlsTrust, Vsphere
 from thermo_guard.core import events as ev
 from thermo_guard.core.policy import PolicySettings
 from thermo_guard.core.step import Timing
-from thermo_guard.engine.loop import Edges, Loop, LoopSettings
+from thermo_guard.engine.loop import Loop
+from thermo_guard.engine.terms import Edges, LoopSettings
 
 GOAL = 1.15
 VCENTER = "vcsa"

@@ -94,7 +94,11 @@ async def look(hypervisor: Vsphere, vms: int) -> float:
 
 
 async def measure(plant: VirtualVsphere, ca_file: str, vms: int, runs: int, report: Report) -> None:
-    login, cold, warm, bare_cold, bare_warm = ([] for _ in range(5))  # type: list[float]
+    login: list[float] = []
+    cold: list[float] = []
+    warm: list[float] = []
+    bare_cold: list[float] = []
+    bare_warm: list[float] = []
     counted: dict[str, dict[str, int]] = {}
     bare = Bare(plant, ca_file)
     cluster = ""

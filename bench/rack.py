@@ -7,7 +7,7 @@ one call and show the power of the plant itself, as its journal tells it.
 import asyncio
 import threading
 import time
-from typing import Any
+from typing import Any, Self
 
 from peers.vsphere import HostFace, VirtualVsphere
 from thermo_guard.core.plant import BmcSeen, Power
@@ -27,7 +27,7 @@ class Follower:
         """Hosts without power."""
         self._lag_s = float("inf")
 
-    def __enter__(self) -> "Follower":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
