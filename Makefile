@@ -2,11 +2,13 @@
 #   make run      the guard on the site of .env or the environment; with neither, the demo on the virtual site
 #   make test     every test                      make test PYTEST_ARGS="-k policy"
 #   make check    ruff, mypy --strict, import-linter, go vet
+#   make bench    every benchmark, ten minutes    make bench BENCH_ARGS="planner start"
 #   make lock     compile the lock files anew     make lock LOCK_ARGS=--upgrade
-.PHONY: run test check lock clean
+.PHONY: run test check bench lock clean
 .DEFAULT_GOAL := run
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
+BENCH_ARGS ?=
 
 run:
 	@scripts/set_up run
@@ -24,6 +26,10 @@ check:
 	@case "$$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null)" in \
 	go1.2[5-9]*|go1.[3-9][0-9]*) echo "go vet ./..."; cd virtual_vsphere && go vet ./... ;; \
 	*) echo "go vet: left out, there is no Go 1.25 or newer here" ;; esac
+
+bench:
+	@scripts/set_up dev
+	.venv/bin/python -m bench $(BENCH_ARGS)
 
 lock:
 	@scripts/set_up dev

@@ -5,7 +5,7 @@ import os
 import platform
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -47,7 +47,8 @@ class Report:
             table.add_row(row.what, f"{_short(row.median)} {row.unit}", _short(min(row.samples)),
                           _short(max(row.samples)), str(len(row.samples)), goal, row.note)
         Console(width=None if os.isatty(1) else 160, highlight=False).print(table)
-        rows = [{**asdict(row), "samples": [round(sample, 6) for sample in row.samples], "median": row.median}
+        rows = [{"what": row.what, "unit": row.unit, "median": row.median, "least": min(row.samples),
+                 "most": max(row.samples), "runs": len(row.samples), "goal": row.goal, "note": row.note}
                 for row in self.rows]
         print(json.dumps({"bench": self.name, "machine": machine(), "load": os.getloadavg()[0], "rows": rows}))
         return all(row.goal is None or row.median <= row.goal for row in self.rows)
