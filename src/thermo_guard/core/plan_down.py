@@ -8,7 +8,7 @@ asked as soon as there is a way to it: a host that boots late must not stay on i
 from collections.abc import Iterable
 
 from .commands import VCENTER, Command, Verb
-from .events import Abandoned, Phase, Sighting
+from .events import Abandoned, Phase
 from .plant import ClusterSettings, Power, Vm
 from .step import DIRECT_S, DISARM_S, GIVE_UP_S, Leg, Situation, Step, last_answer
 from .view import SILENT_S, HostNow
@@ -100,10 +100,14 @@ def _vm_is_off(leg: Leg, vm: Vm) -> bool:
     ours = leg.first_asked(vm.id, Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM) is not None
     was_on = vm.id in leg.kept and leg.kept[vm.id].is_on
     if ours or was_on or vm.id in leg.s.incident.observed:
-        _observe(leg, "vm", vm.id, vm.name, vm.power, vm.host, Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM)
-    if vm.power is Power.UNKNOWN:  # its host is silent: what was seen off, or never ran, is not waited for
-        return leg.s.incident.observed.get(vm.id, ("", 0.0))[0] == Power.OFF or not (was_on or ours)
-    return vm.power is Power.OFF
+        leg.note("vm", vm.id, vm.name, vm.power, vm.host, Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM)
+    if vm.power is not Power.UNKNOWN:
+        return vm.power is Power.OFF
+    host = leg.s.plant.hosts.get(vm.host)
+    if host is not None and host.power is Power.ON:
+        return True  # its host answers and does not run it: moved out of the cluster, deleted, or not accessible
+    # Its host is silent: what was seen off, or never ran, is not waited for.
+    return leg.was_seen(vm.id, Power.OFF) or not (was_on or ours)
 
 
 def _stop_vm(leg: Leg, vm: Vm, route: str | None, grace_s: float) -> None:
@@ -156,26 +160,42 @@ def _stop_last_hosts(leg: Leg) -> bool:
 def _stop_each_host(leg: Leg, phase: Phase, hosts: Iterable[HostNow], *, must_be_direct: bool) -> bool:
     leg.begin(phase)
     pending = [host for host in hosts if not _host_is_off(leg, host)]
+    in_grace = _hosts_of_guests_in_grace(leg)
     for host in pending:
         route = host.name if must_be_direct and host.is_direct else None if must_be_direct else host.route
-        _stop_host(leg, host, route)
+        _stop_host(leg, host, route, may_force=host.name not in in_grace)
     return all(leg.is_settled(host.name) for host in pending)
 
 
+def _hosts_of_guests_in_grace(leg: Leg) -> set[str]:
+    """Hosts with a VM that was given up and could be asked after all: it is not waited for, but still has its time."""
+    last = {vm.id for vm in leg.s.snapshot.vcenter_vms}
+    hosts = set()
+    for vm in leg.s.plant.vms.values():
+        asked = leg.first_asked(vm.id, Verb.SHUT_DOWN_GUEST) if vm.power is Power.ON else None
+        grace_s = leg.s.timing.vcenter_shutdown_s if vm.id in last else leg.s.timing.vm_shutdown_s
+        if asked is not None and leg.now < asked + grace_s + GIVE_UP_S:
+            hosts.add(vm.host)
+    return hosts
+
+
 def _host_is_off(leg: Leg, host: HostNow) -> bool:
-    _observe(leg, "host", host.name, host.name, host.power, host.by, Verb.SHUT_DOWN_HOST)
+    leg.note("host", host.name, host.name, host.power, host.by, Verb.SHUT_DOWN_HOST)
     if host.power is Power.OFF:
         return True
-    is_silent = host.silent_since is not None and leg.now - host.silent_since >= SILENT_S
+    if host.bmc is not None or host.power is not Power.UNKNOWN:
+        return False
+    if leg.was_seen(host.name, Power.OFF):
+        return True  # the silence has been long enough before, and lasts
     asked = leg.intent(Verb.SHUT_DOWN_HOST, host.name)
-    if host.bmc is None and host.power is Power.UNKNOWN and asked is not None and leg.now - asked.at >= SILENT_S \
-            and (is_silent or host.silent_since is None):
-        _observe(leg, "host", host.name, host.name, Power.OFF, "silence", Verb.SHUT_DOWN_HOST)
+    is_silent = host.silent_since is None or leg.now - host.silent_since >= SILENT_S
+    if asked is not None and leg.now - asked.at >= SILENT_S and is_silent:
+        leg.note("host", host.name, host.name, Power.OFF, "silence", Verb.SHUT_DOWN_HOST)
         return True
     return False
 
 
-def _stop_host(leg: Leg, host: HostNow, route: str | None) -> None:
+def _stop_host(leg: Leg, host: HostNow, route: str | None, *, may_force: bool) -> None:
     """Maintenance mode, then shutdown; outside maintenance mode only when that would not come."""
     timing = leg.s.timing
     asked = leg.first_asked(host.name, Verb.SHUT_DOWN_HOST)
@@ -192,7 +212,7 @@ def _stop_host(leg: Leg, host: HostNow, route: str | None) -> None:
         return
     if host.in_maintenance:
         leg.ask(Command(Verb.SHUT_DOWN_HOST, host.name, host.name, route))
-    elif leg.now < in_maintenance_by:
+    elif leg.now < in_maintenance_by or not may_force:
         leg.ask(Command(Verb.ENTER_MAINTENANCE, host.name, host.name, route, timeout_s=timing.maintenance_s))
     else:
         leg.ask(Command(Verb.SHUT_DOWN_HOST, host.name, host.name, route, force=True))
@@ -206,13 +226,3 @@ def _why_still_up(host: HostNow, route: str | None) -> str:
     if host.bmc is None:
         return "ESXi is silent and it has no BMC that could confirm that it is off"
     return f"ESXi is silent but its BMC {host.bmc} says {host.bmc_power}"
-
-
-def _observe(leg: Leg, kind: str, target: str, name: str, power: Power, by: str, *verbs: Verb) -> None:
-    """Note a target that is first seen off, or on again after that."""
-    before = leg.s.incident.observed.get(target, (Power.ON, 0.0))[0]
-    if power not in {Power.ON, Power.OFF} or before == power:
-        return
-    asked = leg.first_asked(target, *verbs)
-    took_s = None if asked is None else leg.now - asked
-    leg.sight(Sighting("vm" if kind == "vm" else "host", target, name, power, by, took_s))

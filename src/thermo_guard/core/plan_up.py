@@ -7,7 +7,7 @@ stopping: it is waited for, and started once it is seen off.
 from collections.abc import Sequence
 
 from .commands import VCENTER, Command, Verb
-from .events import Abandoned, Phase, Sighting
+from .events import Abandoned, Phase
 from .plant import ClusterSettings, Power, Vm
 from .snapshot import KeptHost, KeptVm
 from .step import DIRECT_S, RESTORE_S, Leg, Situation, Step, last_answer
@@ -47,7 +47,7 @@ def _power_on_hosts(leg: Leg) -> bool:
     """One first, the others after the room has stayed level, staggered."""
     hosts = [leg.s.plant.hosts[kept.name] for kept in _kept_on(leg) if kept.name in leg.s.plant.hosts]
     for host in hosts:
-        _note(leg, "host", host.name, host.name, host.power, host.by, Verb.POWER_ON_HOST)
+        leg.note("host", host.name, host.name, host.power, host.by, Verb.POWER_ON_HOST)
     up = [host for host in hosts if host.power is Power.ON and not _is_going_down(leg, host)]
     up_names = {host.name for host in up}
     missing = [host for host in hosts if host.name not in up_names and not leg.is_abandoned(host.name)]
@@ -92,8 +92,8 @@ def _is_coming(leg: Leg, host: HostNow) -> bool:
                               why + last_answer(leg.s.incident.intents, host.name, Verb.POWER_ON_HOST)))
         return True
     leg.wait(host.name, "ESXi to answer", until)
-    if asked is not None and host.power is Power.OFF:
-        leg.ask(asked.command)
+    if host.power is Power.OFF and host.bmc is not None:  # the one matched now: an address may change hands
+        leg.ask(_power_on_command(host.name, host.bmc))
     return True
 
 
@@ -106,20 +106,25 @@ def _cannot_be_started(leg: Leg, host: HostNow) -> bool:
 
 
 def _is_within_limit(leg: Leg) -> bool:
-    """Whether the site may still be powered on; said once where it may not."""
-    limit = leg.s.timing.power_on_limit
-    if leg.s.incident.is_powered_on or len(leg.s.power_ons) < limit:
+    """Whether the site may still be powered on; said once where it may not, and then a person's until the leg ends."""
+    limit, count = leg.s.timing.power_on_limit, len(leg.s.power_ons)
+    if leg.s.incident.is_powered_on or (count < limit and not leg.s.incident.is_held):
         return True
     leg.step.needs_person = (
-        f"the site was powered on {len(leg.s.power_ons)} times within {_LIMIT_WINDOW_H} hours: a person must decide"
+        f"the site was powered on {max(limit, count)} times within {_LIMIT_WINDOW_H} hours: a person must decide"
     )
     leg.wait(leg.s.snapshot.cluster, leg.step.needs_person, None)
     return False
 
 
 def _power_on(leg: Leg, host: HostNow) -> None:
-    leg.ask(Command(Verb.POWER_ON_HOST, host.name, host.name, host.bmc or ""))
+    if host.bmc is not None:
+        leg.ask(_power_on_command(host.name, host.bmc))
     leg.wait(host.name, "ESXi to answer", leg.now + leg.s.timing.host_boot_s)
+
+
+def _power_on_command(host: str, bmc: str) -> Command:
+    return Command(Verb.POWER_ON_HOST, host, host, bmc)
 
 
 def _on_since(leg: Leg, host: HostNow) -> float:
@@ -248,7 +253,7 @@ def _is_started(leg: Leg, kept: KeptVm) -> bool:
         leg.abandon(Abandoned("vm", kept.id, kept.name, leg.step.phase, "it is no longer in the inventory"))
         return True
     asked = leg.intent(Verb.POWER_ON_VM, vm.id)
-    _note(leg, "vm", vm.id, vm.name, vm.power, vm.host, Verb.POWER_ON_VM)
+    leg.note("vm", vm.id, vm.name, vm.power, vm.host, Verb.POWER_ON_VM)
     if vm.power is Power.ON:
         told = leg.s.incident.stopping.get(vm.id)
         if told is not None and leg.now < told + leg.s.timing.vm_shutdown_s:
@@ -307,12 +312,3 @@ def _loads(leg: Leg) -> dict[str, int]:
             if vm.host in leg.loads and vm.power is Power.ON:
                 leg.loads[vm.host] += 1
     return leg.loads
-
-
-def _note(leg: Leg, kind: str, target: str, name: str, power: Power, by: str, *verbs: Verb) -> None:
-    """Note a target whenever its power is seen to have changed in this leg, the first look included."""
-    if power not in {Power.ON, Power.OFF}:
-        return
-    asked = leg.first_asked(target, *verbs)
-    took_s = leg.now - asked if asked is not None and power is Power.ON else None
-    leg.sight(Sighting("vm" if kind == "vm" else "host", target, name, power, by, took_s))

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .commands import Command, Outcome, Verb
-from .events import Abandoned, Event, Intended, Observed, Phase, PhaseBegun, PowerOnHeld, Sighting, SitePoweredOn
+from .events import Abandoned, Event, Goal, Intended, Observed, Phase, PhaseBegun, PowerOnHeld, Sighting, SitePoweredOn
+from .plant import Power
 from .policy import Watch
 from .record import Incident, Intent
 from .snapshot import Snapshot
@@ -133,6 +135,10 @@ class Leg:
     def is_abandoned(self, target: str) -> bool:
         return target in self.s.incident.abandoned
 
+    def was_seen(self, target: str, power: Power) -> bool:
+        """It is on record in this leg that this was its power when it was last known."""
+        return self.s.incident.observed.get(target, ("", 0.0))[0] == power
+
     def is_settled(self, target: str) -> bool:
         """It is not waited for any more: abandoned, in this step or before."""
         return target in self.given_up or self.is_abandoned(target)
@@ -144,10 +150,21 @@ class Leg:
         self.step.commands.append(command)
         return True
 
-    def sight(self, sighting: Sighting) -> None:
-        """Note a power that this leg has not noted of that target yet."""
-        if self.s.incident.observed.get(sighting.target, ("", 0.0))[0] != sighting.power:
-            self.step.observed.append(sighting)
+    def note(
+        self, kind: Literal["vm", "host"], target: str, name: str, power: Power, by: str, *verbs: Verb
+    ) -> None:
+        """Note a power that this leg has not noted of the target yet; on the way down ON goes without saying at first.
+
+        :param verbs: those that would have brought it about, for how long that took.
+        """
+        is_down = self.s.incident.goal is Goal.OFF
+        known = self.s.incident.observed.get(target, (Power.ON if is_down else "", 0.0))[0]
+        if power not in {Power.ON, Power.OFF} or power == known:
+            return
+        is_wanted = (power is Power.OFF) is is_down
+        asked = self.first_asked(target, *verbs) if is_wanted else None
+        took_s = None if asked is None else self.now - asked
+        self.step.observed.append(Sighting(kind, target, name, power, by, took_s))
 
     def wait(self, target: str, what: str, until: float | None) -> None:
         self.step.waits.append(Wait(target, what, until))
