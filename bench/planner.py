@@ -21,7 +21,7 @@ from thermo_guard.core.commands import Command, Outcome, Verb
 from thermo_guard.core.estimate import forecast
 from thermo_guard.core.planner import direct_looks, next_step
 from thermo_guard.core.plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, Power, Sight, Unseen, Vm
-from thermo_guard.core.policy import Watch
+from thermo_guard.core.policy import Level, Watch
 from thermo_guard.core.record import Incident, Record, fold
 from thermo_guard.core.snapshot import Snapshot, take
 from thermo_guard.core.step import Situation, Timing
@@ -54,7 +54,7 @@ class Cluster:
         bmcs: Mapping[str, BmcSeen] = {b: BmcSeen(AT, b, Power.ON) for b in self.bmc_of.values()}
         self.sight = Sight(self.seen, bmcs=bmcs)
         by_host = {name: bmcs[bmc] for name, bmc in self.bmc_of.items()}
-        self.snapshot: Snapshot = take(self.seen, None, by_host, tiers=Tiers(), vcenter_vms=(), is_cool=True)
+        self.snapshot: Snapshot = take(self.seen, None, by_host, tiers=Tiers(), vcenter_vms=(), level=Level.LOW)
 
     def shown(self, *, power: Power = Power.ON, settings: ClusterSettings = DISARMED) -> Sight:
         vms = tuple(replace(vm, power=power, is_tools_running=power is Power.ON) for vm in self.vms)
@@ -112,12 +112,15 @@ def ticks(cluster: Cluster) -> dict[str, Callable[[], object]]:
     stopping = fold(Record(), [*opening, begun, ev.Entry(4, AT, asked), ev.Entry(5, AT, answered)]).incident
     fresh = fold(Record(), opening).incident
     recovered = fold(Record(), [*opening, ev.Entry(3, AT, ev.RoomRecovered("i", ()))]).incident
-    dead_hosts = [host for host in cluster.hosts[1::2]]
+    dead_hosts = cluster.hosts[1::2]
     given_up = fold(Record(), [*opening, ev.Entry(3, AT, ev.RoomRecovered("i", ())), *(
         ev.Entry(4 + n, AT, ev.Abandoned("host", host.name, host.name, ev.Phase.OTHER_HOSTS, "not back"))
         for n, host in enumerate(dead_hosts)
     )]).incident
-    assert fresh and stopping and recovered and given_up
+    assert fresh
+    assert stopping
+    assert recovered
+    assert given_up
     on, off, lost = cluster.shown(), cluster.shown(power=Power.OFF), cluster.dead()
     one_tier = Cluster.__new__(Cluster)
     one_tier.__dict__.update(cluster.__dict__)
@@ -134,20 +137,20 @@ def ticks(cluster: Cluster) -> dict[str, Callable[[], object]]:
     for name, (plant, incident, sight, now) in cases.items():
         what = situation(plant, incident, sight, now)
         if "adopted" in name:
-            silent = fold(Record(), [
-                *[ev.Entry(n, AT, e) for n, e in enumerate([
-                    ev.AlarmTripped("i", "high", ()), ev.SnapshotClosed("i"), ev.RoomRecovered("i", ()),
-                    ev.Abandoned("cluster", "cluster", "cluster", ev.Phase.START_VCENTER, "silent"),
-                    *(ev.Abandoned("host", h.name, h.name, ev.Phase.OTHER_HOSTS, "not back") for h in dead_hosts),
-                ], 1)]]).incident
+            told: list[ev.Event] = [
+                ev.AlarmTripped("i", "high", ()), ev.SnapshotClosed("i"), ev.RoomRecovered("i", ()),
+                ev.Abandoned("cluster", "cluster", "cluster", ev.Phase.START_VCENTER, "silent"),
+                *(ev.Abandoned("host", h.name, h.name, ev.Phase.OTHER_HOSTS, "not back") for h in dead_hosts),
+            ]
+            silent = fold(Record(), [ev.Entry(n, AT, event) for n, event in enumerate(told, 1)]).incident
             assert silent
             what = replace(what, incident=silent)
         planned[name] = lambda what=what: next_step(what)  # type: ignore[misc]
     planned["join of all looks"] = lambda: plant_now(on, cluster.snapshot, cluster.bmc_of)
-    planned["which hosts to look at directly"] = (
-        lambda plant=plant_now(on, cluster.snapshot, cluster.bmc_of): direct_looks(plant, cluster.snapshot))
+    shown = plant_now(on, cluster.snapshot, cluster.bmc_of)
+    planned["which hosts to look at directly"] = lambda: direct_looks(shown, cluster.snapshot)
     planned["snapshot taken anew"] = lambda: take(
-        cluster.seen, cluster.snapshot, {}, tiers=Tiers((("db-*", 3), ("web-*", 1))), vcenter_vms=(), is_cool=True)
+        cluster.seen, cluster.snapshot, {}, tiers=Tiers((("db-*", 3), ("web-*", 1))), vcenter_vms=(), level=Level.LOW)
     entries = journal_of_incident(cluster)
     planned["fold of a whole incident"] = lambda: fold(Record(), entries)
     return planned

@@ -12,6 +12,7 @@ from thermo_guard.core.commands import Verb
 from thermo_guard.core.events import Phase
 from thermo_guard.core.outline import Leg, Outline, outline
 from thermo_guard.core.plant import Power
+from thermo_guard.core.policy import Level
 from thermo_guard.core.preflight import Terms
 from thermo_guard.core.snapshot import Snapshot, take
 from thermo_guard.core.step import Timing
@@ -38,7 +39,7 @@ def deeds(leg: Leg) -> list[tuple[Phase, int | None, Verb, tuple[str, ...]]]:
 
 
 def kept() -> Snapshot:
-    return take(SITE.cluster, None, {}, tiers=TIERS, vcenter_vms=[VCENTER.id], is_cool=True)  # type: ignore[arg-type]
+    return take(SITE.cluster, None, {}, tiers=TIERS, vcenter_vms=[VCENTER.id], level=Level.LOW)  # type: ignore[arg-type]
 
 
 def printed(plan: Outline, *, show_all: bool = False) -> str:

@@ -4,10 +4,10 @@ No identifier of vCenter matches a VM, so the evidence is the operator's word fi
 appliance's product name. Two candidates are never decided between: each is stopped last.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from .plant import Vm
+from .plant import Power, Vm
 
 EXTERNAL = "external"
 """The operator's word for a vCenter that no VM of this cluster runs."""
@@ -24,11 +24,15 @@ class Appliance:
     """False where a person should say which VM it is."""
 
 
-def find_vcenter(vms: Iterable[Vm], configured: str | None, addresses: Iterable[str]) -> Appliance:
+def find_vcenter(
+    vms: Iterable[Vm], configured: str | None, addresses: Iterable[str], known: Collection[str] = ()
+) -> Appliance:
     """Find vCenter's VM.
 
     :param configured: VCENTER_VM: a name, an instance UUID, or "external".
     :param addresses: host name and IP addresses at which vCenter is reached.
+    :param known: instance UUIDs of what it was before: they stand while nothing else speaks for any VM, since its
+        tools may be silent just now.
     """
     candidates = [vm for vm in vms if not vm.is_template]
     if configured is not None:
@@ -42,6 +46,9 @@ def find_vcenter(vms: Iterable[Vm], configured: str | None, addresses: Iterable[
     reached = {address.lower() for address in addresses}
     found = [(vm, why) for vm in candidates if (why := _evidence(vm, reached))]
     missing = f"VCENTER_VM={configured} is no VM of the cluster; " if configured is not None else ""
+    still = [vm for vm in candidates if vm.id in known and vm.power is Power.ON] if not found else []
+    if still:
+        return Appliance(_ids(still), f"{missing}{_names(still)}: it was vCenter before", is_certain=not missing)
     if not found:
         return Appliance((), f"{missing}no VM could be vCenter: it is external", is_certain=not missing)
     if len(found) == 1:

@@ -14,7 +14,7 @@ from .events import Goal, Phase
 from .matching import match_bmcs, merged_pairs
 from .plant import BmcSeen, ClusterSeen, HostSeen, Unseen, Vm
 from .preflight import Terms
-from .preflight_room import is_cool
+from .preflight_room import level_of
 from .snapshot import KeptVm, Snapshot, take
 from .step import Timing
 from .survey import Memory, Survey
@@ -121,7 +121,7 @@ def _snapshot(
     return take(
         survey.cluster, memory.snapshot,
         {host: survey.bmcs[bmc] for host, bmc in bmc_of.items() if bmc in survey.bmcs},
-        tiers=tiers, vcenter_vms=appliance.vms, is_cool=is_cool(survey, terms.policy),
+        tiers=tiers, vcenter_vms=appliance.vms, level=level_of(survey, terms.policy),
     )
 
 

@@ -41,9 +41,9 @@ def room_findings(survey: Survey, policy: PolicySettings) -> tuple[Finding, ...]
     return tuple(found)
 
 
-def is_cool(survey: Survey, policy: PolicySettings) -> bool:
-    """Every fresh sensor stands at or below LOW."""
-    return isinstance(survey.poll, Poll) and _assessed(survey, survey.poll, policy)[1].level is Level.LOW
+def level_of(survey: Survey, policy: PolicySettings) -> Level | None:
+    """The room's level; None where the sensors did not answer."""
+    return _assessed(survey, survey.poll, policy)[1].level if isinstance(survey.poll, Poll) else None
 
 
 def _assessed(survey: Survey, poll: Poll, policy: PolicySettings) -> tuple[Room, Assessment]:

@@ -1,7 +1,9 @@
 """How the plant differs from its snapshot: the closing report, in which every difference has a line."""
 
+from collections.abc import Iterator
+
 from .plan_up import is_admission_restored, is_drs_restored, is_ha_restored
-from .plant import Power
+from .plant import ClusterSettings, Power
 from .record import Incident
 from .snapshot import Snapshot
 from .view import PlantNow
@@ -13,8 +15,9 @@ def differences(snapshot: Snapshot, plant: PlantNow, incident: Incident) -> tupl
     for host in snapshot.hosts:
         now = plant.hosts.get(host.name)
         if not host.is_on:
-            continue
-        if now is None or now.power is not Power.ON:
+            if now is not None and now.power is Power.ON:
+                lines.append(f"host {host.name} was off and is on: someone else started it")
+        elif now is None or now.power is not Power.ON:
             lines.append(f"host {host.name} was on and is {now.power if now else 'gone'}{_why(incident, host.name)}")
         elif now.in_maintenance != host.in_maintenance:
             lines.append(f"host {host.name} is {'' if now.in_maintenance else 'not '}in maintenance mode")
@@ -29,14 +32,21 @@ def differences(snapshot: Snapshot, plant: PlantNow, incident: Incident) -> tupl
     if plant.settings is None:
         lines.append(f"HA and DRS of {snapshot.cluster} are not known: vCenter does not answer")
     else:
-        for is_back, what in (
-            (is_ha_restored(plant.settings, snapshot.settings), "HA"),
-            (is_drs_restored(plant.settings, snapshot.settings), "DRS"),
-            (is_admission_restored(plant.settings, snapshot.settings), "HA admission control"),
-        ):
-            if not is_back:
-                lines.append(f"{what} of {snapshot.cluster} is not as it was{_why(incident, snapshot.cluster)}")
+        lines.extend(f"{what} of {snapshot.cluster} is not as it was{_why(incident, snapshot.cluster)}"
+                     for what in _changed_settings(plant.settings, snapshot.settings))
     return tuple(lines)
+
+
+def _changed_settings(now: ClusterSettings, kept: ClusterSettings) -> Iterator[str]:
+    """What the guard restores and has not, and what someone else has switched on or off meanwhile."""
+    if not is_ha_restored(now, kept) or now.ha_enabled is not kept.ha_enabled:
+        yield "HA"
+    if not is_drs_restored(now, kept) or now.drs_enabled is not kept.drs_enabled:
+        yield "DRS"
+    elif bool(now.dpm_enabled) is not bool(kept.dpm_enabled):
+        yield "DPM"
+    if not is_admission_restored(now, kept):
+        yield "HA admission control"
 
 
 def _why(incident: Incident, target: str) -> str:

@@ -39,16 +39,17 @@ class Snapshots:
         if dict(pairs) != dict(self._ledger.record.bmc_of):
             self._ledger.write(ev.BmcsMatched(pairs))
         if self._ledger.snapshot is None or cluster.at > self._ledger.snapshot.at:
-            self._take(cluster, is_cool=assessment.level is Level.LOW)
+            self._take(cluster, assessment.level)
 
-    def _take(self, cluster: ClusterSeen, *, is_cool: bool) -> bool:
+    def _take(self, cluster: ClusterSeen, level: Level | None) -> bool:
         bmcs = self._lookout.sight(2 * self._settings.snapshot_s).bmcs
-        appliance = find_vcenter(cluster.vms, self._settings.vcenter_vm, cluster.addresses)
         before = self._ledger.snapshot
+        known = () if before is None else [vm.id for vm in before.vcenter_vms]
+        appliance = find_vcenter(cluster.vms, self._settings.vcenter_vm, cluster.addresses, known)
         snapshot = take(
             cluster, before,
             {host: bmcs[address] for host, address in self._ledger.record.bmc_of.items() if address in bmcs},
-            tiers=self._settings.tiers, vcenter_vms=appliance.vms, is_cool=is_cool,
+            tiers=self._settings.tiers, vcenter_vms=appliance.vms, level=level,
         )
         if before is not None and replace(snapshot, at=before.at) == before:
             return True  # nothing has changed: the row is large, and a NAS writes slowly
@@ -60,7 +61,7 @@ class Snapshots:
         is_new = look.shown is not None and look.shown.at >= incident.opened_at
         is_late = now - incident.opened_at >= FRESH_LOOK_S or (look.fault is not None and look.task is None)
         if is_new and look.shown is not None:
-            if not self._take(look.shown, is_cool=False):
+            if not self._take(look.shown, Level.HIGH):
                 return False
         elif not is_late:
             return False

@@ -1,0 +1,90 @@
+"""Which VM is vCenter: the operator's word first, then evidence; never a choice between two."""
+
+import pytest
+
+from core.plants import vm
+from thermo_guard.core.appliance import find_vcenter
+from thermo_guard.core.plant import Power, Vm
+
+REACHED = ("vc.example.com", "10.0.0.5")
+VCSA = vm("vcsa", "esx1", addresses=("fe80::1", "10.0.0.5"), guest_name="VC.example.com",
+          product="VMware vCenter Server Appliance")
+WEB = vm("web", "esx1", addresses=("10.0.0.6",), guest_name="web.example.com")
+
+
+def bare(name: str, power: Power = Power.ON, **changes: object) -> Vm:
+    return vm(name, "esx1", power, **changes)
+
+
+@pytest.mark.parametrize("candidate", [
+    bare("a", addresses=("10.0.0.5",)), bare("a", guest_name="vc.EXAMPLE.com"),
+    bare("a", product="VMware vCenter Server Appliance"), VCSA,
+])
+def test_each_kind_of_evidence_finds_it(candidate: Vm) -> None:
+    """Its address, its guest's name, or its product."""
+    found = find_vcenter([WEB, candidate], None, REACHED)
+    assert found.vms == (candidate.id,)
+    assert found.is_certain
+    assert candidate.name in found.why
+
+
+def test_no_evidence_is_external() -> None:
+    """No VM that could be vCenter: it is external, and that is said."""
+    found = find_vcenter([WEB], None, REACHED)
+    assert found.vms == ()
+    assert found.is_certain
+    assert "external" in found.why
+
+
+def test_two_candidates_are_both_stopped_last_and_are_not_certain() -> None:
+    """`check` fails on it; at a trip each of them goes last."""
+    old = bare("old-vcsa", product="VMware vCenter Server Appliance")
+    found = find_vcenter([VCSA, WEB, old], None, REACHED)
+    assert found.vms == tuple(sorted((VCSA.id, old.id)))
+    assert not found.is_certain
+
+
+@pytest.mark.parametrize("word", ["vcsa", "VCSA", "id-vcsa", "ID-VCSA"])
+def test_the_operators_word_goes_first(word: str) -> None:
+    """A name or an instance UUID, in any case, against whatever evidence."""
+    other = bare("other", addresses=("10.0.0.5",))
+    found = find_vcenter([other, bare("vcsa")], word, REACHED)
+    assert found.vms == ("id-vcsa",)
+    assert found.is_certain
+
+
+def test_external_means_external() -> None:
+    """Also where a VM looks like vCenter, and whatever was known before."""
+    assert find_vcenter([VCSA], "External", REACHED, [VCSA.id]).vms == ()
+
+
+def test_a_word_that_fits_no_vm_falls_back_to_evidence_and_is_not_certain() -> None:
+    """A typing error must not make vCenter an ordinary guest."""
+    found = find_vcenter([VCSA, WEB], "vcsaa", REACHED)
+    assert found.vms == (VCSA.id,)
+    assert not found.is_certain
+    assert not find_vcenter([WEB], "vcsaa", REACHED).is_certain
+
+
+def test_a_name_that_two_vms_bear_is_not_certain() -> None:
+    """Both go last."""
+    twins = [Vm("u1", "vcsa", "esx1", Power.ON), Vm("u2", "vcsa", "esx1", Power.OFF)]
+    found = find_vcenter(twins, "vcsa", ())
+    assert found.vms == ("u1", "u2")
+    assert not found.is_certain
+
+
+def test_a_template_of_an_appliance_is_no_candidate() -> None:
+    """It cannot run."""
+    assert find_vcenter([bare("t", product="vCenter", is_template=True)], None, REACHED).vms == ()
+
+
+def test_what_was_vcenter_stays_it_while_its_tools_are_silent() -> None:
+    """At the trip its guest may report nothing: it must not go with the others (S4)."""
+    silent = bare("vcsa")
+    found = find_vcenter([silent, WEB], None, REACHED, ["id-vcsa"])
+    assert found.vms == ("id-vcsa",)
+    moved = bare("new", addresses=("10.0.0.5",))
+    assert find_vcenter([silent, moved], None, REACHED, ["id-vcsa"]).vms == ("id-new",), "evidence goes before memory"
+    off = bare("vcsa", power=Power.OFF)
+    assert find_vcenter([off, WEB], None, REACHED, ["id-vcsa"]).vms == (), "vCenter answers, so it is not this one"

@@ -1,0 +1,156 @@
+"""The record is the fold of the journal and nothing else: what was known before kill -9 is known after it."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thermo_guard.core import events as ev
+from thermo_guard.core.commands import VCENTER, Command, Outcome, Verb
+from thermo_guard.core.events import Entry, Goal, Phase
+from thermo_guard.core.record import Record, fold
+
+AT = 1_767_340_800.0
+INCIDENT = "20260102T080000Z"
+TRIPPED = ev.AlarmTripped(INCIDENT, "high", ("hot",))
+STOP = Command(Verb.SHUT_DOWN_GUEST, "id-web", "web", VCENTER)
+HOST_OFF = Command(Verb.SHUT_DOWN_HOST, "esx1", "esx1", VCENTER)
+HOST_ON = Command(Verb.POWER_ON_HOST, "esx1", "esx1", "ilo-esx1")
+
+
+def folded(*events: ev.Event, every_s: float = 10.0) -> Record:
+    return fold(Record(), [Entry(i + 1, AT + i * every_s, event) for i, event in enumerate(events)])
+
+
+def answered(command: Command, outcome: Outcome, text: str = "") -> ev.Answered:
+    return ev.Answered((ev.Answer(command.verb, command.target, outcome, text),))
+
+
+def off(target: str, kind: str = "host") -> ev.Observed:
+    return ev.Observed((ev.Sighting(kind, target, target, "off", "bmc"),))  # type: ignore[arg-type]
+
+
+
+def test_a_trip_opens_an_incident_with_its_goal_off() -> None:
+    """From its first event on: the reasons, and since when."""
+    record = folded(ev.LevelChanged("high", "band", ("hot",)), TRIPPED)
+    assert record.level == "high"
+    assert record.incident is not None
+    assert (record.incident.goal, record.incident.opened_at) == (Goal.OFF, AT + 10)
+    assert not record.incident.is_snapshot_closed
+    closed = folded(TRIPPED, ev.SnapshotClosed(INCIDENT))
+    assert closed.incident is not None
+    assert closed.incident.is_snapshot_closed
+
+
+def test_an_intent_without_an_answer_stays_one() -> None:
+    """The process may have died before it was sent: only a look can tell."""
+    record = folded(TRIPPED, ev.Intended((STOP,)))
+    assert record.incident is not None
+    intent = record.incident.intents[STOP.key]
+    assert (intent.outcome, intent.tries, intent.first_at) == (None, 1, AT + 10)
+
+
+def test_a_second_try_keeps_the_first_time_and_forgets_the_first_answer() -> None:
+    """Deadlines count from the first time, repetition from the last."""
+    record = folded(TRIPPED, ev.Intended((STOP,)), answered(STOP, Outcome.REFUSED, "no"), ev.Intended((STOP,)))
+    assert record.incident is not None
+    intent = record.incident.intents[STOP.key]
+    assert (intent.first_at, intent.at, intent.tries, intent.outcome) == (AT + 10, AT + 30, 2, None)
+
+
+def test_an_answer_to_nothing_is_nothing() -> None:
+    """A task that someone else started and that failed is not ours."""
+    record = folded(TRIPPED, answered(STOP, Outcome.REFUSED, "no"))
+    assert record.incident is not None
+    assert record.incident.intents == {}
+
+
+def test_what_was_seen_off_is_asked_anew_when_it_comes_on_again() -> None:
+    """On the way down an intent ends with its deed."""
+    record = folded(TRIPPED, ev.Intended((HOST_OFF,)), off("esx1"))
+    assert record.incident is not None
+    assert record.incident.intents == {}
+    assert record.incident.observed["esx1"] == ("off", AT + 20)
+
+
+def test_a_turn_forgets_what_bound_the_leg_and_keeps_what_may_still_be_stopping() -> None:
+    """Intents and give-ups end with the goal; a host that was told to stop may still do so."""
+    given_up = ev.Abandoned("host", "esx2", "esx2", Phase.HOSTS, "stuck")
+    record = folded(TRIPPED, ev.SnapshotClosed(INCIDENT), ev.PhaseBegun(INCIDENT, Phase.HOSTS),
+                    ev.Intended((HOST_OFF, STOP)), answered(STOP, Outcome.REFUSED), given_up,
+                    ev.RoomRecovered(INCIDENT, ("cool",)))
+    assert record.incident is not None
+    assert (record.incident.id, record.incident.goal, record.incident.opened_at) == (INCIDENT, Goal.ON, AT)
+    assert record.incident.is_snapshot_closed, "not rewritten until the incident ends, relapses included"
+    assert (record.incident.intents, record.incident.abandoned, record.incident.phase) == ({}, {}, None)
+    assert record.incident.stopping == {"esx1": AT + 30}, "a refused command stops nobody"
+
+
+def test_what_is_seen_off_is_no_longer_stopping() -> None:
+    """Then it can be started."""
+    record = folded(TRIPPED, ev.Intended((HOST_OFF,)), ev.RoomRecovered(INCIDENT, ()), off("esx1"))
+    assert record.incident is not None
+    assert record.incident.stopping == {}
+
+
+def test_power_ons_of_the_site_are_counted_over_incidents() -> None:
+    """At most two in 24 hours: the record knows them after the incident is closed, and forgets those of yesterday."""
+    one = (TRIPPED, ev.RoomRecovered(INCIDENT, ()), ev.SitePoweredOn(INCIDENT), ev.IncidentClosed(INCIDENT, ()))
+    record = folded(*one, *one)
+    assert record.incident is None
+    assert len(record.power_ons) == 2
+    assert len(folded(*one, *one, every_s=6 * 3600.0).power_ons) == 1
+
+
+def test_heat_on_the_way_back_turns_the_same_incident() -> None:
+    """Its snapshot stays, its power-on stays counted, the next leg counts its own."""
+    record = folded(TRIPPED, ev.RoomRecovered(INCIDENT, ()), ev.SitePoweredOn(INCIDENT), ev.Intended((HOST_ON,)),
+                    ev.HeatReturned(INCIDENT, "high", ("hot",)))
+    assert record.incident is not None
+    assert (record.incident.goal, record.incident.is_powered_on) == (Goal.OFF, False)
+    assert record.incident.stopping == {}, "a power-on stops nobody"
+    assert len(record.power_ons) == 1
+
+
+def test_a_closed_incident_leaves_its_report() -> None:
+    """The last one can still be shown."""
+    record = folded(TRIPPED, ev.IncidentClosed(INCIDENT, ("host esx2 was on and is off",)))
+    assert record.incident is None
+    assert record.closed == (AT + 10, ev.IncidentClosed(INCIDENT, ("host esx2 was on and is off",)))
+
+
+commands = st.sampled_from([STOP, HOST_OFF, HOST_ON])
+any_event = st.one_of(
+    st.just(TRIPPED), st.just(ev.SnapshotClosed(INCIDENT)), st.just(ev.RoomRecovered(INCIDENT, ("cool",))),
+    st.just(ev.HeatReturned(INCIDENT, "high", ("hot",))), st.just(ev.SitePoweredOn(INCIDENT)),
+    st.just(ev.IncidentClosed(INCIDENT, ())), st.builds(ev.PhaseBegun, st.just(INCIDENT), st.sampled_from(Phase)),
+    st.lists(commands, max_size=3, unique=True).map(lambda some: ev.Intended(tuple(some))),
+    st.builds(answered, commands, st.sampled_from(Outcome)), st.sampled_from(["esx1", "id-web"]).map(off),
+    st.just(ev.Abandoned("host", "esx1", "esx1", Phase.HOSTS, "stuck")), st.just(ev.GuardStarted("nas", "1")),
+    st.just(ev.SensorsLearned(("a", "b"))), st.just(ev.BmcsMatched((("esx1", "ilo-esx1"),))),
+    st.just(ev.PowerOnHeld("twice")), st.just(ev.LevelChanged("blind", "low", ("silent",))),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(any_event, max_size=20), st.data())
+def test_a_journal_read_twice_or_in_parts_gives_the_same_record(
+    events: list[ev.Event], data: st.DataObject
+) -> None:
+    """Kill -9 after any entry: what is folded from the journal then, and what follows, add up to the same (S6)."""
+    entries = [Entry(i + 1, AT + i, event) for i, event in enumerate(events)]
+    cut = data.draw(st.integers(0, len(entries)))
+    whole = fold(Record(), entries)
+    first = fold(Record(), entries[:cut])
+    assert fold(first, entries[cut:]) == whole == fold(Record(), entries)
+    assert whole.seq == len(entries)
+    assert fold(Record(), entries[:cut]) == first, "and folding on has not changed the part"
+
+
+@settings(deadline=None)
+@given(st.lists(any_event, max_size=20))
+def test_an_old_entry_without_an_incident_opens_none(events: list[ev.Event]) -> None:
+    """Only an alarm opens an incident, only its close ends it."""
+    entries = [Entry(i + 1, AT + i, event) for i, event in enumerate(events)]
+    opens = [isinstance(e, ev.AlarmTripped) for e in events if isinstance(e, ev.AlarmTripped | ev.IncidentClosed)]
+    record = fold(Record(), entries)
+    assert (record.incident is not None) is bool(opens and opens[-1])
