@@ -6,6 +6,7 @@ import pytest
 
 from peers.vsphere import VirtualVsphere
 from thermo_guard.adapters.vsphere import Limits, Vsphere
+from thermo_guard.adapters.vsphere.cluster import addresses_of
 from thermo_guard.core.plant import Power
 from thermo_guard.ports import Refused, Unauthorized
 
@@ -43,6 +44,19 @@ async def test_inventory_is_the_plants_own(start_plant: StartPlant, open_vsphere
     assert not by_name[plant.vms[2]].can_shut_down_guest
     assert not by_name[plant.vms[2]].is_tools_running
     assert by_name[plant.vms[3]].is_template
+
+
+async def test_where_vcenter_is_reached_is_shown_with_its_vm(
+    start_plant: StartPlant, open_vsphere: OpenVsphere
+) -> None:
+    """A look says at which addresses vCenter answers: by them its own VM is known, whatever its product says."""
+    plant = start_plant(vms=3, vcenter_vm="vcsa")
+    seen = await open_vsphere(plant).observe()
+    assert seen.addresses == ("127.0.0.2",)
+    (own,) = [vm.name for vm in seen.vms if set(vm.addresses) & set(seen.addresses)]
+    assert own == "vcsa"
+    assert addresses_of("localhost:443")[0] == "localhost"
+    assert "127.0.0.1" in addresses_of("localhost:443")
 
 
 async def test_one_property_call_for_each_kind(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:

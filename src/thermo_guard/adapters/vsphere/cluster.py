@@ -5,6 +5,7 @@ in between a look reads only what a shutdown changes, in one call for each kind 
 """
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element
@@ -18,7 +19,7 @@ from thermo_guard.ports import Clock, Fault, Refused
 from . import collector, inventory
 from .acts import Acts
 from .page import each, text
-from .session import Endpoint, Session
+from .session import Endpoint, Session, split
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +35,8 @@ class _Slow:
     vms: dict[str, inventory.VmFacts]
     hosts: collector.Found
     tier_key: int | None
+    addresses: tuple[str, ...]
+    """At which vCenter is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,8 @@ class ClusterView:
     ) -> _Look:
         slow, tier_key = begun.slow, begun.tier_key
         if slow is None:
-            slow = _Slow(now, {m: inventory.vm_facts(m, p, tier_key) for m, p in vms.items()}, hosts, tier_key)
+            facts = {m: inventory.vm_facts(m, p, tier_key) for m, p in vms.items()}
+            slow = _Slow(now, facts, hosts, tier_key, addresses_of(self._endpoint.address))
             self._slow = slow
         else:
             self._learn_new(session, slow, hosts, vms)
@@ -202,6 +206,7 @@ class ClusterView:
             hosts=tuple(sorted(plant_hosts.values(), key=lambda h: h.name)),
             vms=tuple(sorted(plant_vms.values(), key=lambda v: (v.name, v.id))),
             settings=inventory.settings_of(configuration),
+            addresses=slow.addresses,
         )
         return _Look(
             seen, {v.id: m for m, v in plant_vms.items()}, {h.name: m for m, h in plant_hosts.items()},
@@ -244,6 +249,16 @@ class ClusterView:
                 if text(definition, "name") == self._tier_name:
                     return int(text(definition, "key") or "0")
         return None
+
+
+def addresses_of(address: str) -> tuple[str, ...]:
+    """The server's name or address as it was given, and the IP addresses that it stands for now. Blocks on DNS."""
+    host, port = split(address)
+    try:
+        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except OSError:
+        found = []
+    return tuple(dict.fromkeys([host, *found]))
 
 
 def _configuration(seen: inventory.Properties) -> Element | None:
