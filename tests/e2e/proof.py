@@ -55,6 +55,14 @@ def is_back(plant: Plant) -> None:
     assert touched.isdisjoint({STOPPED, TEMPLATE, *plant.vsphere.other_vms, "other-host-1", "DC0_C1"})
 
 
+def is_told_once(plant: Plant) -> None:
+    """Each phase of the way down began once: people are told of each, and nothing flickers once all is off."""
+    phases = Counter((line.facts["phase"], line.facts["tier"]) for line in plant.guard.of("phase.begun"))
+    down = [(phase, count) for (phase, _), count in phases.items()
+            if phase in {"disarm", "guests", "hosts", "vcenter", "last_host", "all_off"}]
+    assert all(count == 1 for _, count in down), plant.story()
+
+
 def is_asked_once(plant: Plant, *again: tuple[str, str]) -> None:
     """No target was asked twice for the same, but those whose first call was never carried out."""
     asked = Counter((method, name) for method in COMMANDS for name in plant.calls(method))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from e2e.plant import Plant
-from e2e.proof import is_all_off, is_asked_once, is_back, is_in_order, is_ready
+from e2e.proof import is_all_off, is_asked_once, is_back, is_in_order, is_ready, is_told_once
 
 pytestmark = pytest.mark.peer
 TOPOLOGY = pytest.mark.parametrize("is_vcenter_inside", [False, True], ids=["vcenter_outside", "vcenter_inside"])
@@ -25,3 +25,4 @@ def test_the_cluster_goes_down_in_order_and_comes_back_as_it_was(tmp_path: Path,
         plant.wait_for("the closing report", lambda: plant.guard.of("incident.closed"), 60)
         is_back(plant)
         is_asked_once(plant)
+        is_told_once(plant)
