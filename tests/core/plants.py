@@ -121,7 +121,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     names = NAMES[:draw(st.integers(1, 4))]
     hosts = [kept_host(name, is_on=draw(st.sampled_from([True, True, True, False])),
                        in_maintenance=draw(st.sampled_from([False, False, False, True]))) for name in names]
-    on_hosts = [h.name for h in hosts if h.is_on]
+    on_hosts = [h.name for h in hosts if h.is_on and not h.in_maintenance]
     vms = []
     for i in range(draw(st.integers(0, 8))):
         on = draw(st.sampled_from(names))

@@ -1,0 +1,68 @@
+"""What people are told: every edge that the issue names, and nothing that only the journal needs."""
+
+from typing import get_args
+
+import pytest
+
+from thermo_guard.core import events as ev
+from thermo_guard.core.commands import VCENTER, Command, Outcome, Verb
+from thermo_guard.core.messages import described, facts, message
+
+WEB = Command(Verb.SHUT_DOWN_GUEST, "id-web", "web", VCENTER)
+GIVEN_UP = ev.Abandoned("host", "esx2", "esx2", ev.Phase.HOSTS, "it did not go off and still heats the room")
+
+
+@pytest.mark.parametrize(("event", "title", "body", "is_urgent"), [
+    (ev.AlarmTripped("i", "high", ("2 of 3 sensors",)), "HIGH", "2 of 3 sensors", True),
+    (ev.HeatReturned("i", "critical", ("a at 41",)), "CRITICAL", "a at 41", True),
+    (ev.LevelChanged("blind", "low", ("no answer",)), "BLIND", "no answer", True),
+    (ev.LevelChanged("band", "blind", ("32",)), "Sighted again", "32", False),
+    (ev.RoomRecovered("i", ("all cool",)), "recovered", "all cool", False),
+    (ev.PhaseBegun("i", ev.Phase.GUESTS, 2), "VMs shutting down, tier 2", "i", False),
+    (GIVEN_UP, "Needs a person: host esx2", "still heats the room", True),
+    (ev.PowerOnHeld("twice today"), "Needs a person", "twice today", True),
+    (ev.IncidentClosed("i", ()), "Everything is back as it was", "i", False),
+    (ev.IncidentClosed("i", ("host esx2 was on and is off", "VM db")), "2 differences",
+     "host esx2 was on and is off\nVM db", True),
+])
+def test_each_edge_is_told(event: ev.Event, title: str, body: str, is_urgent: bool) -> None:
+    """Alarm, phases, blind and sighted again, what needs a person, recovery, the closing report in full."""
+    told = message(event)
+    assert told is not None
+    assert title in told.title
+    assert body in told.body
+    assert told.is_urgent is is_urgent
+
+
+@pytest.mark.parametrize("event", [
+    ev.LevelChanged("high", "band", ("hot",)), ev.LevelChanged("low", "band", ("cool",)), ev.SnapshotClosed("i"),
+    ev.Intended((WEB,)), ev.Answered((ev.Answer(WEB.verb, WEB.target, Outcome.ACCEPTED),)), ev.SitePoweredOn("i"),
+])
+def test_what_only_the_journal_needs_wakes_nobody(event: ev.Event) -> None:
+    """One message a change: HIGH is told by the alarm it raises."""
+    assert message(event) is None
+
+
+def test_the_end_of_a_phase_is_told_with_the_next_one() -> None:
+    """Start and end of each phase in one message."""
+    told = message(ev.PhaseBegun("i", ev.Phase.HOSTS), ended="After 60 s of: VMs shutting down, tier 1")
+    assert told is not None
+    assert "After 60 s" in told.body
+
+
+def test_every_phase_has_its_words() -> None:
+    """None is told by its name in the code."""
+    assert all(described(phase) != str(phase) for phase in ev.Phase)
+
+
+def test_every_event_has_a_kind_of_its_own() -> None:
+    """A stored event is read back as what it was."""
+    kinds = [kind.__dataclass_fields__["kind"].default for kind in get_args(ev.Event)]
+    assert len(set(kinds)) == len(kinds)
+
+
+def test_the_log_of_a_thousand_commands_is_a_line() -> None:
+    """The first ones, and how many more there are."""
+    shown = facts(ev.Intended((WEB,) * 1000))
+    assert len(str(shown)) < 1000
+    assert "and 992 more" in str(shown)
