@@ -180,6 +180,14 @@ def test_vcenter_is_started_first_on_its_own_host() -> None:
         (Verb.POWER_ON_VM, "vcsa", "esx1")]
 
 
+def test_two_candidates_on_one_host_ask_for_it_once() -> None:
+    """Each wants its host out of maintenance mode: one command."""
+    kept = replace(VC_KEPT, vms=(*VC_KEPT.vms, kept_vm("vcsb", "esx1", is_vcenter=True)))
+    both = (vm("vcsa", "esx1", Power.OFF), vm("vcsb", "esx1", Power.OFF))
+    looks = {"esx1": direct("esx1", *both, in_maintenance=True), "esx2": direct("esx2", vm("web", "esx2", Power.OFF))}
+    assert said(up(Sight(SILENT, looks, ALL_ON), kept).step()) == [(Verb.EXIT_MAINTENANCE, "esx1", "esx1")]
+
+
 def test_a_vcenter_that_does_not_come_is_not_waited_for_for_ever() -> None:
     """Then the VMs are started directly on the hosts, and HA and DRS are told as not known."""
     both = {"esx1": direct("esx1", vm("vcsa", "esx1")), "esx2": direct("esx2", vm("web", "esx2", Power.OFF))}

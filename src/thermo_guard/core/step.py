@@ -105,6 +105,8 @@ class Leg:
         self.s = situation
         self.kept = {vm.id: vm for vm in situation.snapshot.vms}
         self.step = Step(phase)
+        self.asked: set[tuple[Verb, str]] = set()
+        """Keys of the commands that are in the step."""
         self.given_up: set[str] = set()
         """Targets that are abandoned in this very step."""
         self.loads: dict[str, int] | None = None
@@ -144,9 +146,10 @@ class Leg:
         return target in self.given_up or self.is_abandoned(target)
 
     def ask(self, command: Command) -> bool:
-        """Put the command into the step, if it is due; whether it is."""
-        if not is_due(self.intent(*command.key), self.s.timing, self.now):
+        """Put the command into the step, if it is due and not in it yet; whether it was."""
+        if command.key in self.asked or not is_due(self.intent(*command.key), self.s.timing, self.now):
             return False
+        self.asked.add(command.key)
         self.step.commands.append(command)
         return True
 
