@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 
+from core.plants import NOW, asked, incident
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Command, Outcome, Verb
 from thermo_guard.core.messages import described, facts, message
@@ -27,7 +28,7 @@ GIVEN_UP = ev.Abandoned("host", "esx2", "esx2", ev.Phase.HOSTS, "it did not go o
 ])
 def test_each_edge_is_told(event: ev.Event, title: str, body: str, is_urgent: bool) -> None:
     """Alarm, phases, blind and sighted again, what needs a person, recovery, the closing report in full."""
-    told = message(event)
+    told = message(event, None, NOW)
     assert told is not None
     assert title in told.title
     assert body in told.body
@@ -40,14 +41,37 @@ def test_each_edge_is_told(event: ev.Event, title: str, body: str, is_urgent: bo
 ])
 def test_what_only_the_journal_needs_wakes_nobody(event: ev.Event) -> None:
     """One message a change: HIGH is told by the alarm it raises."""
-    assert message(event) is None
+    assert message(event, incident(ev.Goal.OFF), NOW) is None
 
 
 def test_the_end_of_a_phase_is_told_with_the_next_one() -> None:
     """Start and end of each phase in one message."""
-    told = message(ev.PhaseBegun("i", ev.Phase.HOSTS), ended="After 60 s of: VMs shutting down, tier 1")
+    before = incident(ev.Goal.OFF, phase=ev.Phase.GUESTS, tier=1, phase_since=NOW - 60)
+    told = message(ev.PhaseBegun("i", ev.Phase.HOSTS), before, NOW)
     assert told is not None
-    assert "After 60 s" in told.body
+    assert "After 60 s of: VMs shutting down, tier 1" in told.body
+
+
+def test_force_is_told_once() -> None:
+    """A VM that had to be powered off is named, the first time it is asked."""
+    force = ev.Intended((WEB, Command(Verb.POWER_OFF_VM, "id-db", "db", VCENTER)))
+    told = message(force, incident(ev.Goal.OFF), NOW)
+    assert told is not None
+    assert "db" in told.title
+    assert "web" not in told.title
+    again = incident(ev.Goal.OFF, intents=asked(Verb.POWER_OFF_VM, "id-db", 60))
+    assert message(force, again, NOW) is None
+
+
+@pytest.mark.parametrize(("goal", "power", "is_told"), [
+    (ev.Goal.OFF, "off", True), (ev.Goal.OFF, "on", False), (ev.Goal.ON, "on", True), (ev.Goal.ON, "off", False),
+])
+def test_what_gets_there_after_all_is_told(goal: ev.Goal, power: str, is_told: bool) -> None:
+    """Who was told that a person is needed is told when none is any more."""
+    event = ev.Observed((ev.Sighting("host", "esx2", "esx2", power, "bmc"),))
+    told = message(event, incident(goal, abandoned={"esx2": GIVEN_UP}), NOW)
+    assert (told is not None) is is_told
+    assert message(event, incident(goal), NOW) is None
 
 
 def test_every_phase_has_its_words() -> None:
@@ -63,6 +87,6 @@ def test_every_event_has_a_kind_of_its_own() -> None:
 
 def test_the_log_of_a_thousand_commands_is_a_line() -> None:
     """The first ones, and how many more there are."""
-    shown = facts(ev.Intended((WEB,) * 1000))
+    shown = facts(ev.Intended((WEB,) * 1000), {})
     assert len(str(shown)) < 1000
     assert "and 992 more" in str(shown)
