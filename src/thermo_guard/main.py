@@ -79,10 +79,12 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
         stack.push_async_callback(outbox.aclose, FAREWELL_S)
         site = Site(settings, clock)
         stack.push_async_callback(site.aclose)
+        board = StatusFile(settings.data_dir, wall_now)
         edges = Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
-            notifier=outbox, board=StatusFile(settings.data_dir, wall_now),
+            notifier=outbox, board=board,
         )
+        stack.callback(_leave, board)
         loop = Loop(loop_settings(settings), edges)
         loop.ledger.write(ev.GuardStarted(owner=journal.owner, version=__version__))
         await loop.run(stop)
@@ -90,6 +92,13 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
         if loop.ledger.record.incident is not None:
             outbox.tell("Thermo-Guard was stopped in the middle of an incident",
                         "It goes on from here when it is started again.", urgent=True)
+
+
+def _leave(board: StatusFile) -> None:
+    try:
+        board.stop()
+    except Fault as fault:
+        log.warning("status.not_published", reason=str(fault))
 
 
 def clock_after(entries: Sequence[Entry]) -> SteadyClock:

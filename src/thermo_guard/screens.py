@@ -23,7 +23,9 @@ def show_status(console: Console, status: Status, *, is_alive: bool, now: float)
     level = facts["level"] or "not known yet"
     hottest = "" if facts["hottest_c"] is None else f", hottest {facts['hottest_c']:.1f} degC"
     console.print(f"Room: [{_LEVELS.get(level, 'default')}]{level.upper()}[/]{hottest}; "
-                  f"{facts['votes']} of {facts['demand']} votes needed. {escape('; '.join(facts['reasons']))}")
+                  f"votes for HIGH: {facts['votes']}, needed: {facts['demand']}. {escape('; '.join(facts['reasons']))}")
+    if facts["poll_fault"]:
+        console.print(f"[bold]The last poll of the sensors failed[/]: {escape(facts['poll_fault'])}")
     console.print(_sensors(facts))
     if facts["meraki_alerting_sensors"] is not None:
         console.print(f"Sensors that Meraki itself holds in alarm: {facts['meraki_alerting_sensors']} (not degrees).")

@@ -76,3 +76,14 @@ def test_a_reader_never_sees_half(tmp_path: Path) -> None:
         reads += 1
     thread.join()
     assert reads
+
+
+def test_a_guard_that_has_ended_is_not_alive_for_a_moment(tmp_path: Path) -> None:
+    """What a stopped guard last said stays readable, but nobody takes it for a running one."""
+    board = status.StatusFile(tmp_path, lambda: 1000.0)
+    board.publish({"level": "low"}, 20.0)
+    board.stop()
+    left = status.read(tmp_path)
+    assert left is not None
+    assert left.facts == {"level": "low"}
+    assert not status.is_alive(left, 1000.0)

@@ -165,6 +165,7 @@ def test_people_are_told_each_change_once(tmp_path: Path) -> None:
         titles = guarded.outbox.titles
         for wanted in ("HIGH temperature", "The room has recovered", "Everything is back as it was"):
             assert sum(title.startswith(wanted) for title in titles) == 1, titles
-        assert len(titles) == 3 + len(guarded.of(ev.PhaseBegun))
+        assert [title for title in titles if "by force" in title] == ["Powered off by force: legacy-fax"]
+        assert len(titles) == 4 + len(guarded.of(ev.PhaseBegun))
 
     run(scenario())

@@ -377,3 +377,40 @@ def test_a_turned_goal_is_on_record(tmp_path: Path) -> None:
         await guarded.kill()
 
     run(scenario())
+
+
+def test_a_dead_bmc_of_the_first_host_delays_no_other(tmp_path: Path) -> None:
+    """Where the first host's BMC is silent, another host comes first at once."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, hot_day())
+        guarded.start()
+        await guarded.until(guarded.all_off, 2 * HOUR_S)
+        guarded.site.faults.silence(guarded.record.bmc_of["esx2"])
+        await guarded.until(lambda: guarded.of(ev.RoomRecovered), 4 * HOUR_S)
+        took_s = await guarded.until(lambda: guarded.of(ev.SitePoweredOn), HOUR_S)
+        assert took_s <= 60
+        await guarded.until(guarded.is_closed, 6 * HOUR_S)
+        await guarded.kill()
+        assert [vm for vm, _ in guarded.world.running().vms] == [vm for vm, _ in guarded.before.vms]
+        assert any("esx2" in line for line in guarded.of(ev.IncidentClosed)[-1].differences)
+
+    run(scenario())
+
+
+def test_a_host_that_blinks_after_its_boot_is_not_given_up(tmp_path: Path) -> None:
+    """A host that was up long after its power-on and is silent for a moment is not called late."""
+
+    async def scenario() -> None:
+        plan = with_vm(hot_day(), "dc-1", start_s=280.0)
+        guarded = Guarded(tmp_path, plan, quick(host_boot_s=400.0))
+        guarded.start()
+        await guarded.until(lambda: in_phase(guarded, Phase.START_GUESTS), 4 * HOUR_S)
+        for edge in (VCENTER, "esx1", "esx2", "esx3"):
+            guarded.site.faults.silence(edge, 60.0)
+        await guarded.until(guarded.is_closed, 6 * HOUR_S)
+        await guarded.kill()
+        assert not [event for event in guarded.of(ev.Abandoned) if event.target_kind == "host"]
+        assert guarded.before.differences(guarded.world.running()) == ()
+
+    run(scenario())

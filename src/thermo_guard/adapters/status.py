@@ -14,6 +14,8 @@ from typing import Any
 from thermo_guard.ports import Refused, Transient
 
 STATUS_FILE = "status.json"
+STOPPED_S = -1.0
+"""The bound that a guard leaves behind when it ends."""
 ALIVE_BOUNDS = 3.0
 """How many times its bound a tick may be late before the loop counts as stopped."""
 
@@ -25,7 +27,7 @@ class Status:
     tick_at: float
     """When the last tick ended, seconds since 1970 UTC by the machine's wall clock."""
     tick_bound_s: float
-    """How long a tick and the wait for the next may take together, > 0."""
+    """How long a tick and the wait for the next may take together, > 0; negative once the guard has ended."""
     facts: Mapping[str, Any]
     """What was published, as JSON has it."""
 
@@ -37,6 +39,7 @@ class StatusFile:
         """:param wall_now: the machine's wall clock, since another process compares with it."""
         self._path = data_dir / STATUS_FILE
         self._wall_now = wall_now
+        self._last: Any = {}
 
     def publish(self, facts: Any, tick_bound_s: float) -> None:
         """Put it in the place of the one before.
@@ -44,6 +47,7 @@ class StatusFile:
         :param facts: a mapping or a dataclass of what JSON can hold; dates, paths and enums become their text.
         :raises Transient: the folder does not take writes.
         """
+        self._last = facts
         plain = asdict(facts) if is_dataclass(facts) and not isinstance(facts, type) else dict(facts)
         status = {"tick_at": self._wall_now(), "tick_bound_s": tick_bound_s, "facts": plain}
         beside = self._path.with_suffix(f".{os.getpid()}.tmp")
@@ -52,6 +56,15 @@ class StatusFile:
             beside.replace(self._path)
         except OSError as error:
             raise Transient(f"{self._path} cannot be written: {error.strerror}. The health check will fail.") from error
+
+
+    def stop(self) -> None:
+        """Leave what was last published, marked as that of a guard that has ended: it counts as stopped at once.
+
+        :raises Transient: the folder does not take writes.
+        """
+        if self._last:
+            self.publish(self._last, STOPPED_S)
 
 
 def read(data_dir: Path) -> Status | None:

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from . import events as ev
+from .commands import Verb
+from .plant import Power
 from .policy import Level
+from .record import Incident
 
 _PHASES = {
     ev.Phase.DISARM: "HA off, DRS manual",
@@ -36,12 +39,18 @@ def described(phase: ev.Phase, tier: int | None = None) -> str:
     return _PHASES[phase] + (f", tier {tier}" if tier is not None else "")
 
 
-def message(event: ev.Event, *, ended: str | None = None) -> Message | None:
+def message(event: ev.Event, incident: Incident | None, at: float) -> Message | None:
     """What is told of an event; None for what only the journal keeps.
 
-    :param ended: how the phase before this one ended, in words.
+    :param incident: as it stood before the event.
+    :param at: when it happened.
     """
     match event:
+        case ev.Intended() if forced := _first_forced(event, incident):
+            return Message(f"Powered off by force: {', '.join(_named(forced))}",
+                           "Its time was over, and it had not shut down by itself.", is_urgent=True)
+        case ev.Observed() if incident is not None and (done := _no_longer_given_up(event, incident)):
+            return Message("No longer needs a person", _lines(done))
         case ev.LevelChanged(level=Level.BLIND):
             return Message("BLIND: the room's temperature is not known", _lines(event.reasons), is_urgent=True)
         case ev.LevelChanged(before=Level.BLIND):
@@ -59,7 +68,7 @@ def message(event: ev.Event, *, ended: str | None = None) -> Message | None:
             return Message("The room has recovered: the cluster is being brought back", _lines(event.reasons))
         case ev.PhaseBegun():
             words = described(event.phase, event.tier)
-            return Message(words[0].upper() + words[1:], ended or f"incident {event.incident}")
+            return Message(words[0].upper() + words[1:], _ended(incident, at) or f"incident {event.incident}")
         case ev.Abandoned():
             return Message(f"Needs a person: {event.target_kind} {event.name}",
                            f"Given up while {described(event.phase)}: {event.reason}", is_urgent=True)
@@ -74,16 +83,41 @@ def message(event: ev.Event, *, ended: str | None = None) -> Message | None:
             return None
 
 
-def facts(event: ev.Event) -> Mapping[str, object]:
-    """An event's fields as the log shows them."""
+def _ended(incident: Incident | None, at: float) -> str:
+    """How the phase before ended, in words."""
+    if incident is None or incident.phase is None:
+        return ""
+    return f"After {at - incident.phase_since:.0f} s of: {described(incident.phase, incident.tier)}"
+
+
+def _first_forced(event: ev.Intended, incident: Incident | None) -> list[str]:
+    """VMs that are powered off for the first time in this leg."""
+    before = incident.intents if incident is not None else {}
+    return [c.name for c in event.commands if c.verb is Verb.POWER_OFF_VM and c.key not in before]
+
+
+def _no_longer_given_up(event: ev.Observed, incident: Incident) -> list[str]:
+    wanted = Power.OFF if incident.goal is ev.Goal.OFF else Power.ON
+    return [
+        f"{sighting.target_kind} {sighting.name} is {sighting.power} after all" for sighting in event.sightings
+        if sighting.target in incident.abandoned and sighting.power == wanted
+    ]
+
+
+def facts(event: ev.Event, names: Mapping[str, str]) -> Mapping[str, object]:
+    """An event's fields as the log shows them; `names` are for people, by target."""
     match event:
         case ev.Intended():
             return {"commands": _named(f"{c.verb} {c.name} via {c.via}" for c in event.commands)}
         case ev.Answered():
             return {"answers": _named(
-                f"{a.verb} {a.target}: {a.outcome}{f' ({a.text})' if a.text else ''}" for a in event.answers)}
+                f"{a.verb} {names.get(a.target, a.target)}: {a.outcome}{f' ({a.text})' if a.text else ''}"
+                for a in event.answers
+            )}
         case ev.Observed():
             return {"seen": _named(f"{s.target_kind} {s.name} {s.power} ({s.by})" for s in event.sightings)}
+        case ev.PhaseBegun():
+            return {"incident": event.incident, "phase": described(event.phase, event.tier)}
         case ev.LevelChanged():
             return {"room": event.level, "before": event.before, "reasons": event.reasons}
         case _:

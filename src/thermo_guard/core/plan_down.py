@@ -114,7 +114,8 @@ def _stop_vm(leg: Leg, vm: Vm, route: str | None, grace_s: float) -> None:
     """Ask the guest, force it at the end of its grace, give it up when it stands after that."""
     asked = leg.first_asked(vm.id, Verb.SHUT_DOWN_GUEST)
     forced_at = (leg.since if asked is None else asked) + grace_s
-    if leg.now >= forced_at + GIVE_UP_S:
+    is_cut_off = route is None and leg.now >= max(_cut_off_at(leg, vm), asked or 0.0)
+    if leg.now >= forced_at + GIVE_UP_S or is_cut_off:
         why = "its host cannot be reached" if route is None else "it could not be powered off"
         why += last_answer(leg.s.incident.intents, vm.id, Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM)
         leg.abandon(Abandoned("vm", vm.id, vm.name, leg.step.phase, why))
@@ -122,9 +123,20 @@ def _stop_vm(leg: Leg, vm: Vm, route: str | None, grace_s: float) -> None:
         leg.ask(Command(Verb.POWER_OFF_VM, vm.id, vm.name, route))
         leg.wait(vm.name, "forced power-off", forced_at + GIVE_UP_S)
         return
-    if vm.power is Power.ON and vm.can_shut_down_guest and vm.is_reachable and route is not None:
+    if route is None:
+        leg.wait(vm.name, "its host to answer", forced_at + GIVE_UP_S)
+    elif vm.power is Power.ON and vm.can_shut_down_guest and vm.is_reachable:
         leg.ask(Command(Verb.SHUT_DOWN_GUEST, vm.id, vm.name, route))
-    leg.wait(vm.name, "guest to shut down", forced_at)
+        leg.wait(vm.name, "guest to shut down, then forced power-off", forced_at)
+    else:
+        leg.wait(vm.name, "forced power-off, since its VMware Tools take no shutdown", forced_at)
+
+
+def _cut_off_at(leg: Leg, vm: Vm) -> float:
+    """When a VM without a way to it is given up: by the leg's time, so that a host out of reach costs that once."""
+    host = leg.s.plant.hosts.get(vm.host)
+    silent_since = host.silent_since if host is not None else None
+    return max(leg.s.incident.goal_since, silent_since or 0.0) + DIRECT_S
 
 
 def _stop_hosts(leg: Leg) -> bool:
@@ -183,10 +195,12 @@ def _host_is_off(leg: Leg, host: HostNow) -> bool:
     leg.note("host", host.name, host.name, host.power, host.by, Verb.SHUT_DOWN_HOST)
     if host.power is Power.OFF:
         return True
+    was_on = leg.kept_hosts[host.name].is_on if host.name in leg.kept_hosts else True
+    is_known_off = leg.was_seen(host.name, Power.OFF) or not was_on
+    if host.power is Power.UNKNOWN and is_known_off and leg.first_asked(host.name, Verb.ENTER_MAINTENANCE) is None:
+        return True  # it was off, and nothing has answered since
     if host.bmc is not None or host.power is not Power.UNKNOWN:
         return False
-    if leg.was_seen(host.name, Power.OFF):
-        return True  # the silence has been long enough before, and lasts
     asked = leg.intent(Verb.SHUT_DOWN_HOST, host.name)
     is_silent = host.silent_since is None or leg.now - host.silent_since >= SILENT_S
     if asked is not None and leg.now - asked.at >= SILENT_S and is_silent:
@@ -203,10 +217,13 @@ def _stop_host(leg: Leg, host: HostNow, route: str | None, *, may_force: bool) -
     in_maintenance_by = (leg.since if entering is None else entering) + timing.maintenance_s + _MAINTENANCE_SLACK_S
     until = (in_maintenance_by if asked is None else asked) + timing.host_shutdown_s
     is_deaf = route is None and asked is None and leg.now >= leg.since + DIRECT_S and host.power is not Power.MOVING
-    if leg.now >= until or is_deaf:
+    is_locked = leg.step.phase is Phase.LAST_HOST and route is None and host.is_login_refused
+    if leg.now >= until or is_deaf or is_locked:
         why = _why_still_up(host, route)
         why += last_answer(leg.s.incident.intents, host.name, Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST)
         leg.abandon(Abandoned("host", host.name, host.name, leg.step.phase, why))
+    if route is None and leg.is_settled(host.name):
+        return
     leg.wait(host.name, "host to go off" if asked else "maintenance mode" if route else "host to answer", until)
     if route is None:
         return
@@ -219,6 +236,8 @@ def _stop_host(leg: Leg, host: HostNow, route: str | None, *, may_force: bool) -
 
 
 def _why_still_up(host: HostNow, route: str | None) -> str:
+    if host.is_login_refused and route is None:
+        return f"it takes no direct login ({host.why_not_direct}) and still heats the room"
     if host.power is Power.ON and route is None:
         return f"it takes no direct login ({host.why_not_direct or 'none configured'}) and still heats the room"
     if host.power is Power.ON:

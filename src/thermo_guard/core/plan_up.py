@@ -57,7 +57,10 @@ def _power_on_hosts(leg: Leg) -> bool:
     coming = [host for host in missing if host.name not in startable and host.name not in leg.given_up]
     if off and not _is_within_limit(leg):
         return bool(up) and not coming
-    if off and not up and not coming:
+    is_first = all(host.power is not Power.ON for host in hosts) and all(
+        host.power is Power.UNKNOWN for host in coming  # a dead BMC delays no other host
+    )
+    if off and is_first:
         _power_on(leg, off[0])
         return False
     if off and up:
@@ -79,7 +82,7 @@ def _is_coming(leg: Leg, host: HostNow) -> bool:
     asked = leg.intent(Verb.POWER_ON_HOST, host.name)
     if asked is None and host.power is Power.OFF:
         return False
-    began = asked.first_at if asked is not None else leg.s.incident.goal_since
+    began = max(asked.first_at if asked is not None else leg.since, _silent_since(leg, host))
     is_unknown = asked is None and host.power is Power.UNKNOWN
     until = began + (DIRECT_S if is_unknown else leg.s.timing.host_boot_s)
     if leg.now >= until and is_unknown:
@@ -95,6 +98,12 @@ def _is_coming(leg: Leg, host: HostNow) -> bool:
     if host.power is Power.OFF and host.bmc is not None:  # the one matched now: an address may change hands
         leg.ask(_power_on_command(host.name, host.bmc))
     return True
+
+
+def _silent_since(leg: Leg, host: HostNow) -> float:
+    """Since when a host that was up in this leg has not answered; its boot is not counted from the power-on then."""
+    power, at = leg.s.incident.observed.get(host.name, ("", 0.0))
+    return max(at, host.silent_since or leg.now) if power == Power.ON else 0.0
 
 
 def _cannot_be_started(leg: Leg, host: HostNow) -> bool:

@@ -164,7 +164,12 @@ def _observed(incident: Incident, sightings: Iterable[ev.Sighting], at: float) -
     intents = incident.intents
     if incident.goal is Goal.OFF:
         intents = {key: intent for key, intent in intents.items() if key[1] not in off}
+    wanted = Power.OFF if incident.goal is Goal.OFF else Power.ON
     return replace(
         incident, intents=intents, observed={**incident.observed, **now},
+        abandoned={
+            target: given_up for target, given_up in incident.abandoned.items()
+            if now.get(target, ("", 0.0))[0] != wanted
+        },
         stopping={target: since for target, since in incident.stopping.items() if target not in off},
     )

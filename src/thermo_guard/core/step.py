@@ -72,7 +72,7 @@ class Situation:
     watch: Callable[[float], Watch]
     """The room's watch since a time."""
     power_ons: tuple[float, ...] = ()
-    """Of the site in the last 24 hours, this leg's own not among them."""
+    """Of the site in the last 24 hours, this leg's own among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ class Leg:
     def __init__(self, situation: Situation, phase: Phase) -> None:
         self.s = situation
         self.kept = {vm.id: vm for vm in situation.snapshot.vms}
+        self.kept_hosts = {host.name: host for host in situation.snapshot.hosts}
         self.step = Step(phase)
         self.asked: set[tuple[Verb, str]] = set()
         """Keys of the commands that are in the step."""

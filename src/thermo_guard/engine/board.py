@@ -10,8 +10,9 @@ from thermo_guard.core.view import PlantNow
 if TYPE_CHECKING:
     from .loop import Loop
 
-TICK_BOUND_S = 60.0
-"""A tick comes at least this often; the health check allows three times as much."""
+QUIET_BOUND_S = 20.0
+INCIDENT_BOUND_S = 5.0
+"""In quiet time and in an incident, a tick comes at least this often; the health check allows three times as much."""
 _WAITS_SHOWN = 20
 
 
@@ -24,6 +25,7 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
         "mode": str(loop.settings.mode),
         "level": None if assessment.level is None else str(assessment.level),
         "reasons": list(assessment.reasons),
+        "poll_fault": None if loop.lookout.polls.fault is None else str(loop.lookout.polls.fault),
         "hottest_c": assessment.hottest_c,
         "votes": assessment.votes,
         "demand": assessment.demand,

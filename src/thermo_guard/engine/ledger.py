@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 
 from thermo_guard.core import events as ev
-from thermo_guard.core.messages import described, facts, message
+from thermo_guard.core.messages import facts, message
 from thermo_guard.core.record import Record, fold
 from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.ports import Clock, Fault, Journal, Notifier, Refused
@@ -47,15 +47,14 @@ class Ledger:
         return True
 
     def _tell(self, before: Record, entry: ev.Entry) -> None:
-        log.info(entry.event.kind, **facts(entry.event))
+        incident = before.incident
+        names: dict[str, str] = {}
+        if isinstance(entry.event, ev.Answered) and incident is not None:
+            names = {target: intent.command.name for (_, target), intent in incident.intents.items()}
+        log.info(entry.event.kind, **facts(entry.event, names))
         for listener in self._listeners:
             listener(entry.at, entry.event)
-        ended = None
-        incident = before.incident
-        if isinstance(entry.event, ev.PhaseBegun) and incident is not None and incident.phase is not None:
-            took_s = entry.at - incident.phase_since
-            ended = f"After {took_s:.0f} s of: {described(incident.phase, incident.tier)}"
-        if (told := message(entry.event, ended=ended)) is not None:
+        if (told := message(entry.event, incident, entry.at)) is not None:
             self._notifier.tell(told.title, told.body, urgent=told.is_urgent)
 
     def keep_snapshot(self, snapshot: Snapshot) -> bool:

@@ -11,11 +11,12 @@ from thermo_guard.core.goal import Mode, turn
 from thermo_guard.core.planner import direct_looks
 from thermo_guard.core.policy import Assessment, Room, assess, remembered, seen, watch
 from thermo_guard.core.readings import Poll
+from thermo_guard.core.record import Incident
 from thermo_guard.core.step import Step
 from thermo_guard.core.view import PlantNow, plant_now
 from thermo_guard.ports import Fault
 
-from .board import TICK_BOUND_S, status
+from .board import INCIDENT_BOUND_S, QUIET_BOUND_S, status
 from .conductor import Conductor
 from .hands import Hands
 from .ledger import Ledger
@@ -108,7 +109,7 @@ class Loop:
         self.room, assessment = assess(self.room, self.settings.policy, now)
         record = self.ledger.record
         if assessment.level is not None and assessment.level != record.level:
-            self.ledger.write(ev.LevelChanged(assessment.level, record.level or "", assessment.reasons))
+            self.ledger.write(ev.LevelChanged(assessment.level, record.level or "", self._reasons(assessment)))
             if assessment.is_alarm and self.settings.mode is Mode.OBSERVE:
                 self.ledger.write(ev.AlarmObserved(assessment.level, assessment.reasons))
         turned = turn(self.ledger.record, assessment, self.settings.mode, now)
@@ -121,10 +122,16 @@ class Loop:
         elif self.settings.mode is Mode.ARMED:
             self._act(plant, assessment, now)
         self._sum_up(assessment, now)
+        bound_s = max(INCIDENT_BOUND_S, self._look_every_s()) if self._is_active() else QUIET_BOUND_S
         try:
-            self.edges.board.publish(status(self, assessment, plant, now), TICK_BOUND_S)
+            self.edges.board.publish(status(self, assessment, plant, now), bound_s)
         except Fault as fault:
             log.warning("status.not_published", reason=str(fault))
+
+    def _reasons(self, assessment: Assessment) -> tuple[str, ...]:
+        """Why the level is what it is; where the source does not answer, what it last said belongs to it."""
+        fault = self.lookout.polls.fault
+        return assessment.reasons if fault is None else (*assessment.reasons, f"the last poll failed: {fault}")
 
     def _take_in(self) -> None:
         poll = self.lookout.polls.take()
@@ -177,13 +184,20 @@ class Loop:
     def _act(self, plant: PlantNow, assessment: Assessment, now: float) -> None:
         """In an incident: close the snapshot, then do what is due."""
         incident = self.ledger.record.incident
-        if incident is None or not self.lookout.has_looked:
+        if incident is None or not self._can_plan(incident, assessment):
             return
         if not incident.is_snapshot_closed and not self.snapshots.close(incident, now):
             return
         self.step = self.conductor.conduct(
             plant, assessment, lambda since: watch(self.room, assessment, self.settings.policy, since, now), now
         )
+
+    def _can_plan(self, incident: Incident, assessment: Assessment) -> bool:
+        """The plant has been looked at; after a start on the way back, hosts and room too: nothing is urgent there."""
+        if incident.goal is ev.Goal.OFF or self.step is not None:
+            return self.lookout.has_looked
+        hosts = all(look.has_looked for look in self.lookout.direct.values())
+        return self.lookout.has_looked and hosts and assessment.level is not None
 
     def _sum_up(self, assessment: Assessment, now: float) -> None:
         if now - self.summed_up_at < SUMMARY_EVERY_S:
