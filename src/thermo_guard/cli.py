@@ -17,7 +17,7 @@ from rich.console import Console
 from . import __version__
 from .adapters import status as status_file
 from .adapters.clock import SteadyClock, wall_now
-from .config import BadSettings, Settings, explain, load
+from .config import BadSettings, Mode, Settings, explain, load
 from .ports import Refused
 from .screens import show_status
 
@@ -83,7 +83,7 @@ def check(as_json: AsJson = False) -> None:
 
     settings = settings_or_exit()
     found = findings(asyncio.run(look(settings)), terms(settings))
-    end = conclusion(found)
+    end = conclusion(found, is_observing=settings.mode is Mode.OBSERVE)
     if as_json:
         print(json.dumps(findings_as_data(found, end), indent=2))
     else:

@@ -88,3 +88,35 @@ def test_what_was_vcenter_stays_it_while_its_tools_are_silent() -> None:
     assert find_vcenter([silent, moved], None, REACHED, ["id-vcsa"]).vms == ("id-new",), "evidence goes before memory"
     off = bare("vcsa", power=Power.OFF)
     assert find_vcenter([off, WEB], None, REACHED, ["id-vcsa"]).vms == (), "vCenter answers, so it is not this one"
+
+
+def test_external_against_evidence_is_followed_and_told() -> None:
+    """The operator's word stands, and what speaks against it stands beside it; a VM that is off is no evidence."""
+    found = find_vcenter([VCSA, WEB], "external", REACHED)
+    assert found.vms == ()
+    assert "vcsa: its address is 10.0.0.5" in found.against
+    old = bare("old", Power.OFF, product="VMware vCenter Server Appliance")
+    assert find_vcenter([old, WEB], "external", REACHED).against == ""
+
+
+def test_a_named_vm_is_held_against_the_evidence() -> None:
+    """Evidence that points elsewhere contradicts the word; none at all leaves it unproved; its own confirms it."""
+    wrong = find_vcenter([VCSA, WEB], "web", REACHED)
+    assert wrong.vms == (WEB.id,)
+    assert wrong.against.startswith("vcsa")
+    silent = find_vcenter([bare("quiet"), WEB], "quiet", REACHED)
+    assert (silent.against, silent.is_unproved) == ("", True)
+    right = find_vcenter([VCSA, WEB], "vcsa", REACHED)
+    assert (right.against, right.is_unproved) == ("", False)
+
+
+def test_an_address_goes_before_a_product() -> None:
+    """Of two appliances in one cluster the one that answers at vCenter's address is vCenter, not the one named."""
+    other = bare("other", product="VMware vCenter Server Appliance", addresses=("10.0.0.9",))
+    assert find_vcenter([VCSA, other], "vcsa", REACHED).against == ""
+    assert find_vcenter([VCSA, other], "other", REACHED).against.startswith("vcsa")
+
+
+def test_a_named_vm_that_is_off_is_not_the_one_that_answers() -> None:
+    """VCenter answers, so the VM that is off is another."""
+    assert "is off" in find_vcenter([bare("vcsa", Power.OFF)], "vcsa", REACHED).against

@@ -87,3 +87,10 @@ def test_long_lists_are_cut_with_a_count() -> None:
     """A thousand names are no finding that anybody reads."""
     assert listed(["c", "a", "b"], 3) == "a, b, c"
     assert listed(["c", "a", "b"], 2) == "a, b and 1 more"
+
+
+def test_observing_is_said_at_the_end() -> None:
+    """A guard that only observes would do nothing of what it could: whoever reads only the last line must see it."""
+    end = conclusion([ok(Area.ROOM, "fine")], is_observing=True)
+    assert end.text == "The site could be brought down and back, but MODE=observe: nothing would be done."
+    assert end.can_come_back

@@ -97,3 +97,25 @@ def test_no_bmc_at_all_is_said_once() -> None:
     (only,) = worse(bmcs={})
     assert only.way is Way.BACK
     assert "ILO_HOSTS" in only.text
+
+
+def test_a_host_whose_bmc_may_be_a_silent_one_is_not_sent_to_ilo_hosts() -> None:
+    """A BMC with a bad login is one failure, not two: the host it may be in is told with it, not as one without."""
+    first, second = worse(bmcs=bmcs(ilo2=REFUSED))
+    assert (first.verdict, first.text.split(":")[0]) == (Verdict.FAIL, "ilo2")
+    assert (second.verdict, second.text.split(":")[0]) == (Verdict.WARN, "esx2")
+    assert "It may be one of those that do not, ilo2" in second.text
+    assert "add" not in (second.text + second.remedy).lower()
+
+
+def test_fewer_silent_bmcs_than_hosts_without_one_is_a_failure_of_its_own() -> None:
+    """Two hosts cannot share the one BMC that does not answer."""
+    found = worse(bmcs={"ilo1": BMCS["ilo1"], "ilo2": SILENT})
+    assert [one.verdict for one in found] == [Verdict.FAIL] * 3
+    assert all("fewer than such hosts" in one.text for one in found[1:])
+
+
+def test_a_silent_bmc_whose_host_is_told_is_no_other_hosts() -> None:
+    """With esxi_host a BMC that does not answer is that host's; another one without a BMC is told as before."""
+    told = worse(replace(TERMS, bmc_overrides={"ilo2": "esx2"}), bmcs={"ilo1": BMCS["ilo1"], "ilo2": SILENT})
+    assert any(one.text.startswith("Host esx3 has no BMC") for one in told)

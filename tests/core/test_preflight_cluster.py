@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.surveyed import CLUSTER, OUTSIDE, REFUSED, SILENT, SOUND, TERMS, VCENTER, judged, vm, worse
+from core.surveyed import CLUSTER, OUTSIDE, REFUSED, SILENT, SOUND, TERMS, VCENTER, bmc, judged, vm, worse
 from thermo_guard.core.finding import Area, Verdict, Way, conclusion
 from thermo_guard.core.plant import MissingPrivilege, Power, Unseen
 
@@ -120,3 +120,33 @@ def test_the_settings_that_will_be_restored_are_shown() -> None:
     """HA, DRS and DPM as they stand are in the report, for whoever compares afterwards."""
     text = next(finding.text for finding in judged() if "restored" in finding.text)
     assert "HA is on with admission control, DRS is fullyAutomated" in text
+
+
+@pytest.mark.parametrize("word", ["external", "web"])
+def test_a_vcenter_vm_against_the_evidence_fails(word: str) -> None:
+    """VCENTER_VM that contradicts what vCenter's address shows would cut the guard off in mid-shutdown: no exit 0."""
+    (only,) = worse(replace(TERMS, vcenter_vm=word))
+    assert (only.area, only.way) == (Area.VCENTER, Way.DOWN)
+    assert "vcsa: its address is 192.0.2.10" in only.text
+    assert not conclusion([only]).can_go_down
+
+
+def test_a_vcenter_vm_that_nothing_proves_is_a_warning() -> None:
+    """A named VM whose tools are silent may be right: it is said, and is no failure."""
+    silent = replace(VCENTER, addresses=())
+    (only,) = worse(replace(TERMS, vcenter_vm="vcsa"), cluster=replace(CLUSTER, vms=(vm("web"), silent)))
+    assert only.verdict is Verdict.WARN
+    assert "VMware Tools" in only.remedy
+
+
+def test_a_silent_host_that_no_login_reaches_fails() -> None:
+    """What runs on it can be neither shown nor stopped; with a direct login that works, or off by its BMC, it warns."""
+    gone = replace(CLUSTER.hosts[2], is_connected=False, power=Power.UNKNOWN)
+    cluster = replace(OUTSIDE, hosts=(*CLUSTER.hosts[:2], gone))
+    failed = [one for one in worse(cluster=cluster, direct=direct(esx3=SILENT)) if one.verdict is Verdict.FAIL]
+    assert [(one.area, one.way) for one in failed] == [(Area.CLUSTER, Way.DOWN)]
+    assert "no connection to esx3, and no direct login works" in failed[0].text
+    off = {**SOUND.bmcs, "ilo3": bmc("ilo3", "esx3", power=Power.OFF)}
+    told = worse(cluster=cluster, direct=direct(esx3=SILENT), bmcs=off)
+    assert all(one.verdict is Verdict.WARN for one in told)
+    assert any("by the BMC the power is off" in one.text for one in told)

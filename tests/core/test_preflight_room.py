@@ -38,9 +38,9 @@ def test_the_count_of_alarms_is_only_corroboration(count: AlertCount | Unseen) -
 
 
 def test_a_sensor_above_low_would_never_let_the_room_recover() -> None:
-    """A voting sensor that already reads above LOW is a warning that names it and what it costs."""
+    """A voting sensor that already reads above LOW fails for the way back: as the room stands nothing would return."""
     (only,) = worse(poll=polled(s2=31.0))
-    assert only.verdict is Verdict.WARN
+    assert (only.verdict, only.way) == (Verdict.FAIL, Way.BACK)
     assert only.text.startswith(f"{SENSORS[1]}: 31.0 degC")
     assert "nothing would be brought back" in only.text
 
@@ -142,3 +142,11 @@ def test_an_age_below_the_cadence_makes_a_sensor_blind_between() -> None:
     found = of(Area.ROOM, worse(replace(TERMS, policy=policy(max_age_s=100.0)), cluster=OUTSIDE))
     assert len(found) == 3
     assert all("SENSOR_MAX_AGE to 300" in finding.remedy for finding in found)
+
+
+def test_one_sensor_alone_is_warned_of() -> None:
+    """A single voting sensor decides alone and, when it fails, leaves the room unseen."""
+    one = Poll(AT, polled().readings[:1])
+    (only,) = worse(replace(TERMS, policy=policy(sensors=SENSORS[:1])), poll=one, memory=cadence(120, SENSORS[:1]))
+    assert only.verdict is Verdict.WARN
+    assert "Only one sensor votes" in only.text

@@ -22,6 +22,10 @@ class Appliance:
     why: str
     is_certain: bool
     """False where a person should say which VM it is."""
+    against: str = ""
+    """What speaks against the operator's word, which is followed all the same."""
+    is_unproved: bool = False
+    """Nothing but the operator's word speaks for it: its tools may be silent, or it is the wrong VM."""
 
 
 def find_vcenter(
@@ -35,15 +39,19 @@ def find_vcenter(
         tools may be silent just now.
     """
     candidates = [vm for vm in vms if not vm.is_template]
+    reached = {address.lower() for address in addresses}
     if configured is not None:
         if configured.lower() == EXTERNAL:
-            return Appliance((), "VCENTER_VM says that it is external", is_certain=True)
+            against = _against(None, candidates, reached)
+            return Appliance((), "VCENTER_VM says that it is external", is_certain=True, against=against)
         named = [vm for vm in candidates if configured.lower() in {vm.id, vm.name.lower()}]
         if len(named) == 1:
-            return Appliance((named[0].id,), f"VCENTER_VM names {named[0].name}", is_certain=True)
+            return Appliance(
+                (named[0].id,), f"VCENTER_VM names {named[0].name}", is_certain=True,
+                against=_against(named[0], candidates, reached), is_unproved=not _evidence(named[0], reached),
+            )
         if named:
             return Appliance(_ids(named), f"VCENTER_VM={configured} fits {_names(named)}", is_certain=False)
-    reached = {address.lower() for address in addresses}
     found = [(vm, why) for vm in candidates if (why := _evidence(vm, reached))]
     missing = f"VCENTER_VM={configured} is no VM of the cluster; " if configured is not None else ""
     still = [vm for vm in candidates if vm.id in known and vm.power is Power.ON] if not found else []
@@ -58,14 +66,36 @@ def find_vcenter(
     return Appliance(_ids(both), f"{missing}{_names(both)} could each be vCenter", is_certain=False)
 
 
+def _against(named: Vm | None, candidates: Iterable[Vm], reached: set[str]) -> str:
+    """What speaks for another VM and not for the one that the operator names; None names none.
+
+    vCenter answers, so what is off is not it. An address or a guest's name goes before a product: a cluster may run the
+    vCenter of another site too.
+    """
+    if named is not None and named.power is Power.OFF:
+        return f"{named.name} is off while vCenter answers"
+    others = [vm for vm in candidates if vm is not named and vm.power is not Power.OFF]
+    there = [f"{vm.name}: {why}" for vm in others if (why := _place(vm, reached))]
+    if there and (named is None or not _place(named, reached)):
+        return "; ".join(there)
+    if named is None or not _evidence(named, reached):
+        return "; ".join(f"{vm.name}: {why}" for vm in others if (why := _evidence(vm, reached)))
+    return ""
+
+
 def _evidence(vm: Vm, reached: set[str]) -> str:
+    is_product = vm.product is not None and _PRODUCT in vm.product.lower()
+    facts = [_place(vm, reached), f"its product is {vm.product}" if is_product else ""]
+    return " and ".join(fact for fact in facts if fact)
+
+
+def _place(vm: Vm, reached: set[str]) -> str:
+    """Whether it stands where vCenter was reached."""
     facts = []
     if shared := reached.intersection(address.lower() for address in vm.addresses):
         facts.append(f"its address is {min(shared)}")
     if vm.guest_name is not None and vm.guest_name.lower() in reached:
         facts.append(f"its guest is named {vm.guest_name}")
-    if vm.product is not None and _PRODUCT in vm.product.lower():
-        facts.append(f"its product is {vm.product}")
     return " and ".join(facts)
 
 

@@ -1,7 +1,7 @@
 """One line of `check`: what was found on one side, how bad it is, what it stands in the way of, and what mends it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -71,7 +71,15 @@ class Conclusion:
     can_come_back: bool
 
 
-def conclusion(findings: Iterable[Finding]) -> Conclusion:
+def conclusion(findings: Iterable[Finding], *, is_observing: bool = False) -> Conclusion:
+    """What they come to; with `is_observing` the guard would do nothing of it, and that is said with it."""
+    end = _of_ways(findings)
+    if not is_observing:
+        return end
+    return replace(end, text=f"{end.text.removesuffix('.')}, but MODE=observe: nothing would be done.")
+
+
+def _of_ways(findings: Iterable[Finding]) -> Conclusion:
     ways = {finding.way for finding in findings if finding.verdict is Verdict.FAIL}
     if Way.DOWN in ways:
         return Conclusion("The site could NOT be brought down.", can_go_down=False, can_come_back=False)

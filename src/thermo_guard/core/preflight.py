@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .finding import Area, Finding, Way, fail, ok, warn
 from .plant import Unseen
 from .policy import PolicySettings
-from .preflight_bmcs import bmc_findings
+from .preflight_bmcs import bmc_findings, pairs_of
 from .preflight_cluster import cluster_findings
 from .preflight_room import room_findings
 from .survey import DataFolder, Survey
@@ -42,7 +42,7 @@ def findings(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
         *room_findings(survey, terms.policy),
         *cluster_findings(
             survey, vcenter_vm=terms.vcenter_vm, has_esxi_logins=terms.has_esxi_logins,
-            vm_shutdown_s=terms.vm_shutdown_s,
+            vm_shutdown_s=terms.vm_shutdown_s, bmc_of=pairs_of(survey, terms.bmc_overrides),
         ),
         *bmc_findings(survey, terms.bmc_overrides),
         *_of_clock(survey.clock_ahead_s),

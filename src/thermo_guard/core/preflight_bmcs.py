@@ -1,6 +1,6 @@
 """What `check` says of the BMCs: whether each works, which host it is built into, and what it does by itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from .finding import Area, Finding, Way, fail, listed, ok, warn
 from .matching import FindingKind, Matching, match_bmcs
@@ -18,6 +18,12 @@ def matching_of(survey: Survey, overrides: Mapping[str, str]) -> Matching | None
         return None
     found = [bmc for bmc in survey.bmcs.values() if isinstance(bmc, BmcSeen)]
     return match_bmcs(survey.cluster.hosts, found, overrides)
+
+
+def pairs_of(survey: Survey, overrides: Mapping[str, str]) -> Mapping[str, str]:
+    """BMC by host, of those that answer and are proved."""
+    matching = matching_of(survey, overrides)
+    return {} if matching is None else {pair.host: pair.bmc for pair in matching.pairs}
 
 
 def bmc_findings(survey: Survey, overrides: Mapping[str, str]) -> tuple[Finding, ...]:
@@ -39,7 +45,9 @@ def bmc_findings(survey: Survey, overrides: Mapping[str, str]) -> tuple[Finding,
         elif name or matching is None:  # of the others the matching itself says what they are
             found += _of_bmc(look, hosts.get(name), how, survey.direct.get(name))
     if matching is not None:
-        found += _of_matching(matching, {host for host, _ in host_of.values()})
+        silent = {address for address, look in survey.bmcs.items() if isinstance(look, Unseen)}
+        found += _of_matching(matching, {host for host, _ in host_of.values()}, sorted(silent - set(host_of)),
+                              overrides)
     elif isinstance(survey.cluster, Unseen):
         found.append(warn(Area.BMCS, "Which of them is which host cannot be told without vCenter",
                           "Mend the way to vCenter first."))
@@ -84,17 +92,36 @@ def _problems(bmc: BmcSeen, host: Host, direct: HostSeen | Unseen | None) -> Ite
                               "the guard wants", "Set its automatic power-on to the last state, or to off.")
 
 
-def _of_matching(matching: Matching, known: set[str]) -> Iterator[Finding]:
+def _of_matching(
+    matching: Matching, known: set[str], unanswered: Sequence[str], overrides: Mapping[str, str]
+) -> Iterator[Finding]:
+    """`known` hosts have their BMC; `unanswered` are the BMCs of which nobody knows where they are built in."""
     lonely: list[str] = []
+    without = {host for one in matching.findings if one.kind is FindingKind.HOST_WITHOUT_BMC for host in one.hosts}
+    is_one_short = len(without - known) > len(unanswered)
     for one in matching.findings:
         match one.kind:
             case FindingKind.FOREIGN_BMC | FindingKind.UNVERIFIED:
                 yield warn(Area.BMCS, one.text)
             case FindingKind.HOST_WITHOUT_BMC:
                 lonely += [host for host in one.hosts if host not in known]
-                if not known.issuperset(one.hosts):
+                host = one.hosts[0]
+                maybe = [bmc for bmc in unanswered if overrides.get(bmc, host).casefold() == host.casefold()]
+                if host not in known and maybe:
+                    yield _perhaps_unanswered(host, maybe, is_one_short=is_one_short)
+                elif not known.issuperset(one.hosts):
                     yield fail(Area.BMCS, Way.BACK, one.text)
             case _:
                 yield fail(Area.BMCS, Way.BACK, one.text)
     if matching.pairs and not lonely:
         yield ok(Area.BMCS, f"Every host has its BMC: {listed((pair.host for pair in matching.pairs), 100)}")
+
+
+def _perhaps_unanswered(host: str, maybe: Sequence[str], *, is_one_short: bool) -> Finding:
+    """A FAIL only where some host must be without one: the BMCs that do not answer are FAILs themselves."""
+    text = (f"{host}: no BMC that answers is built into it. It may be one of those that do not, {', '.join(maybe)} "
+            "(another finding names it)")
+    remedy = "Mend those first, then check again."
+    if is_one_short:
+        return fail(Area.BMCS, Way.BACK, f"{text}; but they are fewer than such hosts", remedy)
+    return warn(Area.BMCS, text, remedy)

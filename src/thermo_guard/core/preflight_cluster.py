@@ -1,10 +1,10 @@
 """What `check` says of vCenter, the account's privileges, the cluster and the hosts' own logins."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .appliance import Appliance, find_vcenter
 from .finding import Area, Finding, Way, fail, listed, ok, warn
-from .plant import ClusterSeen, ClusterSettings, Host, HostSeen, MissingPrivilege, Power, Unseen
+from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, MissingPrivilege, Power, Unseen
 from .survey import Survey
 
 _NAMED = 20
@@ -20,7 +20,8 @@ _NEEDED_FOR = {
 
 
 def cluster_findings(
-    survey: Survey, *, vcenter_vm: str | None, has_esxi_logins: bool, vm_shutdown_s: float
+    survey: Survey, *, vcenter_vm: str | None, has_esxi_logins: bool, vm_shutdown_s: float,
+    bmc_of: Mapping[str, str],
 ) -> tuple[Finding, ...]:
     cluster = survey.cluster
     if isinstance(cluster, Unseen):
@@ -31,24 +32,42 @@ def cluster_findings(
     appliance = find_vcenter(cluster.vms, vcenter_vm, cluster.addresses)
     return (
         ok(Area.VCENTER, "The login works"),
-        _of_appliance(cluster, appliance),
+        *_of_appliance(cluster, appliance),
         *_of_privileges(survey.missing),
         *_of_cluster(cluster, vm_shutdown_s),
+        *_of_silent(survey, cluster, bmc_of),
         *_of_hosts(survey, cluster, appliance, has_esxi_logins=has_esxi_logins),
     )
 
 
-def _of_appliance(cluster: ClusterSeen, appliance: Appliance) -> Finding:
+def _of_appliance(cluster: ClusterSeen, appliance: Appliance) -> Iterator[Finding]:
     if not appliance.is_certain:
-        return fail(
+        yield fail(
             Area.VCENTER, Way.LAST, f"Which VM is vCenter itself is not certain: {appliance.why}. It has to be stopped "
                                     "last, since without it the rest takes no commands",
             "Say it with VCENTER_VM: the VM's name, its instance UUID, or external.",
         )
+        return
+    if appliance.against:
+        yield fail(
+            Area.VCENTER, Way.DOWN,
+            f"{appliance.why}, but {appliance.against}. If vCenter is stopped with the other VMs, the guard is cut off "
+            "in the middle of the shutdown",
+            "Correct VCENTER_VM, or leave it out: then vCenter is looked for.",
+        )
+        return
     if not appliance.vms:
-        return ok(Area.VCENTER, f"vCenter does not run in this cluster: {appliance.why}")
+        yield ok(Area.VCENTER, f"vCenter does not run in this cluster: {appliance.why}")
+        return
     vm = next(vm for vm in cluster.vms if vm.id == appliance.vms[0])
-    return ok(Area.VCENTER, f"vCenter is the VM {vm.name} on {vm.host} ({appliance.why}): both are stopped last")
+    if appliance.is_unproved:
+        yield warn(
+            Area.VCENTER,
+            f"{appliance.why}, and neither its address nor its guest's name nor its product shows that it is vCenter",
+            "See VCENTER_VM, and whether VMware Tools run in that VM.",
+        )
+        return
+    yield ok(Area.VCENTER, f"vCenter is the VM {vm.name} on {vm.host} ({appliance.why}): both are stopped last")
 
 
 def _of_privileges(missing: tuple[MissingPrivilege, ...] | Unseen) -> Iterator[Finding]:
@@ -75,16 +94,39 @@ def _of_cluster(cluster: ClusterSeen, vm_shutdown_s: float) -> Iterator[Finding]
     running = [vm for vm in vms if vm.power is Power.ON]
     yield ok(Area.CLUSTER, f"{cluster.name}: {len(cluster.hosts)} hosts, {len(vms)} VMs, {len(running)} of them on")
     yield ok(Area.CLUSTER, _settings_in_words(cluster.settings))
-    if silent := [host.name for host in cluster.hosts if not host.is_connected and host.power is not Power.OFF]:
-        yield warn(Area.CLUSTER, f"vCenter has no connection to {listed(silent, _NAMED)}: what runs there it can "
-                                 "neither show nor stop", "Reconnect it in vCenter, or see to the host.")
     if toolless := [vm.name for vm in running if not vm.can_shut_down_guest and vm.is_reachable]:
         yield warn(Area.CLUSTER, f"{len(toolless)} VMs that run cannot be asked to shut down, they are powered off "
                                  f"after {vm_shutdown_s:.0f} s: {listed(toolless, _FEW)}",
                    "See that VMware Tools are installed and run in them.")
+    silent = {host.name for host in _silent(cluster)}
     if lost := [vm.name for vm in vms if not vm.is_reachable and vm.host not in silent]:
         yield warn(Area.CLUSTER, f"{len(lost)} VMs are orphaned, inaccessible or invalid: {listed(lost, _FEW)}",
                    "See to them in vCenter.")
+
+
+def _silent(cluster: ClusterSeen) -> list[Host]:
+    return [host for host in cluster.hosts if not host.is_connected and host.power is not Power.OFF]
+
+
+def _of_silent(survey: Survey, cluster: ClusterSeen, bmc_of: Mapping[str, str]) -> Iterator[Finding]:
+    """Hosts that vCenter has lost: one that is off runs nothing, one with a direct login is stopped over that."""
+    remedy = "Reconnect it in vCenter, or see to the host."
+    told: dict[str, list[str]] = {"off": [], "direct": [], "neither": []}
+    for host in _silent(cluster):
+        bmc = survey.bmcs.get(bmc_of.get(host.name, ""))
+        is_off = isinstance(bmc, BmcSeen) and bmc.power is Power.OFF
+        is_seen = isinstance(survey.direct.get(host.name), HostSeen)
+        told["direct" if is_seen else "off" if is_off else "neither"].append(host.name)
+    if off := told["off"]:
+        yield warn(Area.CLUSTER, f"vCenter has no connection to {listed(off, _NAMED)}; by the BMC the power is off",
+                   remedy)
+    if direct := told["direct"]:
+        yield warn(Area.CLUSTER, f"vCenter has no connection to {listed(direct, _NAMED)}: what runs there could only "
+                                 "be stopped over the direct login, which works", remedy)
+    if neither := told["neither"]:
+        yield fail(Area.CLUSTER, Way.DOWN, f"vCenter has no connection to {listed(neither, _NAMED)}, and no direct "
+                                           "login works: what runs there can be neither shown nor stopped",
+                   "Reconnect it in vCenter, or set a login that works (ESXI_USER and ESXI_PASSWORD).")
 
 
 def _settings_in_words(settings: ClusterSettings) -> str:

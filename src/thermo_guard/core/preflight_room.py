@@ -27,6 +27,9 @@ def room_findings(survey: Survey, policy: PolicySettings) -> tuple[Finding, ...]
     room, assessment = _assessed(survey, survey.poll, policy)
     names = survey.network.sensors if isinstance(survey.network, Network) else {}
     found += _of_votes(assessment, policy)
+    if len(assessment.sensors) == 1:
+        found.append(warn(Area.ROOM, "Only one sensor votes: if it errs it stops the site alone, and if it fails the "
+                                     "room is BLIND and no alarm is raised", "Hang up at least two more."))
     for sensor in assessment.sensors:
         name = names.get(sensor.sensor)
         label = f"{sensor.sensor} ({name})" if name else sensor.sensor
@@ -118,8 +121,9 @@ def _of_sensor(label: str, sensor: SensorNow, track: Track | None, policy: Polic
                     "there nothing is brought back",
                     "Cool the room; or hang it where the cold air comes in, or leave it out of MERAKI_SENSORS.")
     if sensor.celsius > policy.low_c:
-        return warn(Area.ROOM, f"{said}: above LOW ({policy.low_c:g}) already; while it stands there the room never "
-                               "counts as recovered, and nothing would be brought back",
+        return fail(Area.ROOM, Way.BACK,
+                    f"{said}: above LOW ({policy.low_c:g}) already; while it stands there the room never counts as "
+                    "recovered, and nothing would be brought back",
                     "Hang it where the cold air comes in, raise TEMPERATURE_LOW_THRESHOLD, or leave it out of "
                     "MERAKI_SENSORS.")
     if cadence is not None and track.max_age_s(policy) < cadence:
