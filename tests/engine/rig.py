@@ -1,7 +1,7 @@
 """A guard on the virtual site, under a loop whose time is virtual: days in milliseconds."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.step import Timing
 from thermo_guard.engine.loop import Loop
 from thermo_guard.engine.terms import Edges, LoopSettings
+from thermo_guard.ports import Hypervisor, Journal, PowerController
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.machines import Stage
 from thermo_guard.sim.physics import Heat
@@ -65,16 +66,23 @@ class Killed(Exception):  # noqa: N818 - what happened, not what went wrong
 class Guarded:
     """A virtual site with its guard, which can be killed and started again on the same journal."""
 
-    def __init__(self, folder: Path, plan: Blueprint, settings: LoopSettings = SETTINGS, seed: int = 1) -> None:
+    def __init__(
+        self, folder: Path, plan: Blueprint, settings: LoopSettings = SETTINGS, seed: int = 1, *,
+        silence_s: float = 5.0,
+    ) -> None:
         self.folder = folder
         self.clock = SteadyClock(epoch=STARTS_AT)
         self.world = World(seed, plan, STARTS_AT)
-        self.site = VirtualSite(self.world, self.clock)
+        self.site = VirtualSite(self.world, self.clock, silence_s=silence_s)
+        self.hypervisor: Hypervisor = self.site.hypervisor
+        self.bmcs: Sequence[PowerController] = self.site.bmcs
         self.settings = settings
         self.outbox = Outbox()
         self.board = Board()
         self.events: list[tuple[float, ev.Event]] = []
         self._task: asyncio.Task[None] | None = None
+        self.journal_double: Callable[[Journal], Journal] = lambda journal: journal
+        """Put around the real journal."""
         self._journal: SqlJournal | None = None
         self.loop: Loop | None = None
         self.dies_on: Callable[[ev.Event], bool] | None = None
@@ -84,8 +92,8 @@ class Guarded:
     def start(self) -> None:
         self._journal = SqlJournal.open(self.folder)
         self.loop = Loop(self.settings, Edges(
-            clock=self.clock, sensors=self.site.sensors, hypervisor=self.site.hypervisor, bmcs=self.site.bmcs,
-            journal=self._journal, notifier=self.outbox, board=self.board,
+            clock=self.clock, sensors=self.site.sensors, hypervisor=self.hypervisor, bmcs=self.bmcs,
+            journal=self.journal_double(self._journal), notifier=self.outbox, board=self.board,
             listeners=(self._hear,),
         ))
         self._task = asyncio.ensure_future(self.loop.run(asyncio.Event()))

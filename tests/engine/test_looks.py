@@ -1,13 +1,17 @@
 """What a look is worth after the server that it looks at has stopped answering."""
 
+from pathlib import Path
+
+from engine.rig import Guarded
 from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.core.planner import direct_looks
 from thermo_guard.core.plant import BmcSeen, ClusterSeen, ClusterSettings, Host, Power, Sight, Unseen
 from thermo_guard.core.snapshot import KeptHost, Snapshot
 from thermo_guard.core.view import plant_now
 from thermo_guard.engine.lookout import MISSES, Look
-from thermo_guard.ports import Transient
+from thermo_guard.ports import PowerController, Transient
 from thermo_guard.sim.loop import run
+from thermo_guard.sim.plans import day_of_failing_cooling, office
 
 
 async def looked(look: Look[str]) -> None:
@@ -17,14 +21,16 @@ async def looked(look: Look[str]) -> None:
     look.take()
 
 
-def answers(*given: str | None) -> Look[str]:
-    """A look that shows these in turn; None is no answer."""
+def answers(*given: str | Exception | None) -> Look[str]:
+    """A look that shows these in turn; None is no answer, an exception is raised."""
     left = iter(given)
 
     async def ask() -> str:
         shown = next(left)
         if shown is None:
             raise Transient("connection refused")
+        if isinstance(shown, Exception):
+            raise shown
         return shown
 
     return Look("vCenter", ask, SteadyClock(epoch=0.0), misses=MISSES)
@@ -44,6 +50,56 @@ def test_a_server_that_does_not_answer_any_more_is_not_shown_as_it_was() -> None
         assert "refused" in unseen.reason
         await looked(look)
         assert look.value(60.0) == "all is off"
+
+    run(scenario())
+
+
+def test_what_no_adapter_foresaw_is_a_look_without_an_answer() -> None:
+    """A bug at one edge costs that look only, and its type is told; what was shown before counts as after a miss."""
+
+    async def scenario() -> None:
+        look = answers("all is on", ValueError("0x"), KeyError("power"), "all is off")
+        await looked(look)
+        await looked(look)
+        assert isinstance(look.fault, Transient)
+        assert "ValueError" in str(look.fault)
+        assert look.value(60.0) == "all is on"
+        await looked(look)
+        unseen = look.value(60.0)
+        assert isinstance(unseen, Unseen)
+        assert "KeyError" in unseen.reason
+        await looked(look)
+        assert look.value(60.0) == "all is off"
+
+    run(scenario())
+
+
+class Nonsense:
+    """ports.PowerController of a server whose answers break whoever reads them."""
+
+    def __init__(self, bmc: PowerController) -> None:
+        self.address = bmc.address
+
+    async def observe(self) -> BmcSeen:
+        raise ValueError("invalid literal for int() with base 10: 'Degraded'")
+
+    async def power_on(self) -> None:
+        raise ValueError("invalid literal for int() with base 10: 'Degraded'")
+
+    async def aclose(self) -> None:
+        return
+
+
+def test_a_bmc_whose_look_breaks_stops_nobody(tmp_path: Path) -> None:
+    """A server in the rack that answers nonsense from the start: the guard goes on, and the day ends as it began."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, day_of_failing_cooling(office()))
+        guarded.bmcs = [Nonsense(bmc) if "ilo-x" in bmc.address else bmc for bmc in guarded.site.bmcs]
+        guarded.start()
+        await guarded.until(guarded.is_closed, 8 * 3600.0)
+        await guarded.kill()
+        assert guarded.before.differences(guarded.world.running()) == ()
 
     run(scenario())
 

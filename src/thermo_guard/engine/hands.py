@@ -52,6 +52,10 @@ class Hands:
                 log.warning("command.failed", verb=str(command.verb), target=command.name, via=command.via,
                             outcome=str(outcome), reason=str(fault))
                 return Answer(command.verb, command.target, outcome, str(fault))
+            except Exception as error:
+                log.exception("command.broken", verb=str(command.verb), target=command.name, via=command.via)
+                text = f"unforeseen {type(error).__name__}, see the log; it may have been done"
+                return Answer(command.verb, command.target, Outcome.AMBIGUOUS, text)
             return Answer(command.verb, command.target, Outcome.ACCEPTED)
 
     def answers(self) -> tuple[Answer, ...]:

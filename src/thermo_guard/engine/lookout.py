@@ -12,7 +12,7 @@ import structlog
 
 from thermo_guard.core.plant import BmcSeen, ClusterSeen, HostSeen, Sight, Unseen
 from thermo_guard.core.readings import AlertCount, Poll
-from thermo_guard.ports import Clock, Fault, Hypervisor, PowerController, RoomSensors, Unauthorized
+from thermo_guard.ports import Clock, Fault, Hypervisor, PowerController, RoomSensors, Transient, Unauthorized
 
 log = structlog.get_logger()
 
@@ -68,12 +68,15 @@ class Look(Generic[T]):
         try:
             shown = task.result()
         except Fault as fault:
-            self.failures += 1
-            self.missed += 1
             if self.failing_since is None:
-                self.failing_since = self.clock.now()
                 log.warning("look.failed", look=self.name, reason=str(fault), fault=type(fault).__name__)
-            self.fault = fault
+            self._miss(fault)
+            return None
+        except Exception as error:
+            broken = Transient(f"its answer could not be read: {type(error).__name__}, see the log")
+            if str(broken) != str(self.fault):
+                log.exception("look.broken", look=self.name)
+            self._miss(broken)
             return None
         if self.failing_since is not None:
             log.info("look.recovered", look=self.name)
@@ -82,6 +85,13 @@ class Look(Generic[T]):
         self.shown, self.shown_at = shown, self.clock.now()
         self.took_s = self.shown_at - (self.started_at if self.started_at is not None else self.shown_at)
         return shown
+
+    def _miss(self, fault: Fault) -> None:
+        self.failures += 1
+        self.missed += 1
+        if self.failing_since is None:
+            self.failing_since = self.clock.now()
+        self.fault = fault
 
     def ask_again(self) -> None:
         """Make it due now."""
