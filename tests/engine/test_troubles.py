@@ -414,3 +414,63 @@ def test_a_host_that_blinks_after_its_boot_is_not_given_up(tmp_path: Path) -> No
         assert guarded.before.differences(guarded.world.running()) == ()
 
     run(scenario())
+
+
+def test_bmcs_that_are_away_at_recovery_are_asked_again(tmp_path: Path) -> None:
+    """A management network that is gone for ten minutes when the room recovers leaves nothing off for ever."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, hot_day())
+        guarded.start()
+        await guarded.until(guarded.all_off, 2 * HOUR_S)
+        for address in guarded.record.bmc_of.values():
+            guarded.site.faults.silence(address)
+        await guarded.until(lambda: guarded.of(ev.RoomRecovered), 4 * HOUR_S)
+        await guarded.clock.sleep(600)
+        guarded.site.faults.clear()
+        await guarded.until(guarded.is_closed, 6 * HOUR_S)
+        await guarded.kill()
+        assert guarded.before.differences(guarded.world.running()) == ()
+        assert any("No longer needs a person" in title for title in guarded.outbox.titles)
+
+    run(scenario())
+
+
+def test_a_first_start_in_a_hot_room_still_learns_which_bmc_is_which_host(tmp_path: Path) -> None:
+    """Tripped at the first poll, the match is made in the incident, and the way back does not need hands."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, office())
+        guarded.world.fail_cooling(2 * HOUR_S)
+        guarded.make_room(39.0)
+        for sensor in guarded.world.room.sensors.values():
+            sensor.felt_c = 41.0
+            sensor.measure(guarded.clock.now())
+        for bmc in guarded.world.plan.bmcs:
+            guarded.site.faults.silence(bmc.address, 3.0)
+        guarded.start()
+        await guarded.until(lambda: guarded.of(ev.AlarmTripped), 600)
+        await guarded.until(guarded.all_off, 2 * HOUR_S)
+        await guarded.until(guarded.is_closed, 8 * HOUR_S)
+        await guarded.kill()
+        assert guarded.before.differences(guarded.world.running()) == ()
+
+    run(scenario())
+
+
+def test_a_bmc_whose_address_was_mended_in_mid_incident_is_found(tmp_path: Path) -> None:
+    """A guard that is restarted with a corrected ILO_HOSTS matches anew, also while vCenter is off."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, hot_day())
+        guarded.start()
+        await guarded.until(guarded.all_off, 2 * HOUR_S)
+        await guarded.kill()
+        moved = next(bmc for bmc in guarded.site.bmcs if bmc.address == guarded.record.bmc_of["esx3"])
+        moved._state.plan = replace(moved._state.plan, address="ilo-new.virtual.invalid")  # the world's own hand
+        guarded.start()
+        await guarded.until(guarded.is_closed, 6 * HOUR_S)
+        await guarded.kill()
+        assert guarded.before.differences(guarded.world.running()) == ()
+
+    run(scenario())

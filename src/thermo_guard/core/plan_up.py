@@ -6,7 +6,7 @@ stopping: it is waited for, and started once it is seen off.
 
 from collections.abc import Sequence
 
-from .commands import VCENTER, Command, Verb
+from .commands import VCENTER, Command, Outcome, Verb
 from .events import Abandoned, Phase
 from .plant import ClusterSettings, Power, Vm
 from .snapshot import KeptHost, KeptVm
@@ -27,7 +27,8 @@ def step_up(situation: Situation) -> Step:
         if not phase(leg):
             return leg.step
     leg.begin(Phase.VERIFY)
-    leg.step.is_done = leg.step.needs_person is None
+    # Hosts that a person did not power on in all that time stay off: the report says so.
+    leg.step.is_done = leg.step.needs_person is None or leg.now >= leg.since + leg.s.timing.host_boot_s
     return leg.step
 
 
@@ -55,8 +56,10 @@ def _power_on_hosts(leg: Leg) -> bool:
     off = [host for host in missing if not _is_coming(leg, host) and not _cannot_be_started(leg, host)]
     startable = {host.name for host in off}
     coming = [host for host in missing if host.name not in startable and host.name not in leg.given_up]
-    if off and not _is_within_limit(leg):
+    if (off or not up) and hosts and not _is_within_limit(leg):
         return bool(up) and not coming
+    if not off and not coming:
+        return _ask_given_up_hosts(leg, hosts, up)
     is_first = all(host.power is not Power.ON for host in hosts) and all(
         host.power is Power.UNKNOWN for host in coming  # a dead BMC delays no other host
     )
@@ -70,7 +73,25 @@ def _power_on_hosts(leg: Leg) -> bool:
             leg.wait("the room", watch.why, None)
         elif leg.now >= _last_power_on(leg) + leg.s.timing.host_stagger_s:
             _power_on(leg, off[0])
-    return not off and not coming
+    return False
+
+
+def _ask_given_up_hosts(leg: Leg, hosts: Sequence[HostNow], up: Sequence[HostNow]) -> bool:
+    """A host given up before its BMC could be asked is asked once that answers; without any host nothing goes on."""
+    is_free = not up or (
+        leg.now >= _last_power_on(leg) + leg.s.timing.host_stagger_s
+        and leg.s.watch(min(_on_since(leg, host) for host in up)).is_clear
+    )
+    for host in hosts:
+        asked = leg.intent(Verb.POWER_ON_HOST, host.name)
+        was_taken = asked is not None and asked.outcome is Outcome.ACCEPTED
+        is_off = host.power is Power.OFF and leg.is_abandoned(host.name)
+        if is_off and host.bmc is not None and not was_taken and is_free:
+            leg.ask(_power_on_command(host.name, host.bmc))
+            break
+    if hosts and not up:
+        leg.wait(leg.s.snapshot.cluster, "any host to come up", None)
+    return bool(up) or not hosts
 
 
 def _is_coming(leg: Leg, host: HostNow) -> bool:

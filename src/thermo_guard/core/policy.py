@@ -197,7 +197,8 @@ def assess(room: Room, settings: PolicySettings, now: float) -> tuple[Room, Asse
     names = settings.sensors if settings.sensors is not None else room.sensors
     fresh = {name: track for name in names if (track := room.tracks.get(name)) and _is_fresh(track, settings, now)}
     wanted = votes_needed(settings, len(names))
-    floor = min(wanted, 1 if len(names) == 1 else settings.degrade_to)
+    is_alone = len(names) == 1 and settings.votes is None  # one sensor is no second opinion where two were asked for
+    floor = min(wanted, 1 if is_alone else settings.degrade_to)
     demand = max(floor, min(wanted, len(fresh)))
     voters = [name for name, track in fresh.items() if _votes_high(track, settings)]
     hottest = max(fresh, key=lambda name: fresh[name].last.celsius, default=None)

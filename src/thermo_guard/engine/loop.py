@@ -115,10 +115,10 @@ class Loop:
         turned = turn(self.ledger.record, assessment, self.settings.mode, now)
         if turned is not None and self.ledger.write(turned):
             self.lookout.cluster.ask_again()
+        self.snapshots.learn(assessment)
         plant = self._plant()
         if not self._is_active():
             self.step = None
-            self.snapshots.learn(assessment)
         elif self.settings.mode is Mode.ARMED:
             self._act(plant, assessment, now)
         self._sum_up(assessment, now)

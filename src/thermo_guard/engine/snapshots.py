@@ -5,7 +5,7 @@ from dataclasses import replace
 from thermo_guard.core import events as ev
 from thermo_guard.core.appliance import find_vcenter
 from thermo_guard.core.matching import match_bmcs, merged_pairs
-from thermo_guard.core.plant import BmcSeen, ClusterSeen
+from thermo_guard.core.plant import BmcSeen, ClusterSeen, Host
 from thermo_guard.core.policy import Assessment, Level
 from thermo_guard.core.record import Incident
 from thermo_guard.core.snapshot import take
@@ -26,20 +26,31 @@ class Snapshots:
         self._learned_from: list[float | None] = []
 
     def learn(self, assessment: Assessment) -> None:
-        """Quiet time: which BMC is which host, and the snapshot."""
+        """Take in new looks: which BMC is which host, always; the snapshot, in quiet time."""
         cluster = self._lookout.cluster.shown
         looked_at = [self._lookout.cluster.shown_at, *(look.shown_at for look in self._lookout.bmcs.values())]
-        if cluster is None or not self._lookout.has_looked or looked_at == self._learned_from:
+        if not self._lookout.has_looked or looked_at == self._learned_from:
             return
         self._learned_from = looked_at
+        self._match(cluster)
+        if self._ledger.record.incident is not None or cluster is None:
+            return
+        if self._ledger.snapshot is None or cluster.at > self._ledger.snapshot.at:
+            self._take(cluster, assessment.level)
+
+    def _match(self, cluster: ClusterSeen | None) -> None:
+        """By what vCenter shows of the hosts; by the snapshot where it is silent."""
+        hosts = cluster.hosts if cluster is not None else self._kept_hosts()
         looks = {address: look.value(2 * self._settings.snapshot_s) for address, look in self._lookout.bmcs.items()}
         found = [look for look in looks.values() if isinstance(look, BmcSeen)]
-        matching = match_bmcs(cluster.hosts, found, self._settings.bmc_overrides)
+        matching = match_bmcs(hosts, found, self._settings.bmc_overrides)
         pairs = merged_pairs(self._ledger.record.bmc_of, matching, set(looks) - {bmc.address for bmc in found})
         if dict(pairs) != dict(self._ledger.record.bmc_of):
             self._ledger.write(ev.BmcsMatched(pairs))
-        if self._ledger.snapshot is None or cluster.at > self._ledger.snapshot.at:
-            self._take(cluster, assessment.level)
+
+    def _kept_hosts(self) -> tuple[Host, ...]:
+        kept = self._ledger.snapshot.hosts if self._ledger.snapshot is not None else ()
+        return tuple(Host(host.name, host.address, host.uuid, host.serials) for host in kept)
 
     def _take(self, cluster: ClusterSeen, level: Level | None) -> bool:
         bmcs = self._lookout.sight(2 * self._settings.snapshot_s).bmcs
