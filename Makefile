@@ -16,7 +16,7 @@ run:
 
 test:
 	@scripts/set_up dev
-	.venv/bin/python -m pytest -n auto $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 check:
 	@scripts/set_up dev

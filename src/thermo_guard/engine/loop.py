@@ -75,7 +75,7 @@ class Loop:
 
     def _look_every_s(self) -> float:
         """How often the plant is looked at now."""
-        if not self._is_active():
+        if not self._is_active() or self.settings.mode is Mode.OBSERVE:
             return self.settings.snapshot_s
         is_patient = self.step is not None and self.step.phase in _PATIENT
         return max(PATIENT_S, self.settings.active_s) if is_patient else self.settings.active_s
