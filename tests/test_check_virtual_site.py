@@ -157,3 +157,14 @@ def test_a_file_in_the_place_of_the_folder_is_not_writable(tmp_path: Path) -> No
     """A file where the folder should be takes no journal."""
     (tmp_path / "data").write_text("")
     assert not look_at_folder(tmp_path / "data", None).is_writable
+
+
+def test_a_folder_that_cannot_even_be_looked_at_is_not_writable(tmp_path: Path) -> None:
+    """Whatever the system says against looking at it is a finding, not a traceback."""
+    folder = look_at_folder(tmp_path / "file" / "data", None)
+    assert folder.nearest == str(tmp_path)
+    folder = look_at_folder(tmp_path / ("x" * 300), None)
+    assert (folder.is_there, folder.nearest, folder.is_folder) == (False, str(tmp_path), True)
+    (tmp_path / "file").write_text("")
+    folder = look_at_folder(tmp_path / "file" / "data", None)
+    assert (folder.is_writable, folder.nearest, folder.is_folder) == (False, str(tmp_path / "file"), False)

@@ -19,7 +19,7 @@ from thermo_guard.adapters.status import StatusFile
 COMMANDS = ("run", "demo", "check", "plan", "status", "notify", "version")
 NEEDED = ("MERAKI_API_KEY", "MERAKI_NETWORK_ID", "VCENTER_HOST", "VCENTER_USER", "VCENTER_PASSWORD", "ILO_HOSTS")
 FACTS: dict[str, Any] = {
-    "mode": "armed", "level": "low", "hottest_c": 22.5, "votes": 0, "demand": 2, "reasons": ["all is cool"],
+    "mode": "armed", "level": "low", "poll_fault": None, "hottest_c": 22.5, "votes": 0, "demand": 2, "reasons": ["all is cool"],
     "sensors": [{"sensor": "Q3CA-1", "celsius": 22.5, "age_s": 30.0, "is_fresh": True, "why": "fresh"}],
     "meraki_alerting_sensors": 0, "cluster": "Office", "vcenter": "answers", "hosts": [], "vms_on": 12,
     "snapshot_at": None, "incident": None, "last_incident": None,
@@ -179,3 +179,17 @@ def test_check_where_nothing_answers_ends_soon_and_whole(tmp_path: Path, complet
     assert done.stderr == ""
     assert done.stdout.isascii()
     assert "Sup3rSecret!" not in done.stdout
+
+
+def test_a_data_folder_that_cannot_be_used_ends_with_one(tmp_path: Path, complete: dict[str, str]) -> None:
+    """Exit 3 says that another guard has the folder; a folder that is none is something else, and `check` tells it."""
+    (tmp_path / "file").write_text("")
+    env = {**complete, "DATA_DIR": str(tmp_path / "file")}
+    ended = thermo_guard(tmp_path, "run", env=env)
+    assert ended.returncode == 1
+    assert "cannot be written" in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+    told = thermo_guard(tmp_path, "check", env=env)
+    assert told.returncode == 1
+    assert "is no folder: name another one in DATA_DIR" in told.stdout
+    assert told.stderr == ""

@@ -52,7 +52,10 @@ def terms(settings: Settings) -> Terms:
 
 def recall(settings: Settings, now: float) -> Memory | Unseen:
     """What the journal remembers, read beside a guard that may be running; empty where there is none yet."""
-    if not SqlJournal.is_in(settings.data_dir):
+    try:
+        if not SqlJournal.is_in(settings.data_dir):
+            return Memory()
+    except OSError:  # a folder that cannot be entered: its own finding says so
         return Memory()
     try:
         journal = SqlJournal.read_only(settings.data_dir)

@@ -46,7 +46,7 @@ def run() -> None:
 
     Watches the room, and on a confirmed heat alarm shuts the cluster down, then brings it back when the room has
     recovered. Without settings it ends with 2 and lists what is missing; it never falls back to the virtual site.
-    Ends with 3 when another guard works on the same DATA_DIR.
+    Ends with 3 when another guard works on the same DATA_DIR, with 1 when that folder cannot be used.
     """
     from .main import main  # noqa: PLC0415 - see above
 

@@ -12,7 +12,7 @@ import structlog
 from . import __version__
 from .adapters import logs
 from .adapters.clock import SteadyClock, wall_now
-from .adapters.journal import SqlJournal
+from .adapters.journal import FolderTakenError, SqlJournal
 from .adapters.meraki import Meraki
 from .adapters.notify import Outbox
 from .adapters.redfish import Bmc
@@ -30,6 +30,7 @@ from .ports import Clock, Fault, Refused
 
 log = structlog.get_logger()
 
+EXIT_REFUSED = 1
 EXIT_BAD_SETTINGS = 2
 EXIT_FOLDER_TAKEN = 3
 FAREWELL_S = 5.0
@@ -52,9 +53,12 @@ def main(env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"
         log.warning("settings.noticed", what=warning)
     try:
         return asyncio.run(_until_told(settings))
-    except Refused as taken:
+    except FolderTakenError as taken:
         log.error("guard.refused", reason=str(taken))
         return EXIT_FOLDER_TAKEN
+    except Refused as refused:
+        log.error("guard.refused", reason=str(refused))
+        return EXIT_REFUSED
 
 
 async def _until_told(settings: Settings) -> int:
@@ -69,7 +73,8 @@ async def _until_told(settings: Settings) -> int:
 async def guard(settings: Settings, stop: asyncio.Event) -> None:
     """Run the loop on the real site until `stop` is set.
 
-    :raises Refused: another guard has the data folder.
+    :raises FolderTakenError: another guard has the data folder.
+    :raises Refused: the folder cannot be used.
     """
     async with AsyncExitStack() as stack:
         journal = SqlJournal.open(settings.data_dir)

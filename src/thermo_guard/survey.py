@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from .adapters.journal import nearest_of
 from .core.plant import ClusterSeen, HostSeen, MissingPrivilege, Unseen
 from .core.readings import AlertCount, Poll
 from .core.survey import DataFolder, Memory, Network, Survey
@@ -59,15 +60,15 @@ def look_at_folder(path: Path, running: str | None) -> DataFolder:
 
     :param running: a guard that works in it now, in words.
     """
-    is_there = path.is_dir()
-    nearest = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    nearest, is_folder = nearest_of(path)
     try:
         free: int | None = shutil.disk_usage(nearest).free
     except OSError:
         free = None
     return DataFolder(
-        path=str(path), is_there=is_there, is_writable=nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK),
-        user_id=os.getuid(), free_bytes=free, running=running,
+        path=str(path.absolute()), is_there=is_folder and nearest == path.absolute(),
+        is_writable=is_folder and os.access(nearest, os.W_OK | os.X_OK),
+        user_id=os.getuid(), free_bytes=free, nearest=str(nearest), is_folder=is_folder, running=running,
     )
 
 

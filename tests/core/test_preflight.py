@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.surveyed import FOLDER, SILENT, TERMS, cadence, judged, of, worse
+from thermo_guard.core.data_folder import folder_remedy
 from thermo_guard.core.finding import Area, Finding, Verdict, Way, conclusion, fail, listed, ok, warn
 from thermo_guard.core.survey import DataFolder
 
@@ -94,3 +95,22 @@ def test_observing_is_said_at_the_end() -> None:
     end = conclusion([ok(Area.ROOM, "fine")], is_observing=True)
     assert end.text == "The site could be brought down and back, but MODE=observe: nothing would be done."
     assert end.can_come_back
+
+
+@pytest.mark.parametrize("path", ["/", "/etc", "/root/x", "/usr/share/guard", "/home", "/var", "/volume1", "/lib64"])
+def test_nobody_is_told_to_give_away_a_folder_of_the_system(path: str) -> None:
+    """A chown on one of the system's own folders would harm the machine: another folder is advised."""
+    advice = folder_remedy(path, path, 10001, is_folder=True)
+    assert "chown" not in advice
+    assert "Name another folder in DATA_DIR" in advice
+
+
+def test_the_advice_for_a_folder_is_for_that_folder_alone() -> None:
+    """Its owner is changed, never that of what is below; what is no folder gets no chown at all."""
+    assert folder_remedy("/volume1/guard", "/volume1/guard", 10001, is_folder=True).startswith(
+        "As root: chown 10001 /volume1/guard;")
+    assert "mkdir -p /srv/guard && chown 10001 /srv/guard" in folder_remedy("/srv/guard", "/srv", 10001, is_folder=True)
+    assert "chown" not in folder_remedy("/srv/a/b", "/srv/a", 10001, is_folder=False)
+    (only,) = worse(folder=replace(FOLDER, is_writable=False))
+    assert "chown 1000 /data" in only.remedy
+    assert "-R" not in only.remedy

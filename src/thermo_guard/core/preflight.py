@@ -6,6 +6,7 @@ Each rule says what follows for the night on which it counts, and what a person 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from .data_folder import folder_remedy
 from .finding import Area, Finding, Way, fail, ok, warn
 from .plant import Unseen
 from .policy import PolicySettings
@@ -79,7 +80,7 @@ def _of_folder(survey: Survey) -> Iterator[Finding]:
         yield fail(
             Area.DATA, Way.DOWN,
             f"{folder.path} cannot be written by this user (id {folder.user_id}): the guard would not start",
-            f"chown -R {folder.user_id} {folder.path}, or mount it writable.",
+            folder_remedy(folder.path, folder.nearest or folder.path, folder.user_id, is_folder=folder.is_folder),
         )
     elif folder.free_bytes is not None and folder.free_bytes < LEAST_FREE_BYTES:
         yield fail(

@@ -31,6 +31,10 @@ class DataFolder:
     """The folder, or where it is not there the one that it will be made in."""
     user_id: int
     free_bytes: int | None
+    nearest: str = ""
+    """What there is of it: the folder itself, or the first of its parents that is there."""
+    is_folder: bool = True
+    """`nearest` is one."""
     running: str | None = None
     """A guard that works on it now, in words."""
 

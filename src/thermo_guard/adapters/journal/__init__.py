@@ -4,6 +4,7 @@
 row, `folder_lock` keeps a second guard off the same folder. The reasons are in docs/adr/0003-state-store.md.
 """
 
+from .folder_lock import FolderTakenError, nearest_of
 from .store import JournalReader, SqlJournal
 
-__all__ = ["JournalReader", "SqlJournal"]
+__all__ = ["FolderTakenError", "JournalReader", "SqlJournal", "nearest_of"]

@@ -4,14 +4,30 @@ import fcntl
 import json
 import os
 import platform
+import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from errno import EACCES, EAGAIN
 from pathlib import Path
 
+from thermo_guard.core.data_folder import folder_remedy
 from thermo_guard.ports import Refused
 
 LOCK_FILE = "guard.lock"
+
+
+class FolderTakenError(Refused):
+    """Another guard works on the folder."""
+
+
+def nearest_of(folder: Path) -> tuple[Path, bool]:
+    """What there is of a folder: itself or the first of its parents that can be seen, and whether that is a folder."""
+    for path in (folder.absolute(), *folder.absolute().parents):
+        try:
+            return path, stat.S_ISDIR(path.stat().st_mode)
+        except OSError:
+            continue  # not there, or below what this user may not enter
+    return Path("/"), True
 
 
 @dataclass(slots=True)
@@ -24,14 +40,17 @@ class FolderLock:
     def take(cls, folder: Path, owner: str) -> "FolderLock":
         """Take the folder for this process and write down who holds it.
 
-        :raises Refused: another process has it (named), or the folder cannot be written or locked.
+        :raises FolderTakenError: another process has it, and is named.
+        :raises Refused: the folder cannot be written or locked.
         """
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
+            nearest, is_folder = nearest_of(folder)
+            remedy = folder_remedy(str(folder.absolute()), str(nearest), os.getuid(), is_folder=is_folder)
             raise Refused(f"The data folder {folder} cannot be written by this user (id {os.getuid()}): "
-                          f"{error.strerror}. Try: chown -R {os.getuid()} {folder}") from error
+                          f"{error.strerror}. {remedy}") from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _write_holder(fd, owner)
@@ -39,8 +58,8 @@ class FolderLock:
             held_by = _holder(fd)
             os.close(fd)
             if error.errno in (EAGAIN, EACCES):
-                raise Refused(f"Another Thermo-Guard already guards the data folder {folder}: {held_by}. "
-                              "Two guards must never share a folder; stop that one first.") from error
+                raise FolderTakenError(f"Another Thermo-Guard already guards the data folder {folder}: {held_by}. "
+                                       "Two guards must never share a folder; stop that one first.") from error
             raise Refused(f"The data folder {folder} cannot be locked ({error.strerror}). It must be on a local "
                           "volume, not on SMB or NFS, with space left.") from error
         return cls(fd)
