@@ -19,7 +19,8 @@ from thermo_guard.adapters.status import StatusFile
 COMMANDS = ("run", "demo", "check", "plan", "status", "notify", "version")
 NEEDED = ("MERAKI_API_KEY", "MERAKI_NETWORK_ID", "VCENTER_HOST", "VCENTER_USER", "VCENTER_PASSWORD", "ILO_HOSTS")
 FACTS: dict[str, Any] = {
-    "mode": "armed", "level": "low", "poll_fault": None, "hottest_c": 22.5, "votes": 0, "demand": 2, "reasons": ["all is cool"],
+    "mode": "armed", "level": "low", "poll_fault": None, "hottest_c": 22.5, "votes": 0, "demand": 2,
+    "reasons": ["all is cool"],
     "sensors": [{"sensor": "Q3CA-1", "celsius": 22.5, "age_s": 30.0, "is_fresh": True, "why": "fresh"}],
     "meraki_alerting_sensors": 0, "cluster": "Office", "vcenter": "answers", "hosts": [], "vms_on": 12,
     "snapshot_at": None, "incident": None, "last_incident": None,
@@ -161,6 +162,16 @@ def test_notify_tries_each_address_and_ends_with_what_came_of_it(tmp_path: Path,
     assert both.returncode == 1
     assert [one["is_delivered"] for one in json.loads(both.stdout)] == [True, False]
     assert "hunter22" not in alone.stdout + both.stdout + both.stderr
+
+
+def test_notify_needs_its_addresses_alone(tmp_path: Path) -> None:
+    """Messages can be tried before anything else is set; addresses that are none are told, and end with 2."""
+    alone = thermo_guard(tmp_path, "notify", "--test", env={"NOTIFY_URLS": "json://127.0.0.1:9/"})
+    assert alone.returncode == 1
+    assert "NOT delivered" in alone.stdout
+    bad = thermo_guard(tmp_path, "notify", "--test", env={"NOTIFY_URLS": "bad, foo"})
+    assert bad.returncode == 2
+    assert "VCENTER_HOST" not in bad.stderr
 
 
 def test_notify_without_addresses_or_without_test_says_so(tmp_path: Path, complete: dict[str, str]) -> None:

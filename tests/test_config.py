@@ -19,6 +19,7 @@ from thermo_guard.config import (
     Settings,
     explain,
     load,
+    load_notify_urls,
     secrets,
     split_host,
 )
@@ -156,7 +157,8 @@ def test_fahrenheit_is_recognised_and_converted(variable: str) -> None:
         ("VM_TIERS", "db-*=3", "is no JSON object"),
         ("ESXI_PASSWORD", "secret", "ESXI_USER is not"),
         ("NOTIFY_URLS", "json://localhost, nosuchthing://x", "entry 2 of 2"),
-        ("NOTIFY_URLS", "localhost:25, json://localhost", "something between its addresses"),
+        ("NOTIFY_URLS", "bad, foo", "has no address inside"),
+        ("NOTIFY_URLS", "localhost:25, json://localhost", "something before or between its addresses"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_reason(variable: str, value: str, part: str) -> None:
@@ -486,3 +488,35 @@ def test_all_secrets_are_known_for_redaction() -> None:
     assert found >= {"p%40ss-word", "p@ss-word", "Hook-Token-1", "pw-mail"}
     assert "mail.example.com" not in found
     assert "" not in found
+
+
+@pytest.mark.parametrize("line", [
+    "VCENTER_HOST: vc.example.com", "VCENTER_HOST:vc.example.com", "export VCENTER_HOST : x",
+])
+def test_a_colon_in_the_place_of_the_equals_sign_is_told(line: str, tmp_path: Path) -> None:
+    """YAML's way to write it is a common slip in `.env`: the line and the setting are named."""
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"MODE=observe\n{line}\n", encoding="utf-8")
+    with pytest.raises(BadSettings) as caught:
+        load({}, dotenv)
+    assert "has a colon instead of = in line 2, after VCENTER_HOST" in [one.wrong for one in caught.value.problems]
+
+
+def test_addresses_for_messages_need_no_other_setting(tmp_path: Path) -> None:
+    """Messages can be tried first: what is missing or wrong elsewhere is no obstacle, a bad address is told."""
+    (url,) = load_notify_urls({"NOTIFY_URLS": "json://127.0.0.1:9/", "TRIP_VOTES": "none"}, None)
+    assert url.get_secret_value() == "json://127.0.0.1:9/"
+    assert load_notify_urls({}, tmp_path / "none") == ()
+    with pytest.raises(BadSettings) as caught:
+        load_notify_urls({"NOTIFY_URLS": "nosuchthing://x"}, None)
+    assert [one.variable for one in caught.value.problems] == ["NOTIFY_URLS"]
+
+
+def test_missing_and_wrong_are_counted_apart() -> None:
+    """An untouched site has nothing wrong in it: its settings are missing."""
+    with pytest.raises(BadSettings) as caught:
+        load({}, None)
+    assert str(caught.value).startswith("6 settings are missing; nothing is being protected:")
+    with pytest.raises(BadSettings) as caught:
+        load({"TRIP_VOTES": "none"}, None)
+    assert str(caught.value).startswith("6 settings are missing and 1 setting is wrong; nothing")

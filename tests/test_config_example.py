@@ -57,3 +57,17 @@ def test_every_example_in_it_loads(tmp_path: Path) -> None:
         if not field.examples:
             assert getattr(settings, name) == field.default, f"{name}: the value shown is the default"
     assert settings.vcenter_user == example_of("vcenter_user")
+
+
+@pytest.mark.parametrize(("written", "password"), [
+    ("'pa$word'", "pa$word"), ("'${HOME}'", "${HOME}"), ("'a#b #c'", "a#b #c"), ("'a\"b'", 'a"b'), ("\"it's\"", "it's"),
+    ('"it\'s \\"so\\""', 'it\'s "so"'), ('"it\'s \\\\here"', "it's \\here"),
+])
+def test_the_quotes_that_it_advises_give_the_value(written: str, password: str, tmp_path: Path) -> None:
+    """A password with $, # or a quotation mark, quoted as the head of the file says, comes out whole."""
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(
+        "MERAKI_API_KEY=0123456789abcdef\nMERAKI_NETWORK_ID=N_1\nVCENTER_HOST=vc\nVCENTER_USER=u@v\nILO_HOSTS=[]\n"
+        f"VCENTER_PASSWORD={written}\n", encoding="utf-8",
+    )
+    assert load({}, dotenv).vcenter_password.get_secret_value() == password

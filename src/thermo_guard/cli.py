@@ -7,8 +7,9 @@ which the container's health check does every minute on a small NAS.
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from dotenv import dotenv_values
@@ -17,7 +18,7 @@ from rich.console import Console
 from . import __version__
 from .adapters import status as status_file
 from .adapters.clock import SteadyClock, wall_now
-from .config import BadSettings, Mode, Settings, explain, load
+from .config import BadSettings, Mode, Settings, explain, load, load_notify_urls
 from .ports import Refused
 from .screens import show_status
 
@@ -29,10 +30,18 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON, for programs.")]
 
 
+T = TypeVar("T")
+
+
 def settings_or_exit() -> Settings:
     """The settings; with bad ones all that is wrong is printed and the process ends with 2."""
+    return read_or_exit(load)
+
+
+def read_or_exit(read: Callable[[], T]) -> T:
+    """What `read` gives; where that is bad settings they are told and the process ends with 2."""
     try:
-        return load()
+        return read()
     except BadSettings as bad:
         from .main import EXIT_BAD_SETTINGS  # noqa: PLC0415 - see above
 
@@ -156,11 +165,14 @@ def notify(
     test: Annotated[bool, typer.Option("--test", help="Send a test message by each address of NOTIFY_URLS.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Try the addresses of NOTIFY_URLS. Ends with 1 when one of them could not deliver."""
+    """Try the addresses of NOTIFY_URLS. Ends with 1 when one of them could not deliver.
+
+    No other setting is needed for it.
+    """
     if not test:
         print("Nothing done: say --test to send a test message by each address of NOTIFY_URLS.", file=sys.stderr)
         raise typer.Exit(2)
-    urls = [url.get_secret_value() for url in settings_or_exit().notify_urls]
+    urls = [url.get_secret_value() for url in read_or_exit(load_notify_urls)]
     if not urls:
         print("NOTIFY_URLS is empty: nobody would be told of anything.", file=sys.stderr)
         raise typer.Exit(1)

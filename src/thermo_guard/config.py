@@ -46,12 +46,12 @@ from .settings_forms import (
     split_host,
 )
 from .settings_hosts import IloHost, IloHosts, NotifyUrls, secret_parts
-from .settings_problems import BadSettings, Problem, Wrong, explain
+from .settings_problems import NOT_SET, BadSettings, Problem, Wrong, explain
 from .settings_sources import gather
 
 __all__ = [
-    "BadSettings", "IloHost", "LogFormat", "LogLevel", "Mode", "Problem", "Settings", "explain", "load", "secrets",
-    "split_host",
+    "BadSettings", "IloHost", "LogFormat", "LogLevel", "Mode", "Problem", "Settings", "explain", "load",
+    "load_notify_urls", "secrets", "split_host",
 ]
 
 
@@ -407,9 +407,30 @@ def load(env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"
     return settings
 
 
+def load_notify_urls(
+    env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")
+) -> tuple[SecretStr, ...]:
+    """NOTIFY_URLS alone, whatever is wrong or missing elsewhere: so that messages can be tried before the rest is set.
+
+    :raises BadSettings: with what is wrong with it, or with the file where that leaves nothing to try.
+    """
+    name = "NOTIFY_URLS"
+    found = gather(os.environ if env is None else env, dotenv, [name], [name])
+    urls: tuple[SecretStr, ...] = ()
+    problems = [one for one in found.problems if one.variable.startswith(name) or name not in found.values]
+    try:
+        urls = form(name.lower())(found.values.get(name, ""))
+    except Wrong as wrong:
+        problems += _problems(name.lower(), wrong)
+    # Raised outside of the handler, so that no traceback leads back to the values.
+    if problems:
+        raise BadSettings(tuple(_without(list(found.values.values()), problem) for problem in problems))
+    return urls
+
+
 def _problems(name: str, mistake: object) -> list[Problem]:
     """What is wrong with one field; no mistake means that it is missing."""
-    wrong = mistake if isinstance(mistake, Wrong) else Wrong("is not set")
+    wrong = mistake if isinstance(mistake, Wrong) else Wrong(NOT_SET)
     wanted, example = wrong.wanted or form(name).wanted, wrong.example or example_of(name)
     variable = name.upper()
     return [Problem(variable, text, wanted, f"{variable}={example}") for text in wrong.texts]

@@ -9,8 +9,10 @@ from .config import SECRET_VARIABLES, Settings, example_of, form
 
 _HEAD = """\
 Settings of Thermo-Guard. Copy this file to .env and fill in the first part; the rest has working defaults, shown.
-The environment goes before this file. Quotes, # and export are read by the rules of python-dotenv: put a value that
-has a # or a quotation mark inside in single quotes. White space around a value is dropped.
+The environment goes before this file. A value with $, # or " inside stands in 'single quotes': otherwise Compose puts
+variables in the place of $NAME, and # cuts the value. A value with ' inside stands in "double quotes", with a backslash
+before each " and \\ of its own; one with ' and $ inside goes into a file (NAME_FILE). White space around a value is
+dropped.
 Times are seconds, temperatures degrees Celsius.
 A secret can be kept in a file of its own, named by NAME_FILE instead of NAME.
 Made by `python -m thermo_guard.settings_example`.
@@ -34,7 +36,7 @@ def _setting(name: str, mark: str) -> str:
     text = " ".join((field.description or "").split())
     lines = [_comment(text), _comment(f"Wanted: {form(name).wanted}.")]
     example = example_of(name)
-    quoted = f"'{example}'" if re.search(r"[\"#{ ]", example) else example
+    quoted = f"'{example}'" if re.search(r"[\"#{$ ]", example) else example
     if mark:
         lines.append(f"{mark}{variable}={quoted}\n")
     else:

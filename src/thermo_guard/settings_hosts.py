@@ -164,9 +164,15 @@ class NotifyUrls:
         left = value
         for url in urls:
             left = left.replace(url, " ", 1)
-        if left.strip(" ,;\t\r\n"):
-            texts.append("has something between its addresses that is none (has each one its schema://?)")
-        texts += [f"entry {place} of {len(urls)} is no address that apprise takes" for place in refused(tuple(urls))]
+        has_strays = bool(left.strip(" ,;\t\r\n"))
+        if has_strays:
+            texts.append("has something before or between its addresses that is none: each begins with its schema://" if
+                         urls else "has no address inside: each begins with its schema://")
+        for place in refused(tuple(urls)):
+            schema = urls[place - 1].partition("://")[0]
+            # What is none of them is not counted, so that a number would point at the wrong one.
+            which = f"an entry ({schema}://***)" if has_strays else f"entry {place} of {len(urls)} ({schema}://***)"
+            texts.append(f"{which} is no address that apprise takes")
         if texts:
             raise Wrong(*texts)
         return tuple(SecretStr(url) for url in urls)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+NOT_SET = "is not set"
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -42,13 +44,18 @@ class Wrong(ValueError):  # noqa: N818  as above
 def explain(problems: Iterable[Problem]) -> str:
     """Render problems for a terminal, in the order given."""
     told = tuple(problems)
-    count = "1 setting is wrong" if len(told) == 1 else f"{len(told)} settings are wrong"
-    lines = [f"{count}; nothing is being protected:"]
+    missing = sum(problem.wrong == NOT_SET for problem in told)
+    counts = [_count(missing, "missing"), _count(len(told) - missing, "wrong")]
+    lines = [f"{' and '.join(count for count in counts if count)}; nothing is being protected:"]
     for problem in told:
         lines += ["", f"  {problem.variable} {problem.wrong}", f"      wanted:  {problem.wanted}"]
         if problem.example:
             lines.append(f"      example: {problem.example}")
     return "\n".join(lines)
+
+
+def _count(number: int, state: str) -> str:
+    return "" if not number else f"1 setting is {state}" if number == 1 else f"{number} settings are {state}"
 
 
 def shown(value: object, limit: int = 60) -> str:

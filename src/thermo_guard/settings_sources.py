@@ -18,6 +18,7 @@ from .settings_problems import Problem, shown
 SUFFIX = "_FILE"
 _LARGEST_FILE = 1_000_000
 _PATH_LIKE = re.compile(r"[A-Za-z0-9_.,+:~ \\/-]{1,250}", re.ASCII)
+_COLON = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*:", re.ASCII)
 _QUOTES = ("'", '"')
 
 
@@ -66,7 +67,10 @@ def _read_dotenv(path: Path, found: Gathered) -> dict[str, str]:
     values: dict[str, str] = {}
     for binding in parse_stream(StringIO(text)):
         # A blank line or a comment is a binding without a key.
-        if binding.error:
+        colon = _COLON.match(binding.original.string)
+        if colon is not None and (binding.error or binding.value is None):
+            problem(f"has a colon instead of = in line {binding.original.line}, after {_name(colon[1])}")
+        elif binding.error:
             problem(f"cannot be read in line {binding.original.line} (a quotation mark that is not closed?)")
         elif binding.key is not None and binding.value is None:
             found.warnings.append(f"{path.name} has no = in line {binding.original.line}: it is not read")

@@ -406,7 +406,7 @@ async def test_refused_login_is_not_repeated_for_20_minutes(
         await guard.observe()
     asked = len(peer.requests)
     clock.time += 1190
-    with pytest.raises(Unauthorized, match="Not asked again"):
+    with pytest.raises(Unauthorized, match="this process does not ask"):
         await guard.observe()
     assert len(peer.requests) == asked
     clock.time += 20

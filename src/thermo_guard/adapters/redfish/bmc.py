@@ -106,7 +106,7 @@ class Bmc:
         """POST the reset once; None where it was accepted."""
         left_s = self._reset_refused_until - self._clock.now()
         if left_s > 0:
-            why = f"the account may not reset; not asked again for another {left_s / 60:.0f} minutes"
+            why = f"the account may not reset; this process does not ask for another {left_s / 60:.0f} minutes"
             return Unauthorized(f"BMC {self._address}: {why}")
         try:
             answer = await self._wire.post(system.reset_target, {"ResetType": kind}, self._wire.deadline())
@@ -121,7 +121,7 @@ class Bmc:
         self._reset_refused_until = self._clock.now() + LOCKOUT_S
         return Unauthorized(
             f"BMC {self._address}: the account may not reset ({answer.text}). Give it the right Virtual Power and "
-            f"Reset; not asked again for {LOCKOUT_S / 60:.0f} minutes."
+            f"Reset; this process does not ask again for {LOCKOUT_S / 60:.0f} minutes."
         )
 
     def _reset_kind(self, system: System) -> str:

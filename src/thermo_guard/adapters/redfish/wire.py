@@ -140,8 +140,8 @@ class Wire:
         self._locked_until = self._clock.now() + LOCKOUT_S
         self._locked_why = why
         raise Unauthorized(
-            f"{self._name}: {why}. It is not asked again for {LOCKOUT_S / 60:.0f} minutes, so that the account is not "
-            "locked. Check username and password in ILO_HOSTS and the account's rights."
+            f"{self._name}: {why}. This process does not ask again for {LOCKOUT_S / 60:.0f} minutes, so that the "
+            "account is not locked. Check username and password in ILO_HOSTS and the account's rights."
         )
 
     def fault_of(self, answer: Answer) -> Fault:
@@ -176,8 +176,8 @@ class Wire:
             self._locked_until = None
             return
         raise Unauthorized(
-            f"{self._name}: {self._locked_why}. Not asked again for another {left_s / 60:.0f} minutes, so that the "
-            "account is not locked."
+            f"{self._name}: {self._locked_why}; this process does not ask for another {left_s / 60:.0f} minutes, so "
+            "that the account is not locked."
         )
 
     async def _may_log_in(self, answer: Answer, until: float) -> bool:

@@ -31,6 +31,10 @@ _log = structlog.get_logger(__name__)
 _NO_LOGIN_S = 20 * 60.0
 """After a refused login. vCenter's own lockout counts 5 failures in 3 minutes and lasts 5; ESXi's lasts 15."""
 
+_SHARED_S = 5.0
+"""Who has waited while another's login found no answer shares its failure for so long, instead of trying in turn: each
+try on a frozen server takes half a minute, and a look would wait behind all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -95,6 +99,8 @@ class Endpoint:
         self._wires: WeakSet[Wire] = WeakSet()
         self._refused_until: float | None = None
         self._refusal = ""
+        self._failed: tuple[float, str] | None = None
+        """When a login last failed for want of an answer, and how."""
 
     async def look(self, work: Callable[[Session], T]) -> T:
         """Run `work`, which only reads, in a thread.
@@ -115,15 +121,23 @@ class Endpoint:
 
         :raises Fault: the login does not work.
         """
+        asked_at = self._clock.now()
         async with self._login_lock:
             if self._session is not None and self._session is not instead_of:
                 return self._session
             self._drop()
             if self._refused_until is not None and self._clock.now() < self._refused_until:
                 again = datetime.fromtimestamp(self._refused_until, UTC).strftime("%H:%M UTC")
-                raise Unauthorized(f"{self._refusal}; not tried again before {again}, so as not to lock the account")
-            self._session = await self._log_in()
-            self._refused_until = None
+                raise Unauthorized(f"{self._refusal}; this process does not try again before {again}, so as not to lock the "
+                                   "account")
+            if self._failed is not None and asked_at <= self._failed[0] and self._clock.now() <= self._failed[0] + _SHARED_S:
+                raise Transient(self._failed[1])
+            try:
+                self._session = await self._log_in()
+            except Transient as fault:
+                self._failed = (self._clock.now(), str(fault))
+                raise
+            self._refused_until = self._failed = None
             return self._session
 
     async def aclose(self) -> None:
@@ -157,8 +171,16 @@ class Endpoint:
             raise fault_of(error, self.at, is_act=is_act) from error
 
     async def _bounded(self, session: Session, work: Callable[[Session], T]) -> T:
-        async with self._slots, asyncio.timeout(2 * (self._limits.connect_s + self._limits.answer_s)):
-            return await self._in_thread(lambda: work(session))
+        try:
+            async with asyncio.timeout(self._limits.answer_s):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise Transient(f"{self.at} is busy with other calls; nothing was sent") from error
+        try:
+            async with asyncio.timeout(2 * (self._limits.connect_s + self._limits.answer_s)):
+                return await self._in_thread(lambda: work(session))
+        finally:
+            self._slots.release()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         done: Future[T] = Future()
