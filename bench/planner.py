@@ -54,7 +54,8 @@ class Cluster:
         bmcs: Mapping[str, BmcSeen] = {b: BmcSeen(AT, b, Power.ON) for b in self.bmc_of.values()}
         self.sight = Sight(self.seen, bmcs=bmcs)
         by_host = {name: bmcs[bmc] for name, bmc in self.bmc_of.items()}
-        self.snapshot: Snapshot = take(self.seen, None, by_host, tiers=Tiers(), vcenter_vms=(), level=Level.LOW)
+        self.snapshot: Snapshot = take(self.seen, None, by_host, tiers=Tiers(), vcenter_vms=(), level=Level.LOW,
+                                       cool_as_of=None)
 
     def shown(self, *, power: Power = Power.ON, settings: ClusterSettings = DISARMED) -> Sight:
         vms = tuple(replace(vm, power=power, is_tools_running=power is Power.ON) for vm in self.vms)
@@ -150,7 +151,8 @@ def ticks(cluster: Cluster) -> dict[str, Callable[[], object]]:
     shown = plant_now(on, cluster.snapshot, cluster.bmc_of)
     planned["which hosts to look at directly"] = lambda: direct_looks(shown, cluster.snapshot)
     planned["snapshot taken anew"] = lambda: take(
-        cluster.seen, cluster.snapshot, {}, tiers=Tiers((("db-*", 3), ("web-*", 1))), vcenter_vms=(), level=Level.LOW)
+        cluster.seen, cluster.snapshot, {}, tiers=Tiers((("db-*", 3), ("web-*", 1))), vcenter_vms=(), level=Level.LOW,
+        cool_as_of=None)
     entries = journal_of_incident(cluster)
     planned["fold of a whole incident"] = lambda: fold(Record(), entries)
     return planned

@@ -4,7 +4,7 @@ import pytest
 
 from core.timeline import STARTS_AT, Story, first, levels, recovered_at, three
 from thermo_guard.core.policy import Level, PolicySettings, Room, assess, remembered, seen, votes_needed, watch
-from thermo_guard.core.readings import Poll, Reading
+from thermo_guard.core.readings import Poll, Reading, Rejected
 
 HOT, COOL, BAND = 36.0, 24.0, 32.0
 ALARM = (Level.HIGH, Level.CRITICAL)
@@ -157,6 +157,13 @@ def test_a_second_sensor_that_agrees_makes_it_critical_at_once() -> None:
     """Two sensors do not spike together."""
     day = Story().steady(0, 10, 2, a=COOL, b=COOL, c=COOL).measure(10, a=41.0, b=41.0).until(12)
     assert first(day, Level.CRITICAL) == pytest.approx(10, abs=0.3)
+
+
+def test_a_measurement_of_yesterday_announces_nothing() -> None:
+    """A glitch after a day without measurements is not the warm room of the day before getting hot."""
+    story = Story().steady(0, 10, 2, a=31.0, b=COOL, c=COOL).steady(10, 1500, 5, b=COOL, c=COOL).measure(1450, a=85.0)
+    assert Level.CRITICAL not in levels(story.until(1470))
+    assert first(story.measure(1452, a=85.0).until(1470), Level.CRITICAL) == pytest.approx(1452, abs=0.3)
 
 
 def test_an_unannounced_critical_value_waits_for_its_next_distinct_measurement() -> None:
@@ -327,6 +334,27 @@ def test_blind_never_permits_power_on() -> None:
     assert not any(a.permits_power_on or a.is_recovered or a.is_alarm for a in blind)
 
 
+@pytest.mark.parametrize("trouble", ["hot", "blind"])
+def test_the_band_permits_nothing_after_trouble(trouble: str) -> None:
+    """Sighted again at 32 degC the cooling may be dead: power-on waits until the room has been LOW once more (S3)."""
+    story = Story().steady(0, 30, 2, a=COOL, b=COOL, c=COOL).steady(30, 120, 2, a=BAND, b=BAND, c=BAND)
+    story = story.silent(40, 60) if trouble == "blind" else story.steady(40, 60, 2, a=HOT, b=HOT, c=HOT)
+    day = story.steady(120, 140, 2, a=COOL, b=COOL, c=COOL).steady(140, 160, 2, a=BAND, b=BAND, c=BAND).until(160)
+    told = {m.minute: m.assessment for m in day}
+    assert all(a.permits_power_on for minute, a in told.items() if 0.3 <= minute < 40), "what a restart heats goes on"
+    assert not any(a.permits_power_on for minute, a in told.items() if 50 <= minute < 119)
+    assert told[90].level is Level.BAND
+    assert any("not yet at or below LOW" in reason for reason in told[90].reasons)
+    assert all(a.permits_power_on for minute, a in told.items() if minute > 123)
+
+
+def test_the_band_permits_nothing_after_a_start() -> None:
+    """What the room was before the guard started it does not know: it waits."""
+    day = Story().steady(0, 60, 2, a=COOL, b=COOL, c=COOL).steady(10, 60, 2, a=BAND).restart(20).until(40)
+    assert all(m.assessment.permits_power_on for m in day if 0.3 <= m.minute < 20)
+    assert not any(m.assessment.permits_power_on for m in day if m.minute >= 20)
+
+
 # --- recovery ---
 
 def test_recovery_needs_the_hold() -> None:
@@ -359,6 +387,17 @@ def test_recovery_needs_as_many_fresh_sensors_as_votes() -> None:
     day = Story(settings).steady(0, 120, 2, a=COOL, b=COOL, c=COOL).until(120)
     assert levels(day) == {Level.LOW}
     assert recovered_at(day) is None
+    assert any("only 3 of the 4 sensors that a recovery needs" in reason for reason in day[-1].assessment.reasons)
+    assert day[-1].assessment.cool_as_of is None
+
+
+def test_a_room_is_known_to_be_cool_as_of_the_votes_it_needs() -> None:
+    """Two of three that need it have measured since minute 20, however fresh the third."""
+    story = Story(three(max_age_s=2700.0)).measure(0, a=COOL, b=COOL, c=COOL).measure(20, a=COOL).measure(25, b=COOL)
+    day = {m.minute: m.assessment.cool_as_of for m in story.until(30)}
+    assert (day[10], day[22], day[30]) == (STARTS_AT, STARTS_AT, STARTS_AT + 20 * 60)
+    band = Story().steady(0, 20, 2, a=BAND, b=COOL, c=COOL).until(20)
+    assert {m.assessment.cool_as_of for m in band} == {None}
 
 
 def test_blindness_starts_the_hold_anew() -> None:
@@ -389,6 +428,56 @@ def test_a_sensor_that_left_still_counts() -> None:
     story = Story(PolicySettings()).steady(0, 10, 2, a=COOL, b=COOL, c=COOL, d=COOL, e=COOL)
     day = story.steady(10, 60, 2, a=HOT, b=HOT, c=COOL, d=COOL).until(60)
     assert not levels(day) & set(ALARM)
+
+
+DAY_S = 24 * 3600.0
+NO_NAMES = PolicySettings()
+
+
+def listed(room: Room, begin_d: float, end_d: float, settings: PolicySettings = NO_NAMES, **celsius: float) -> Room:
+    """The room after answers every 20 minutes that list these sensors and no other."""
+    for step in range(int((end_d - begin_d) * 72)):
+        now = STARTS_AT + begin_d * DAY_S + 1200.0 * step
+        readings = tuple(Reading(name, value, now, now, 0.0) for name, value in celsius.items())
+        room, _ = assess(seen(room, Poll(now, readings), settings), settings, now)
+    return room
+
+
+def test_sensors_that_were_replaced_are_forgotten_in_the_end() -> None:
+    """Three old ones that no answer lists vote for a week; then those that are there suffice for a recovery."""
+    room = listed(listed(Room(STARTS_AT), 0, 1, a=COOL, b=COOL, c=COOL), 1, 7.9, x=COOL, y=COOL, z=COOL)
+    assert set(room.sensors) == set("abcxyz")
+    assert listed(room, 7.9, 8.1, x=COOL, y=COOL, z=COOL).sensors == ("x", "y", "z")
+
+
+def test_a_replaced_one_of_two_does_not_blind_for_ever() -> None:
+    """One of two was taken away: BLIND for a week, and then a site of one sensor, if that is cool."""
+    room = listed(listed(Room(STARTS_AT), 0, 1, a=COOL, b=COOL), 1, 7.9, a=COOL)
+    now = STARTS_AT + 7.9 * DAY_S
+    assert assess(room, NO_NAMES, now)[1].level is Level.BLIND
+    assert listed(room, 7.9, 8.1, a=COOL).sensors == ("a",)
+
+
+@pytest.mark.parametrize("degrees", [BAND, 39.0])
+def test_a_room_that_is_not_cool_forgets_no_sensor(degrees: float) -> None:
+    """The one that the heat destroyed was not taken away."""
+    room = listed(listed(Room(STARTS_AT), 0, 1, a=COOL, b=COOL, c=COOL), 1, 12, a=degrees, b=degrees)
+    assert room.sensors == ("a", "b", "c")
+
+
+def test_only_a_week_of_answers_counts() -> None:
+    """A sensor that sends nonsense is there; a week without answers says nothing; named sensors vote for ever."""
+    begin = listed(Room(STARTS_AT), 0, 1, a=COOL, b=COOL, c=COOL)
+    gap = listed(listed(begin, 1, 2, a=COOL, b=COOL), 10, 11, a=COOL, b=COOL)
+    assert gap.sensors == ("a", "b", "c")
+    named = listed(begin, 1, 12, PolicySettings(sensors=("a", "b", "c")), a=COOL, b=COOL)
+    assert named.sensors == ("a", "b", "c")
+    room = begin
+    for step in range(72 * 12):
+        now = STARTS_AT + DAY_S + 1200.0 * step
+        readings = tuple(Reading(name, COOL, now, now, 0.0) for name in "ab")
+        room, _ = assess(seen(room, Poll(now, readings, (Rejected("c", "no number"),)), NO_NAMES), NO_NAMES, now)
+    assert room.sensors == ("a", "b", "c")
 
 
 def test_a_network_without_sensors_is_blind() -> None:

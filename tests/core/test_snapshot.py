@@ -28,10 +28,10 @@ TIERS = Tiers((("db*", 2),))
 
 
 def after(look: ClusterSeen, before: Snapshot | None = BEFORE, level: Level | None = Level.LOW, *,
-          esx2: Power | None = None, at: float = NOW) -> Snapshot:
+          esx2: Power | None = None, at: float = NOW, cool_as_of: float | None = None) -> Snapshot:
     bmcs = {} if esx2 is None else {"esx2": bmc("esx2", esx2)}
     look = ClusterSeen(at, look.name, look.hosts, look.vms, look.settings)
-    return take(look, before, bmcs, tiers=TIERS, vcenter_vms=(), level=level)
+    return take(look, before, bmcs, tiers=TIERS, vcenter_vms=(), level=level, cool_as_of=cool_as_of)
 
 
 def hosts_on(kept: Snapshot) -> set[str]:
@@ -66,9 +66,30 @@ def test_what_goes_off_in_a_room_that_is_not_cool_is_kept(level: Level | None) -
 def test_what_goes_off_in_a_cool_room_was_switched_off() -> None:
     """A person's doing: it is not powered on by the guard."""
     look = seen(LOST, [vm("web", "esx1", Power.OFF), vm("db", "esx2", Power.OFF)])
-    kept = after(look, esx2=Power.OFF)
+    kept = after(look, esx2=Power.OFF, cool_as_of=NOW - 5)
+    kept = after(look, kept, esx2=Power.OFF, at=NOW + 60, cool_as_of=NOW + 55)
     assert hosts_on(kept) == {"esx1"}
     assert "web" not in vms_on(kept)
+
+
+@pytest.mark.parametrize("cool_as_of", [None, NOW - 900, NOW])
+def test_an_old_reading_is_no_cool_room(cool_as_of: float | None) -> None:
+    """Sensors that measure every 20 minutes leave the room LOW while its firmware stops a host: it stays kept."""
+    gone = seen([LOST[0]], [])
+    for look in (seen(LOST, [vm("web", "esx1", Power.OFF), vm("db", "esx2", Power.OFF)]), gone):
+        kept = BEFORE
+        for minute in range(0, 50, 10):
+            kept = after(look, kept, esx2=Power.OFF, at=NOW + 60 * minute, cool_as_of=cool_as_of)
+        assert hosts_on(kept) == {"esx1", "esx2"}
+        assert vms_on(kept) == {"web", "db"}
+        hot = after(look, kept, Level.HIGH, esx2=Power.OFF, at=NOW + 3000)
+        assert (hosts_on(hot), vms_on(hot)) == ({"esx1", "esx2"}, {"web", "db"})
+
+
+def test_an_hour_off_in_a_room_that_is_low_is_meant() -> None:
+    """Also where too few sensors measure for a recovery: no reading counts for so long."""
+    assert vms_on(in_steps(Level.LOW, 0.9)) == {"web", "db"}
+    assert vms_on(in_steps(Level.LOW, 1.0)) == {"db"}
 
 
 @pytest.mark.parametrize("level", list(Level))
@@ -130,7 +151,8 @@ def test_a_vm_that_ha_started_elsewhere_is_kept_where_it_runs() -> None:
 
 
 @pytest.mark.parametrize(("level", "hours", "expected"), [
-    (Level.LOW, 0.0, {"web"}), (Level.BAND, 0.5, {"web", "db"}), (Level.BAND, 1.0, {"web"}),
+    (Level.LOW, 0.0, {"web", "db"}), (Level.LOW, 0.2, {"web"}),
+    (Level.BAND, 0.5, {"web", "db"}), (Level.BAND, 1.0, {"web"}),
     (Level.HIGH, 24.0, {"web", "db"}),
 ])
 def test_what_leaves_the_inventory_is_forgotten_like_what_goes_off(
@@ -139,7 +161,8 @@ def test_what_leaves_the_inventory_is_forgotten_like_what_goes_off(
     """A VM that was deleted in a warm summer is not mourned at every trip."""
     kept = BEFORE
     for minute in range(0, int(hours * 60) + 1, 10):
-        kept = after(seen([host("esx1"), host("esx2")], [vm("web", "esx1")]), kept, level, at=NOW + 60 * minute)
+        kept = after(seen([host("esx1"), host("esx2")], [vm("web", "esx1")]), kept, level, at=NOW + 60 * minute,
+                     cool_as_of=NOW + 60 * minute - 30)
     assert vms_on(kept) == expected
 
 
@@ -160,7 +183,7 @@ def test_one_look_at_a_hot_room_takes_nothing_out(
     before, look, level, bmcs = moment
     if level is Level.LOW:
         return
-    kept = take(look, before, bmcs, tiers=Tiers(), vcenter_vms=(), level=level)  # type: ignore[arg-type]
+    kept = take(look, before, bmcs, tiers=Tiers(), vcenter_vms=(), level=level, cool_as_of=NOW)  # type: ignore[arg-type]
     templates = {v.name for v in look.vms if v.is_template}
     assert hosts_on(before) <= hosts_on(kept)
     assert vms_on(before) - templates <= vms_on(kept)
@@ -171,9 +194,9 @@ def test_one_look_at_a_hot_room_takes_nothing_out(
 def test_what_runs_is_in_it(moment: tuple[Snapshot, ClusterSeen, Level | None, dict[str, object]]) -> None:
     """Every VM that is seen on is kept on; nothing that was off before and is off now ever is."""
     before, look, level, bmcs = moment
-    kept = take(look, before, bmcs, tiers=Tiers(), vcenter_vms=(), level=level)  # type: ignore[arg-type]
+    kept = take(look, before, bmcs, tiers=Tiers(), vcenter_vms=(), level=level, cool_as_of=NOW)  # type: ignore[arg-type]
     running = {v.name for v in look.vms if v.power is Power.ON and not v.is_template}
     assert running <= vms_on(kept)
     assert vms_on(kept) <= running | vms_on(before)
-    again = take(look, kept, bmcs, tiers=Tiers(), vcenter_vms=(), level=level)  # type: ignore[arg-type]
+    again = take(look, kept, bmcs, tiers=Tiers(), vcenter_vms=(), level=level, cool_as_of=NOW)  # type: ignore[arg-type]
     assert again == kept, "the same look again changes nothing"

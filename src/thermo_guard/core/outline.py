@@ -14,7 +14,7 @@ from .events import Goal, Phase
 from .matching import match_bmcs, merged_pairs
 from .plant import BmcSeen, ClusterSeen, HostSeen, Unseen, Vm
 from .preflight import Terms
-from .preflight_room import level_of
+from .preflight_room import assessment_of
 from .snapshot import KeptVm, Snapshot, take
 from .step import Timing
 from .survey import Memory, Survey
@@ -30,6 +30,8 @@ class Deed:
     """'vCenter', 'each host', or the one host or BMC that is asked."""
     names: tuple[str, ...]
     """Of the VMs, hosts or clusters, in the order in which they are asked."""
+    is_overdue: bool = False
+    """A power-off of guests that were asked to shut down and have had their time, not one for want of tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +120,12 @@ def _snapshot(
     if memory.is_snapshot_closed or isinstance(survey.cluster, Unseen):
         return memory.snapshot
     appliance = find_vcenter(survey.cluster.vms, terms.vcenter_vm, survey.cluster.addresses)
+    room = assessment_of(survey, terms.policy)
     return take(
         survey.cluster, memory.snapshot,
         {host: survey.bmcs[bmc] for host, bmc in bmc_of.items() if bmc in survey.bmcs},
-        tiers=tiers, vcenter_vms=appliance.vms, level=level_of(survey, terms.policy),
+        tiers=tiers, vcenter_vms=appliance.vms, level=room.level if room is not None else None,
+        cool_as_of=room.cool_as_of if room is not None else None,
     )
 
 
@@ -158,10 +162,13 @@ def _leg(leg: Forecast) -> Leg:
 
 
 def _stage(phase: Phase, tier: int | None, acts: tuple[Act, ...]) -> Stage:
-    by_verb: dict[Verb, list[Act]] = {}
+    alike: dict[tuple[Verb, bool], list[Act]] = {}
     for act in acts:
-        by_verb.setdefault(act.verb, []).append(act)
-    deeds = tuple(Deed(verb, _way(same), tuple(act.name for act in same)) for verb, same in by_verb.items())
+        alike.setdefault((act.verb, act.is_overdue), []).append(act)
+    deeds = tuple(
+        Deed(verb, _way(same), tuple(act.name for act in same), is_overdue)
+        for (verb, is_overdue), same in alike.items()
+    )
     return Stage(phase, tier, min(act.starts_s for act in acts), max(act.ends_s for act in acts), deeds)
 
 

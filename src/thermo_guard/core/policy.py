@@ -21,6 +21,10 @@ KEPT_MEASUREMENTS = 12
 """At least so many are kept a sensor, for its cadence; more where the restart's watch needs them."""
 
 
+FORGOTTEN_AFTER_S = 7 * 24 * 3600.0
+"""A sensor that no answer has listed for so long was taken away: with MERAKI_SENSORS unset it no longer votes."""
+
+
 class Level(StrEnum):
     LOW = "low"
     BAND = "band"
@@ -96,11 +100,15 @@ class Room:
     started_at: float
     tracks: Mapping[str, Track] = field(default_factory=dict)
     sensors: tuple[str, ...] = ()
-    """Every sensor ever seen, for where the settings name none."""
+    """Every sensor ever seen and not forgotten, for where the settings name none."""
     polled_at: float | None = None
     held: Level | None = None
     """The last level that was seen; blindness does not change it."""
     cool_since: float | None = None
+    has_cooled: bool = False
+    """It has been seen LOW since it was last hot or unseen; after a start that is not known."""
+    missing_since: Mapping[str, float] = field(default_factory=dict)
+    """The first of the answers without a longer break that have not listed a sensor at all, by sensor."""
     rejected: Mapping[str, str] = field(default_factory=dict)
     """Why the last poll's value of a sensor was no measurement."""
 
@@ -131,12 +139,16 @@ class Assessment:
     hottest_c: float | None
     """Of the fresh sensors; None where there is none."""
     cool_since: float | None
+    cool_as_of: float | None
+    """When the last of the measurements that a recovery needs was made; None where the room is not so surely LOW."""
+    has_cooled: bool
     is_recovered: bool
     """Every condition of recovery has held for its time."""
 
     @property
     def permits_power_on(self) -> bool:
-        return self.level in {Level.LOW, Level.BAND}
+        """A restart heats the room into the band; after heat or blindness the band says nothing of the cooling."""
+        return self.level is Level.LOW or (self.level is Level.BAND and self.has_cooled)
 
     @property
     def is_alarm(self) -> bool:
@@ -145,10 +157,17 @@ class Assessment:
 
 def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
     """The room after one successful poll."""
-    room = remembered(room, poll.readings, settings)
+    before, room = room, remembered(room, poll.readings, settings)
     rejected = {r.sensor: r.reason for r in poll.rejected if r.sensor != UNNAMED}
     sensors = tuple(sorted({*room.sensors, *rejected}))  # a sensor that sends nonsense is one of those that vote
-    return replace(room, polled_at=poll.at, rejected=rejected, sensors=sensors)
+    missing_since = _missing(before, poll, set(sensors) - {r.sensor for r in poll.readings} - set(rejected))
+    return replace(room, polled_at=poll.at, rejected=rejected, sensors=sensors, missing_since=missing_since)
+
+
+def _missing(before: Room, poll: Poll, missing: Iterable[str]) -> Mapping[str, float]:
+    """Since when each has been missing; of a time without answers nobody can say what they would have listed."""
+    is_first = before.polled_at is None or poll.at - before.polled_at > MAX_AGE_BOUNDS_S[1]
+    return {name: poll.at if is_first else before.missing_since.get(name, poll.at) for name in missing}
 
 
 def remembered(room: Room, readings: Iterable[Reading], settings: PolicySettings) -> Room:
@@ -193,7 +212,15 @@ def votes_needed(settings: PolicySettings, count: int) -> int:
 
 
 def assess(room: Room, settings: PolicySettings, now: float) -> tuple[Room, Assessment]:
-    """Judge the room at `now`; the room that comes back carries the level held and the start of the cool time."""
+    """Judge the room at `now`; the room that comes back carries the level held and the start of the cool time.
+
+    Sensors that were taken away are forgotten where the room is LOW without them: never in one that may be hot.
+    """
+    left = _without_taken_away(room, settings)
+    if left is not room:
+        forgot, assessment = assess(left, settings, now)
+        if assessment.level is Level.LOW:
+            return forgot, assessment
     names = settings.sensors if settings.sensors is not None else room.sensors
     fresh = {name: track for name in names if (track := room.tracks.get(name)) and _is_fresh(track, settings, now)}
     wanted = votes_needed(settings, len(names))
@@ -206,7 +233,13 @@ def assess(room: Room, settings: PolicySettings, now: float) -> tuple[Room, Asse
     level, reasons = _judged(room, settings, now, names, fresh, voters, floor=floor, demand=demand)
     is_cool = level is Level.LOW and len(fresh) >= wanted
     cool_since = (room.cool_since if room.cool_since is not None else now) if is_cool else None
-    room = replace(room, cool_since=cool_since, held=room.held if level in {Level.BLIND, None} else level)
+    has_cooled = level is Level.LOW or (room.has_cooled and level in {Level.BAND, None})
+    if level is Level.BAND and not has_cooled:
+        reasons = (*reasons, "not yet at or below LOW since it was last hot or unseen")
+    if level is Level.LOW and not is_cool:
+        reasons = (*reasons, f"cool, but only {len(fresh)} of the {wanted} sensors that a recovery needs are fresh")
+    room = replace(room, cool_since=cool_since, has_cooled=has_cooled,
+                   held=room.held if level in {Level.BLIND, None} else level)
     return room, Assessment(
         level=level,
         reasons=reasons,
@@ -215,8 +248,30 @@ def assess(room: Room, settings: PolicySettings, now: float) -> tuple[Room, Asse
         demand=demand,
         hottest_c=None if hottest is None else fresh[hottest].last.celsius,
         cool_since=cool_since,
+        cool_as_of=_as_of(fresh, wanted) if is_cool else None,
+        has_cooled=has_cooled,
         is_recovered=cool_since is not None and _has_held(fresh, wanted, cool_since, settings, now),
     )
+
+
+def _without_taken_away(room: Room, settings: PolicySettings) -> Room:
+    """The room without the sensors that no answer has listed for long; the same where there are none."""
+    if settings.sensors is not None or room.polled_at is None:
+        return room
+    gone = {name for name, since in room.missing_since.items() if room.polled_at - since >= FORGOTTEN_AFTER_S}
+    if not gone:
+        return room
+    return replace(
+        room, sensors=tuple(name for name in room.sensors if name not in gone),
+        tracks={name: track for name, track in room.tracks.items() if name not in gone},
+        missing_since={name: since for name, since in room.missing_since.items() if name not in gone},
+    )
+
+
+def _as_of(fresh: Mapping[str, Track], wanted: int) -> float | None:
+    """The time after which `wanted` of the sensors have measured."""
+    newest = sorted((track.last.measured_at for track in fresh.values()), reverse=True)
+    return newest[max(wanted, 1) - 1] if newest else None
 
 
 def _judged(
@@ -276,8 +331,11 @@ def _critical(fresh: Mapping[str, Track], settings: PolicySettings) -> str | Non
         if track.last.celsius < settings.critical_c:
             continue
         said = f"{name} at {track.last.celsius:.1f} degC, critical is {settings.critical_c:g}"
-        if track.before is not None and track.before.celsius > settings.low_c:
-            return f"{said}; its measurement before stood at {track.before.celsius:.1f}"
+        before = track.before
+        if before is not None and track.last.stamp - before.stamp <= MAX_AGE_BOUNDS_S[1] and (
+            before.celsius > settings.low_c
+        ):
+            return f"{said}; its measurement before stood at {before.celsius:.1f}"
         for other, second in fresh.items():
             if other != name and second.last.celsius >= settings.high_c:
                 return f"{said}; {other} agrees with {second.last.celsius:.1f}"

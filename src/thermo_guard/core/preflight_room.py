@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from .finding import Area, Finding, Way, fail, ok, warn
 from .plant import Unseen
-from .policy import Assessment, Level, PolicySettings, Room, SensorNow, Track, assess, remembered, seen, votes_needed
+from .policy import Assessment, PolicySettings, Room, SensorNow, Track, assess, remembered, seen, votes_needed
 from .readings import Poll
 from .survey import Memory, Network, Survey
 
@@ -44,9 +44,9 @@ def room_findings(survey: Survey, policy: PolicySettings) -> tuple[Finding, ...]
     return tuple(found)
 
 
-def level_of(survey: Survey, policy: PolicySettings) -> Level | None:
-    """The room's level; None where the sensors did not answer."""
-    return _assessed(survey, survey.poll, policy)[1].level if isinstance(survey.poll, Poll) else None
+def assessment_of(survey: Survey, policy: PolicySettings) -> Assessment | None:
+    """The room as it is judged now; None where the sensors did not answer."""
+    return _assessed(survey, survey.poll, policy)[1] if isinstance(survey.poll, Poll) else None
 
 
 def _assessed(survey: Survey, poll: Poll, policy: PolicySettings) -> tuple[Room, Assessment]:

@@ -1,9 +1,10 @@
 """What ran, where, and how HA and DRS stood: taken in quiet time, closed at the trip, the measure of the way back.
 
 The heat itself takes hosts (their firmware switches off at about 42 degC) and the VMs on them, and it may do so before
-the guard acts. So an absence is believed at once only while the room is cool, and in the band above that only after it
-has lasted for an hour, which is a person's doing; in a room that is hot or unseen it never is. A host that merely does
-not answer is not off.
+the guard acts. So an absence is believed only once the room's sensors have measured after it and found the room cool
+(LOW may stand on an old reading: many sensors measure every 20 minutes), and below HIGH after it has lasted for an
+hour, which is a person's doing; in a room that is hot or unseen it never is. A host that merely does not answer is not
+off.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ from .policy import Level
 from .tiers import Tiers
 
 OFF_IS_MEANT_S = 3600.0
-"""In a room between LOW and HIGH, what has been off for this long was switched off by someone."""
+"""In a room below HIGH, what has been off for this long was switched off by someone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,15 @@ class Snapshot:
 Kept = TypeVar("Kept", KeptHost, KeptVm)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """When the cluster was looked at, and what was known of the room then."""
+
+    at: float
+    level: Level | None
+    cool_as_of: float | None
+
+
 def take(
     seen: ClusterSeen,
     prior: Snapshot | None,
@@ -75,31 +85,34 @@ def take(
     tiers: Tiers,
     vcenter_vms: Iterable[str],
     level: Level | None,
+    cool_as_of: float | None,
 ) -> Snapshot:
     """The snapshot after a look at the cluster.
 
     :param bmc_of: by host name, the last look at the BMC that is built into it.
     :param level: of the room at the look.
+    :param cool_as_of: the time as of which enough sensors say that the room is LOW; None where they do not.
     """
+    look = _Look(seen.at, level, cool_as_of)
     before_hosts = {host.name: host for host in prior.hosts} if prior else {}
     before_vms = {vm.id: vm for vm in prior.vms} if prior else {}
     hosts = {
-        host.name: _kept_host(host, before_hosts.get(host.name), bmc_of.get(host.name), seen.at, level)
+        host.name: _kept_host(host, before_hosts.get(host.name), bmc_of.get(host.name), look)
         for host in seen.hosts
     }
     lost = {host.name for host in seen.hosts if not host.is_connected and hosts[host.name].is_on}
     candidates = set(vcenter_vms)
     vms = {
-        vm.id: _kept_vm(vm, before_vms.get(vm.id), tiers.of(vm), seen.at, level, is_lost=vm.host in lost,
+        vm.id: _kept_vm(vm, before_vms.get(vm.id), tiers.of(vm), look, is_lost=vm.host in lost,
                         is_vcenter=vm.id in candidates)
         for vm in seen.vms if not vm.is_template
     }
     for name, host in before_hosts.items():
-        if name not in hosts and (missing := _still_kept(host, seen.at, level)) is not None:
+        if name not in hosts and (missing := _still_kept(host, look)) is not None:
             hosts[name] = missing
     listed = {vm.id for vm in seen.vms}
     for vm_id, vm in before_vms.items():
-        if vm_id not in listed and (gone := _still_kept(vm, seen.at, level)) is not None:
+        if vm_id not in listed and (gone := _still_kept(vm, look)) is not None:
             vms[vm_id] = gone
     return Snapshot(
         seen.at, seen.name, tuple(sorted(hosts.values(), key=lambda host: host.name)),
@@ -108,20 +121,20 @@ def take(
 
 
 def _kept_host(
-    host: Host, before: KeptHost | None, bmc: BmcSeen | Unseen | None, at: float, level: Level | None
+    host: Host, before: KeptHost | None, bmc: BmcSeen | Unseen | None, look: _Look
 ) -> KeptHost:
     is_on = host.is_connected and host.power is not Power.OFF
     kept = KeptHost(host.name, host.address, host.uuid, host.serials, is_on, host.in_maintenance, host.thumbprint)
     if is_on or before is None or not before.is_on:
         return kept
     is_surely_off = host.power is Power.OFF or (isinstance(bmc, BmcSeen) and bmc.power is Power.OFF)
-    stays, off_since = _stays_on(before.off_since, at, level, is_surely_off=is_surely_off)
+    stays, off_since = _stays_on(before.off_since, look, is_surely_off=is_surely_off)
     in_maintenance = before.in_maintenance if stays else host.in_maintenance
     return replace(kept, is_on=stays, in_maintenance=in_maintenance, off_since=off_since)
 
 
 def _kept_vm(
-    vm: Vm, before: KeptVm | None, tier: int, at: float, level: Level | None, *, is_lost: bool, is_vcenter: bool
+    vm: Vm, before: KeptVm | None, tier: int, look: _Look, *, is_lost: bool, is_vcenter: bool
 ) -> KeptVm:
     is_on = vm.power is Power.ON
     kept = KeptVm(vm.id, vm.name, vm.host, is_on, tier, vm.path, is_vcenter, vm.is_tools_running)
@@ -129,25 +142,20 @@ def _kept_vm(
         return kept
     if is_on:
         return replace(kept, has_tools=before.has_tools)
-    stays, off_since = _stays_on(
-        before.off_since, at, level, is_surely_off=vm.power is Power.OFF and not is_lost
-    )
+    stays, off_since = _stays_on(before.off_since, look, is_surely_off=vm.power is Power.OFF and not is_lost)
     return replace(kept, is_on=stays, has_tools=before.has_tools if stays else kept.has_tools, off_since=off_since)
 
 
-def _still_kept(before: Kept, at: float, level: Level | None) -> Kept | None:
+def _still_kept(before: Kept, look: _Look) -> Kept | None:
     """What has left the inventory is forgotten as what is off is: only what ran is worth a memory, and for how long."""
-    stays, off_since = _stays_on(before.off_since, at, level, is_surely_off=True)
+    stays, off_since = _stays_on(before.off_since, look, is_surely_off=True)
     return replace(before, off_since=off_since) if before.is_on and stays else None
 
 
-def _stays_on(
-    off_since: float | None, at: float, level: Level | None, *, is_surely_off: bool
-) -> tuple[bool, float | None]:
+def _stays_on(off_since: float | None, look: _Look, *, is_surely_off: bool) -> tuple[bool, float | None]:
     """Whether something that was on is still kept so, and since when it has been seen off below HIGH."""
-    if level is Level.LOW and is_surely_off:
-        return False, None
-    if level is not Level.BAND or not is_surely_off:
+    if look.level not in {Level.LOW, Level.BAND} or not is_surely_off:
         return True, None
-    since = at if off_since is None else off_since
-    return (False, None) if at - since >= OFF_IS_MEANT_S else (True, since)
+    since = look.at if off_since is None else off_since
+    is_cool_since = look.level is Level.LOW and look.cool_as_of is not None and look.cool_as_of > since
+    return (False, None) if is_cool_since or look.at - since >= OFF_IS_MEANT_S else (True, since)

@@ -36,7 +36,7 @@ class Snapshots:
         if self._ledger.record.incident is not None or cluster is None:
             return
         if self._ledger.snapshot is None or cluster.at > self._ledger.snapshot.at:
-            self._take(cluster, assessment.level)
+            self._take(cluster, assessment.level, assessment.cool_as_of)
 
     def _match(self, cluster: ClusterSeen | None) -> None:
         """By what vCenter shows of the hosts; by the snapshot where it is silent."""
@@ -52,7 +52,7 @@ class Snapshots:
         kept = self._ledger.snapshot.hosts if self._ledger.snapshot is not None else ()
         return tuple(Host(host.name, host.address, host.uuid, host.serials) for host in kept)
 
-    def _take(self, cluster: ClusterSeen, level: Level | None) -> bool:
+    def _take(self, cluster: ClusterSeen, level: Level | None, cool_as_of: float | None) -> bool:
         bmcs = self._lookout.sight(2 * self._settings.snapshot_s).bmcs
         before = self._ledger.snapshot
         known = () if before is None else [vm.id for vm in before.vcenter_vms]
@@ -60,7 +60,7 @@ class Snapshots:
         snapshot = take(
             cluster, before,
             {host: bmcs[address] for host, address in self._ledger.record.bmc_of.items() if address in bmcs},
-            tiers=self._settings.tiers, vcenter_vms=appliance.vms, level=level,
+            tiers=self._settings.tiers, vcenter_vms=appliance.vms, level=level, cool_as_of=cool_as_of,
         )
         if before is not None and replace(snapshot, at=before.at) == before:
             return True  # nothing has changed: the row is large, and a NAS writes slowly
@@ -72,7 +72,7 @@ class Snapshots:
         is_new = look.shown is not None and look.shown.at >= incident.opened_at
         is_late = now - incident.opened_at >= FRESH_LOOK_S or (look.fault is not None and look.task is None)
         if is_new and look.shown is not None:
-            if not self._take(look.shown, Level.HIGH):
+            if not self._take(look.shown, Level.HIGH, None):
                 return False
         elif not is_late:
             return False
