@@ -6,7 +6,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from thermo_guard.core.matching import FindingKind, Matching, Proof, match_bmcs, real_serial, real_uuid
+from thermo_guard.core.matching import (
+    FindingKind,
+    Matching,
+    Proof,
+    is_another_machine,
+    match_bmcs,
+    real_serial,
+    real_uuid,
+)
 from thermo_guard.core.plant import BmcSeen, Host, Power
 
 A = "39383250-3834-584d-5132-333930524857"
@@ -57,6 +65,17 @@ def test_serial_of_an_enclosure_does_not_overrule_a_uuid() -> None:
     told = match_bmcs(hosts, bmcs, {"10.0.0.1": "esx1"})
     assert [pair.by for pair in told.pairs] == [Proof.OVERRIDE]
     assert kinds(told) == [FindingKind.UNVERIFIED]
+    assert not is_another_machine(hosts[0].uuid, hosts[0].serials, bmcs[0]), "the pair counts when it is used too"
+
+
+@pytest.mark.parametrize("serials", [(), ("CZ12340001",)])
+def test_an_override_never_stands_against_the_uuids_alone(serials: tuple[str, ...]) -> None:
+    """Without a serial that both share, UUIDs that differ are two machines, when pairing and when looking."""
+    at, other = host("esx1", A, "CZ12349999"), bmc("10.0.0.1", B, *serials)
+    told = match_bmcs([at], [other], {"10.0.0.1": "esx1"})
+    assert told.pairs == ()
+    assert FindingKind.CONTRADICTION in kinds(told)
+    assert is_another_machine(at.uuid, at.serials, other)
 
 
 def test_two_hosts_for_one_bmc_is_a_finding() -> None:

@@ -100,10 +100,15 @@ def real_uuid(text: str | None) -> str | None:
     return digits
 
 
-def is_another_machine(host_uuid: str, bmc_uuid: str | None) -> bool:
-    """Both identify themselves, and not as the same machine: the address has been given to another server."""
-    host, bmc = real_uuid(host_uuid), real_uuid(bmc_uuid)
-    return host is not None and bmc is not None and bmc not in {host, _other_order(host)}
+def is_another_machine(host_uuid: str, host_serials: Sequence[str], bmc: BmcSeen) -> bool:
+    """Both identify themselves, and in nothing as the same machine: the address has been given to another server.
+
+    With a shared serial the UUIDs may differ: such a pair stands on the operator's word, or the next look ends it.
+    """
+    host, other = real_uuid(host_uuid), real_uuid(bmc.uuid)
+    if host is None or other is None or other in {host, _other_order(host)}:
+        return False
+    return not _serials(host_serials) & _serials(bmc.serials)
 
 
 def real_serial(text: str | None) -> str | None:

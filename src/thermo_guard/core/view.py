@@ -66,7 +66,7 @@ def _host_now(host: Host | KeptHost, sight: Sight, bmc_address: str | None) -> H
     through_vcenter = host if isinstance(host, Host) else None
     direct = sight.direct.get(host.name)
     bmc = sight.bmcs.get(bmc_address) if bmc_address else None
-    if isinstance(bmc, BmcSeen) and is_another_machine(host.uuid, bmc.uuid):
+    if isinstance(bmc, BmcSeen) and is_another_machine(host.uuid, host.serials, bmc):
         bmc, bmc_address = None, None  # whatever stands at that address now is none of ours
     bmc_power = bmc.power if isinstance(bmc, BmcSeen) else Power.UNKNOWN
     answers_directly = isinstance(direct, HostSeen)
