@@ -44,6 +44,16 @@ def test_two_candidates_are_both_stopped_last_and_are_not_certain() -> None:
     assert not found.is_certain
 
 
+def test_an_appliance_that_is_off_is_no_candidate() -> None:
+    """The one from before the upgrade is kept, off: vCenter answers, so it is not that one."""
+    old = bare("old-vcsa", Power.OFF, product="VMware vCenter Server Appliance", addresses=("10.0.0.5",))
+    found = find_vcenter([VCSA, WEB, old], None, REACHED, [VCSA.id, old.id])
+    assert (found.vms, found.is_certain) == ((VCSA.id,), True)
+    assert find_vcenter([old, WEB], None, REACHED).vms == ()
+    silent = bare("vcsa")
+    assert find_vcenter([silent, old], None, REACHED, [silent.id]).vms == (silent.id,), "nor does it outweigh memory"
+
+
 @pytest.mark.parametrize("word", ["vcsa", "VCSA", "id-vcsa", "ID-VCSA"])
 def test_the_operators_word_goes_first(word: str) -> None:
     """A name or an instance UUID, in any case, against whatever evidence."""

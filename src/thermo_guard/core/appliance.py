@@ -52,7 +52,8 @@ def find_vcenter(
             )
         if named:
             return Appliance(_ids(named), f"VCENTER_VM={configured} fits {_names(named)}", is_certain=False)
-    found = [(vm, why) for vm in candidates if (why := _evidence(vm, reached))]
+    # vCenter answers, so what is off is not it: the one that was replaced at an upgrade is kept for a while.
+    found = [(vm, why) for vm in candidates if vm.power is not Power.OFF and (why := _evidence(vm, reached))]
     missing = f"VCENTER_VM={configured} is no VM of the cluster; " if configured is not None else ""
     still = [vm for vm in candidates if vm.id in known and vm.power is Power.ON] if not found else []
     if still:
