@@ -282,3 +282,13 @@ def test_a_guest_that_was_told_to_shut_down_is_waited_for() -> None:
     later = NOW - Timing().vm_shutdown_s
     site = guests(VMS_OFF[0], vm("db", "esx2"), VMS_OFF[2], stopping={"id-db": later})
     assert said(site.step()) == [(Verb.POWER_ON_VM, "web", VCENTER)]
+
+
+@pytest.mark.parametrize("stands", [True, False, None])
+def test_admission_control_that_was_never_known_is_not_restored(*, stands: bool | None) -> None:
+    """There is nothing to ask for, and nothing to wait for."""
+    kept = replace(KEPT, settings=replace(SETTINGS, ha_admission_control=None))
+    on = (vm("web", "esx1"), vm("db", "esx2"), VMS_OFF[2])
+    site = up(Sight(seen(UP, on, replace(SETTINGS, ha_admission_control=stands)), {}, ALL_ON))
+    step = replace(site, snapshot=kept).step()
+    assert (step.phase, step.is_done, step.commands) == (Phase.VERIFY, True, [])

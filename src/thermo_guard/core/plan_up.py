@@ -226,7 +226,8 @@ def _restore_admission(leg: Leg) -> bool:
 
 
 def is_admission_restored(now: ClusterSettings, kept: ClusterSettings) -> bool:
-    return not kept.ha_enabled or now.ha_admission_control == kept.ha_admission_control
+    """Also where it is not known how it stood: there is nothing to restore then."""
+    return not kept.ha_enabled or kept.ha_admission_control in {None, now.ha_admission_control}
 
 
 def is_ha_restored(now: ClusterSettings, kept: ClusterSettings) -> bool:
