@@ -1,13 +1,16 @@
 """What the vSphere adapter does to a cluster, verified by what the plant then is."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from pyVim.connect import Disconnect, SmartConnect
+from pyVmomi import vim
 
-from peers.vsphere import VirtualVsphere
+from peers.vsphere import PASSWORD, USER, VirtualVsphere
 from thermo_guard.adapters.vsphere import Vsphere
 from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.core.plant import ClusterSeen, ClusterSettings, Host, Power, Vm
@@ -122,6 +125,35 @@ async def test_ha_and_drs_are_disarmed_and_restored(start_plant: StartPlant, ope
     await adapter.execute(of_cluster(Verb.RESTORE_DRS, before, saved))
     await adapter.execute(of_cluster(Verb.RESTORE_ADMISSION, before, saved))
     assert (await adapter.observe()).settings == saved
+
+
+def drs_off(plant: VirtualVsphere, ca_file: str) -> None:
+    """A person switches DRS off."""
+    host, _, port = plant.vcenter.partition(":")
+    service = SmartConnect(host=host, port=int(port), user=USER, pwd=PASSWORD,
+                           sslContext=ssl.create_default_context(cafile=ca_file))
+    content = service.RetrieveContent()
+    clusters = content.viewManager.CreateContainerView(content.rootFolder, [vim.ClusterComputeResource], True).view
+    cluster = next(one for one in clusters if one.name == plant.cluster)
+    cluster.ReconfigureEx(vim.cluster.ConfigSpecEx(drsConfig=vim.cluster.DrsConfigInfo(enabled=False)), modify=True)
+    Disconnect(service)
+
+
+async def test_dpm_is_switched_off_where_drs_is_off(
+    start_plant: StartPlant, open_vsphere: OpenVsphere, vsphere_ca_file: str
+) -> None:
+    """DPM stops hosts by itself and has a switch of its own: it goes off and comes back, DRS stays as it is."""
+    plant = start_plant(hosts=1, vms=1)
+    await asyncio.to_thread(drs_off, plant, vsphere_ca_file)
+    adapter = open_vsphere(plant)
+    before = await adapter.observe()
+    assert not before.settings.drs_enabled
+    for dpm_enabled in (True, False, True):
+        saved = replace(before.settings, drs_behavior="manual", dpm_enabled=dpm_enabled)
+        await adapter.execute(of_cluster(Verb.RESTORE_DRS, before, saved))
+        assert (await adapter.observe()).settings == replace(before.settings, dpm_enabled=dpm_enabled)
+    await adapter.execute(of_cluster(Verb.DISARM_DRS, before))
+    assert (await adapter.observe()).settings == replace(before.settings, dpm_enabled=False)
 
 
 async def test_a_lost_answer_is_ambiguous_and_not_sent_again(

@@ -153,11 +153,11 @@ class Vsphere:
         if self._cluster.latest is None:
             await self._cluster.refresh()
         seen = self._cluster.latest
-        of_drs = command.verb in {Verb.DISARM_DRS, Verb.RESTORE_DRS}
-        if of_drs and seen is not None and not seen.settings.drs_enabled:
-            return  # nothing moves VMs by itself
+        is_drs_enabled = seen is None or seen.settings.drs_enabled
         cluster = self._cluster.ref or ""
-        task = await self._vcenter.act(lambda session: commands.ask_cluster(session, cluster, command))
+        task = await self._vcenter.act(
+            lambda session: commands.ask_cluster(session, cluster, command, is_drs_enabled=is_drs_enabled)
+        )
         self._cluster.acts.sent(command, task)
 
     async def _adopt(self, view: ClusterView | EsxiView, command: Command) -> None:

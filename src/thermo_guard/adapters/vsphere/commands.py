@@ -30,12 +30,12 @@ class Adoption:
     pool: str
 
 
-def ask_cluster(session: Session, cluster: str, command: Command) -> str | None:
+def ask_cluster(session: Session, cluster: str, command: Command, *, is_drs_enabled: bool) -> str | None:
     """Reconfigure the cluster; give the task's reference.
 
     :raises ValueError: the command carries no settings to restore.
     """
-    spec = cluster_spec(command.verb, command.settings)
+    spec = cluster_spec(command.verb, command.settings, is_drs_enabled=is_drs_enabled)
     return _ref(session.cluster(cluster).ReconfigureEx(spec, modify=True))
 
 
@@ -79,10 +79,13 @@ def register(session: Session, at: Adoption, path: str) -> str | None:
     return _ref(folder.RegisterVm(path, name=None, asTemplate=False, pool=pool, host=session.host(at.host)))
 
 
-def cluster_spec(verb: Verb, settings: ClusterSettings | None) -> vim.cluster.ConfigSpecEx:
+def cluster_spec(
+    verb: Verb, settings: ClusterSettings | None, *, is_drs_enabled: bool
+) -> vim.cluster.ConfigSpecEx:
     """Say only what is changed; the rest of the cluster's configuration stays.
 
-    DRS is made manual and never disabled, as that would delete the resource pools.
+    DRS is made manual and never disabled, as that would delete the resource pools. Where it is disabled it moves
+    nothing and is left as it is; DPM, which stops hosts, has a switch of its own.
 
     :raises ValueError: nothing to restore was given.
     """
@@ -90,15 +93,18 @@ def cluster_spec(verb: Verb, settings: ClusterSettings | None) -> vim.cluster.Co
         return vim.cluster.ConfigSpecEx(dasConfig=vim.cluster.DasConfigInfo(enabled=False))
     if verb is Verb.DISARM_DRS:
         return vim.cluster.ConfigSpecEx(
-            drsConfig=vim.cluster.DrsConfigInfo(defaultVmBehavior="manual", enableVmBehaviorOverrides=False),
+            drsConfig=vim.cluster.DrsConfigInfo(defaultVmBehavior="manual", enableVmBehaviorOverrides=False)
+            if is_drs_enabled else None,
             dpmConfig=vim.cluster.DpmConfigInfo(enabled=False),
         )
     if settings is None:
         raise ValueError(f"{verb} needs the settings that it restores")
     if verb is Verb.RESTORE_HA:
         # Admission control would refuse to start VMs while hosts are still missing: it comes back after the last tier.
+        # Where it is not known how it stood, nobody could put it back: it stays as it is.
         das = vim.cluster.DasConfigInfo(
-            enabled=settings.ha_enabled, hostMonitoring=settings.ha_host_monitoring, admissionControlEnabled=False
+            enabled=settings.ha_enabled, hostMonitoring=settings.ha_host_monitoring,
+            admissionControlEnabled=None if settings.ha_admission_control is None else False,
         )
         return vim.cluster.ConfigSpecEx(dasConfig=das)
     if verb is Verb.RESTORE_ADMISSION:
@@ -107,7 +113,7 @@ def cluster_spec(verb: Verb, settings: ClusterSettings | None) -> vim.cluster.Co
     if verb is Verb.RESTORE_DRS:
         drs = vim.cluster.DrsConfigInfo(
             defaultVmBehavior=settings.drs_behavior, enableVmBehaviorOverrides=settings.drs_overrides
-        )
+        ) if is_drs_enabled else None
         dpm = None if settings.dpm_enabled is None else vim.cluster.DpmConfigInfo(enabled=settings.dpm_enabled)
         return vim.cluster.ConfigSpecEx(drsConfig=drs, dpmConfig=dpm)
     raise ValueError(f"{verb} is no command to a cluster")
