@@ -164,3 +164,21 @@ def test_a_terminal_and_a_pipe_say_the_same() -> None:
                  show_all=False)
     assert max(len(line) for line in out.getvalue().splitlines()) <= 60
     assert sorted(out.getvalue().split()) == sorted(printed(planned()).split())
+
+
+def test_a_power_off_says_whether_time_or_tools_are_wanting() -> None:
+    """VM_SHUTDOWN_TIMEOUT below what a guest takes is something else than missing tools, and no tiers overlap."""
+    bare = vm("bare", can_shut_down_guest=False, is_tools_running=False)
+    site = replace(SITE, cluster=replace(CLUSTER, vms=(*VMS, bare)))
+    plan = outline(site, TERMS, Timing(vm_shutdown_s=30.0), TIERS)
+    assert plan is not None
+    forced = {(deed.is_overdue, deed.names) for stage in plan.down.stages for deed in stage.deeds
+              if deed.verb is Verb.POWER_OFF_VM}
+    assert (True, ("test-a",)) in forced
+    assert (False, ("bare",)) in forced
+    for before, after in zip(plan.down.stages, plan.down.stages[1:], strict=False):
+        assert before.ends_s <= after.starts_s + 1
+    text = printed(plan)
+    assert "for want of VMware Tools: bare" in text
+    assert "is shorter than one typically takes: test-a" in text
+    assert "typically takes" not in printed(planned())

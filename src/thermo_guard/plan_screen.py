@@ -23,6 +23,7 @@ _WORDS = {
     Verb.RESTORE_HA: "restore HA", Verb.RESTORE_DRS: "restore DRS", Verb.ADOPT_VM: "register",
     Verb.POWER_ON_VM: "start", Verb.RESTORE_ADMISSION: "restore admission control",
 }
+_OVERDUE = "power off, since the time for a shutdown (VM_ or VCENTER_SHUTDOWN_TIMEOUT) is shorter than one typically takes"
 
 
 def show_outline(console: Console, plan: Outline, *, show_all: bool) -> None:
@@ -74,7 +75,8 @@ def _show_leg(console: Console, title: str, leg: Leg, *, show_all: bool) -> None
 def _said(deed: Deed, *, show_all: bool) -> str:
     """A host's BMC is its own matter; where everything goes through vCenter nothing is said of the way."""
     way = "" if deed.via == "vCenter" else " by its BMC" if deed.verb is Verb.POWER_ON_HOST else f" via {deed.via}"
-    return f"{_WORDS[deed.verb]}{way}: {_names(deed.names, show_all=show_all)}"
+    words = _OVERDUE if deed.is_overdue else _WORDS[deed.verb]
+    return f"{words}{way}: {_names(deed.names, show_all=show_all)}"
 
 
 def _names(names: Sequence[str], *, show_all: bool) -> str:

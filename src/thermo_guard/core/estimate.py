@@ -52,6 +52,8 @@ class Act:
     via: str
     starts_s: float
     ends_s: float
+    is_overdue: bool = False
+    """POWER_OFF_VM: its guest was asked to shut down and has had its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class _Model:
         self.settings = snapshot.settings
         self.is_vcenter_up = True
         self.due: list[tuple[float, int, Callable[[], None]]] = []
-        self.under_way: set[tuple[Verb, str]] = set()
+        self.under_way: dict[tuple[Verb, str], int] = {}
+        """Its number by command, so that one that was cut short never ends."""
         self.taken = 0
         self.kept_vms = {vm.id: vm for vm in snapshot.vms}
         self.vms_on = {h.name: [vm for vm in snapshot.vms if vm.host == h.name] for h in snapshot.hosts}
@@ -145,13 +148,16 @@ class _Model:
     def take(self, command: Command) -> float:
         """Take a command and return how long it will be under way."""
         took_s, then = self._effect(command)
-        self.under_way.add(command.key)
+        if command.verb is Verb.POWER_OFF_VM:  # cuts short what its guest was still about
+            self.under_way.pop((Verb.SHUT_DOWN_GUEST, command.target), None)
+        self.taken += 1
+        taken = self.under_way[command.key] = self.taken
 
         def done() -> None:
-            self.under_way.discard(command.key)
-            then()
+            if self.under_way.get(command.key) == taken:
+                del self.under_way[command.key]
+                then()
 
-        self.taken += 1
         heapq.heappush(self.due, (self.now + took_s, self.taken, done))
         return took_s
 
@@ -221,6 +227,14 @@ class _Leg:
     acts: list[Act] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
 
+    def cut_short(self, vm_id: str, at_s: float) -> bool:
+        """End the shutdown of a guest that is powered off now; whether there was one."""
+        for place, act in enumerate(self.acts):
+            if act.verb is Verb.SHUT_DOWN_GUEST and act.target == vm_id:
+                self.acts[place] = replace(act, ends_s=min(act.ends_s, at_s))
+                return True
+        return False
+
 
 def _run(model: _Model, goal: ev.Goal, timing: Timing, tiers: Tiers, watch_s: float) -> Forecast:
     leg = _Leg(model.now)
@@ -252,6 +266,7 @@ def _carry_out(model: _Model, step: Step, leg: _Leg) -> None:
         model.recorded(ev.Answered(tuple(ev.Answer(c.verb, c.target, Outcome.ACCEPTED) for c in commands)))
     for command in commands:
         starts_s = model.now - leg.began
+        is_overdue = command.verb is Verb.POWER_OFF_VM and leg.cut_short(command.target, starts_s)
         leg.acts.append(Act(step.phase, step.tier, command.verb, command.target, command.name,
                             "vCenter" if command.via == VCENTER else command.via, starts_s,
-                            starts_s + model.take(command)))
+                            starts_s + model.take(command), is_overdue=is_overdue))
