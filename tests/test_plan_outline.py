@@ -39,7 +39,8 @@ def deeds(leg: Leg) -> list[tuple[Phase, int | None, Verb, tuple[str, ...]]]:
 
 
 def kept() -> Snapshot:
-    return take(SITE.cluster, None, {}, tiers=TIERS, vcenter_vms=[VCENTER.id], level=Level.LOW)  # type: ignore[arg-type]
+    return take(SITE.cluster, None, {}, tiers=TIERS, vcenter_vms=[VCENTER.id], level=Level.LOW,  # type: ignore[arg-type]
+                cool_as_of=None)
 
 
 def printed(plan: Outline, *, show_all: bool = False) -> str:
@@ -180,5 +181,5 @@ def test_a_power_off_says_whether_time_or_tools_are_wanting() -> None:
         assert before.ends_s <= after.starts_s + 1
     text = printed(plan)
     assert "for want of VMware Tools: bare" in text
-    assert "is shorter than one typically takes: test-a" in text
+    assert "is shorter than a shutdown typically takes: test-a" in text
     assert "typically takes" not in printed(planned())

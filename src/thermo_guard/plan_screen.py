@@ -23,7 +23,7 @@ _WORDS = {
     Verb.RESTORE_HA: "restore HA", Verb.RESTORE_DRS: "restore DRS", Verb.ADOPT_VM: "register",
     Verb.POWER_ON_VM: "start", Verb.RESTORE_ADMISSION: "restore admission control",
 }
-_OVERDUE = "power off, since the time for a shutdown (VM_ or VCENTER_SHUTDOWN_TIMEOUT) is shorter than one typically takes"
+_OVERDUE = "power off, since its time (VM_, VCENTER_SHUTDOWN_TIMEOUT) is shorter than a shutdown typically takes"
 
 
 def show_outline(console: Console, plan: Outline, *, show_all: bool) -> None:

@@ -32,8 +32,6 @@ class Deed:
     """Of the VMs, hosts or clusters, in the order in which they are asked."""
     is_overdue: bool = False
     """A power-off of guests that were asked to shut down and have had their time, not one for want of tools."""
-    is_overdue: bool = False
-    """A power-off of guests that were asked to shut down and have had their time, not one for want of tools."""
 
 
 @dataclass(frozen=True, slots=True)
