@@ -7,6 +7,7 @@ from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Command, Outcome, Verb
 from thermo_guard.core.events import Entry, Goal, Phase
 from thermo_guard.core.record import Record, fold
+from thermo_guard.core.step import Timing, is_due
 
 AT = 1_767_340_800.0
 INCIDENT = "20260102T080000Z"
@@ -55,6 +56,28 @@ def test_a_second_try_keeps_the_first_time_and_forgets_the_first_answer() -> Non
     assert record.incident is not None
     intent = record.incident.intents[STOP.key]
     assert (intent.first_at, intent.at, intent.tries, intent.outcome) == (AT + 10, AT + 30, 2, None)
+
+
+def test_what_was_never_sent_starts_no_grace() -> None:
+    """A first try that did not leave the guard is no intent: its target has not been asked, and is asked at once."""
+    record = folded(TRIPPED, ev.Intended((STOP,)), answered(STOP, Outcome.UNSENT, "not sent"))
+    assert record.incident is not None
+    assert record.incident.intents == {}
+    unsent = (ev.Intended((HOST_OFF,)), answered(HOST_OFF, Outcome.UNSENT))
+    turned = folded(TRIPPED, *unsent, ev.RoomRecovered(INCIDENT, ()))
+    assert turned.incident is not None
+    assert turned.incident.stopping == {}, "nobody has told it to stop"
+
+
+def test_a_repetition_that_was_never_sent_leaves_the_try_before_it() -> None:
+    """Its time, its count and its answer: so it is as due as it was, and the grace goes on from the first time."""
+    tried = (TRIPPED, ev.Intended((STOP,)), answered(STOP, Outcome.TRANSIENT, "busy"))
+    unsent = (ev.Intended((STOP,)), answered(STOP, Outcome.UNSENT, "not sent"))
+    once, again = folded(*tried), folded(*tried, *unsent, *unsent)
+    assert once.incident is not None
+    assert again.incident is not None
+    assert again.incident.intents == once.incident.intents
+    assert is_due(again.incident.intents[STOP.key], Timing(), AT + 50)
 
 
 def test_an_answer_to_nothing_is_nothing() -> None:

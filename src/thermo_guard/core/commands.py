@@ -60,3 +60,5 @@ class Outcome(StrEnum):
     """Not done, may be repeated."""
     AMBIGUOUS = "ambiguous"
     """The answer was lost: it may have been done."""
+    UNSENT = "unsent"
+    """It never left the guard: for its target, as if it had not been asked this time."""

@@ -28,6 +28,8 @@ class Intent:
     outcome: Outcome | None = None
     """None: no answer is on record; the process may have ended before it was even sent."""
     text: str = ""
+    before: "Intent | None" = None
+    """The try before this one, which counts again if this one turns out never to have been sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def _intended(
         before = after.get(command.key)
         after[command.key] = (
             Intent(command, at, at) if before is None
-            else Intent(command, before.first_at, at, before.tries + 1)
+            else Intent(command, before.first_at, at, before.tries + 1, before=replace(before, before=None))
         )
     return after
 
@@ -152,8 +154,15 @@ def _intended(
 def _answered(intents: Mapping[tuple[Verb, str], Intent], event: ev.Answered) -> Mapping[tuple[Verb, str], Intent]:
     after = dict(intents)
     for answer in event.answers:
-        if (intent := after.get((answer.verb, answer.target))) is not None:
-            after[answer.verb, answer.target] = replace(intent, outcome=answer.outcome, text=answer.text)
+        key = (answer.verb, answer.target)
+        if (intent := after.get(key)) is None:
+            continue
+        if answer.outcome is not Outcome.UNSENT:
+            after[key] = replace(intent, outcome=answer.outcome, text=answer.text)
+        elif intent.before is not None:
+            after[key] = intent.before
+        else:
+            del after[key]  # a grace begins when its target has been asked
     return after
 
 

@@ -185,6 +185,8 @@ def is_due(intent: Intent | None, timing: Timing, now: float) -> bool:
         return True
     passed_s = now - intent.at
     match intent.outcome:
+        case Outcome.UNSENT:
+            return True
         case None | Outcome.AMBIGUOUS:
             return passed_s >= UNANSWERED_S
         case Outcome.TRANSIENT:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from thermo_guard.core import events as ev
+from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.core.planner import next_step
 from thermo_guard.core.policy import Assessment, Watch
 from thermo_guard.core.record import POWER_ON_WINDOW_S
@@ -14,17 +15,25 @@ from .hands import Hands
 from .ledger import Ledger
 from .terms import LoopSettings
 
+_WAY_DOWN = {
+    Verb.DISARM_HA, Verb.DISARM_DRS, Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.ENTER_MAINTENANCE,
+    Verb.SHUT_DOWN_HOST,
+}
+
 
 class Conductor:
     def __init__(self, settings: LoopSettings, ledger: Ledger, hands: Hands) -> None:
         self._settings = settings
         self._ledger = ledger
         self._hands = hands
+        self._is_permitted = False
+        self._is_vcenter_seen = False
 
     def conduct(
         self, plant: PlantNow, assessment: Assessment, watch: Callable[[float], Watch], now: float
     ) -> Step | None:
         """Do what is due now; the step that was planned, None where no incident can be planned for."""
+        self._is_permitted, self._is_vcenter_seen = assessment.permits_power_on, plant.settings is not None
         record, snapshot = self._ledger.record, self._ledger.snapshot
         incident = record.incident
         if incident is None or snapshot is None:
@@ -39,7 +48,20 @@ class Conductor:
         if not self._ledger.write(*told(step, incident, commands)):
             return step
         if commands:
-            self._hands.start(commands, {host.name: host.address for host in snapshot.hosts})
+            self._hands.start(commands, {host.name: host.address for host in snapshot.hosts},
+                              self._why_not)
         elif step.is_done and incident.goal is ev.Goal.ON and (latest := self._ledger.record.incident) is not None:
             self._ledger.write(ev.IncidentClosed(incident.id, differences(snapshot, plant, latest)))
         return step
+
+    def _why_not(self, command: Command) -> str | None:
+        """Why a command that was planned a while ago must not be sent any more, by what the last tick knew."""
+        incident = self._ledger.record.incident
+        goal = ev.Goal.OFF if command.verb in _WAY_DOWN else ev.Goal.ON
+        if incident is None or incident.goal is not goal:
+            return "the goal has turned"
+        if goal is ev.Goal.ON and not self._is_permitted:
+            return "the room does not permit it any more"
+        if command.via == VCENTER and not self._is_vcenter_seen:
+            return "vCenter does not answer"
+        return None

@@ -113,6 +113,8 @@ class Loop:
             if assessment.is_alarm and self.settings.mode is Mode.OBSERVE:
                 self.ledger.write(ev.AlarmObserved(assessment.level, assessment.reasons))
         turned = turn(self.ledger.record, assessment, self.settings.mode, now)
+        if turned is not None and (recalled := self.hands.recall()):
+            self.ledger.write(ev.Answered(recalled))
         if turned is not None and self.ledger.write(turned):
             self.lookout.cluster.ask_again()
         self.snapshots.learn(assessment)
