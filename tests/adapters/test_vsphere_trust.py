@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,9 @@ import trustme
 
 from peers.vsphere import PASSWORD, VirtualVsphere
 from thermo_guard.adapters.vsphere import Limits, TlsTrust, Vsphere
+from thermo_guard.adapters.vsphere.session import Endpoint, Login
 from thermo_guard.core.commands import VCENTER, Command, Verb
-from thermo_guard.ports import Ambiguous, Fault, Refused, Transient, Unauthorized
+from thermo_guard.ports import Ambiguous, Clock, Fault, Refused, Transient, Unauthorized
 
 pytestmark = pytest.mark.peer
 
@@ -215,6 +217,23 @@ async def test_a_frozen_server_ends_in_time(start_plant: StartPlant, open_vspher
         assert time.monotonic() - began < 1.5
     finally:
         os.kill(plant.process_id, signal.SIGCONT)
+
+
+async def test_who_waited_for_a_login_that_found_no_answer_shares_its_failure(hand_clock: Clock) -> None:
+    """Many calls to a frozen server end together, not one login after another; a later call tries anew."""
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        endpoint = Endpoint(
+            "vCenter", f"127.0.0.1:{frozen.getsockname()[1]}", Login("guard", PASSWORD), hand_clock,
+            TlsTrust(insecure=True), calls_at_once=16, limits=Limits(connect_s=0.5, answer_s=0.5),
+        )
+        began = time.monotonic()
+        found = await asyncio.gather(*(endpoint.look(lambda _: None) for _ in range(8)), return_exceptions=True)
+        assert time.monotonic() - began < 1.5
+        assert {type(fault) for fault in found} == {Transient}
+        began = time.monotonic()
+        with pytest.raises(Transient):
+            await endpoint.look(lambda _: None)
+        assert time.monotonic() - began > 0.4, "it asked the server again"
 
 
 async def test_a_cancelled_call_leaves_the_loop_free(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:

@@ -130,7 +130,7 @@ class Endpoint:
                 again = datetime.fromtimestamp(self._refused_until, UTC).strftime("%H:%M UTC")
                 raise Unauthorized(f"{self._refusal}; this process does not try again before {again}, so as not to lock the "
                                    "account")
-            if self._failed is not None and asked_at <= self._failed[0] and self._clock.now() <= self._failed[0] + _SHARED_S:
+            if self._failed is not None and self._clock.now() - _SHARED_S <= self._failed[0] >= asked_at:
                 raise Transient(self._failed[1])
             try:
                 self._session = await self._log_in()
