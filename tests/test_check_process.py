@@ -197,3 +197,22 @@ def test_bad_settings_end_with_two(site: RealSite) -> None:
         assert done.returncode == 2
         assert "VCENTER_HOST is not set" in done.stderr
         assert done.stdout == ""
+
+
+def test_what_is_wrong_with_vcenter_is_told_with_its_own_remedy(site: RealSite) -> None:
+    """Refused connection, unknown name, wrong cluster, wrong pin, and an untrusted certificate with its pin."""
+
+    def remedy(**changes: str) -> str:
+        _, told = site.check(**changes)
+        (only,) = [one for one in told["findings"] if one["area"] == "vCenter"]
+        return f"{only['text']} -> {only['remedy']}"
+
+    assert "See the port in VCENTER_HOST" in remedy(VCENTER_HOST="127.0.0.1:9")
+    assert "machine's DNS" in remedy(VCENTER_HOST="vcenter.invalid")
+    assert "to one of the names above" in remedy(VCENTER_CLUSTER="nope")
+    assert site.vsphere.cluster in remedy(VCENTER_CLUSTER="nope")
+    assert "renewed" in remedy(VCENTER_CA_FILE="", VCENTER_FINGERPRINT="00" * 32)
+    untrusted = remedy(VCENTER_CA_FILE="")
+    pin = untrusted.rpartition("VCENTER_FINGERPRINT=")[2]
+    code, told = site.check(VCENTER_CA_FILE="", VCENTER_FINGERPRINT=pin)
+    assert not [one for one in told["findings"] if one["area"] == "vCenter" and one["verdict"] == "fail"], (code, told)

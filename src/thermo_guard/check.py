@@ -3,6 +3,9 @@
 `look` is shared with `plan`, which starts from the same survey.
 """
 
+import asyncio
+import hashlib
+import ssl
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
@@ -11,15 +14,18 @@ from .adapters import status as status_file
 from .adapters.clock import SteadyClock, wall_now
 from .adapters.journal import SqlJournal
 from .adapters.meraki import Meraki
-from .config import Settings, secrets
+from .config import Settings, secrets, split_host
 from .core.plant import Unseen
 from .core.preflight import Terms
 from .core.record import Record, fold
 from .core.survey import Memory, Network, Survey
 from .engine.loop import HISTORY_S
 from .main import Site, loop_settings
-from .ports import Fault, Refused
+from .ports import Fault, Refused, Transient
 from .survey import Sides, look_at_folder, survey
+
+CERTIFICATE_S = 7.0
+"""For the connection over which vCenter's certificate is read."""
 
 
 async def look(settings: Settings) -> Survey:
@@ -35,6 +41,7 @@ async def look(settings: Settings) -> Survey:
             Sides(
                 clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs,
                 describe=lambda: _network(site.sensors), clock_ahead_s=lambda: site.sensors.clock_ahead_s,
+                vcenter_certificate=lambda: _certificate(settings.vcenter_host),
             ),
             folder, recall(settings, clock.now()),
         )
@@ -89,3 +96,13 @@ def _running(settings: Settings) -> str | None:
 async def _network(meraki: Meraki) -> Network:
     told = await meraki.describe()
     return Network(told.network_id, told.name, {sensor.serial: sensor.name for sensor in told.sensors})
+
+
+async def _certificate(vcenter: str) -> str:
+    """SHA-256 of what it presents, as VCENTER_FINGERPRINT takes it; nothing is sent to it."""
+    host, port = split_host(vcenter, 443)
+    try:
+        pem = await asyncio.to_thread(ssl.get_server_certificate, (host, port), timeout=CERTIFICATE_S)
+    except OSError as error:
+        raise Transient(f"{vcenter} shows no certificate: {error}") from error
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).digest().hex(":").upper()

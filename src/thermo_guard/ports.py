@@ -5,11 +5,11 @@ anything else that escapes one is a bug. No fault's text holds a secret.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from .core.commands import Command
 from .core.events import Entry, Event
-from .core.plant import BmcSeen, ClusterSeen, HostSeen
+from .core.plant import BmcSeen, ClusterSeen, HostSeen, Trouble
 from .core.plant import MissingPrivilege as MissingPrivilege  # noqa: PLC0414 - adapters take it from here
 from .core.readings import AlertCount, Poll, Reading
 from .core.snapshot import Snapshot
@@ -17,6 +17,14 @@ from .core.snapshot import Snapshot
 
 class Fault(Exception):  # noqa: N818 - the field says fault
     """Something at an edge went wrong; str() is for people."""
+
+    trouble: Trouble | None = None
+    """What a person has to mend, where the fault's cause does not show it."""
+
+    def of(self, trouble: Trouble) -> Self:
+        """The same, with what has to be mended."""
+        self.trouble = trouble
+        return self
 
 
 class Transient(Fault):

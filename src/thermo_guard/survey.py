@@ -8,13 +8,15 @@ before vCenter has answered, so that a wrong password is tried once.
 import asyncio
 import os
 import shutil
+import socket
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from .adapters.journal import nearest_of
-from .core.plant import ClusterSeen, HostSeen, MissingPrivilege, Unseen
+from .core.plant import ClusterSeen, HostSeen, MissingPrivilege, Trouble, Unseen
 from .core.readings import AlertCount, Poll
 from .core.survey import DataFolder, Memory, Network, Survey
 from .ports import Clock, Fault, Hypervisor, PowerController, RoomSensors, Unauthorized
@@ -39,6 +41,8 @@ class Sides:
     """The sensors' network, as its dashboard has it."""
     clock_ahead_s: Callable[[], float | None]
     """What the sensors' source last said of the time, against the guard's clock."""
+    vcenter_certificate: Callable[[], Awaitable[str]] | None = None
+    """SHA-256 of what vCenter presents, asked for only where that is not trusted."""
 
 
 async def survey(sides: Sides, folder: DataFolder, memory: Memory | Unseen) -> Survey:
@@ -85,9 +89,29 @@ class _Looks:
                 async with asyncio.timeout(SIDE_S):
                     return await ask()
             except Fault as fault:
-                return Unseen(self._clock.now(), str(fault), is_refused=isinstance(fault, Unauthorized))
+                is_refused = isinstance(fault, Unauthorized)
+                return Unseen(self._clock.now(), str(fault), is_refused, None if is_refused else trouble_of(fault))
             except TimeoutError:
-                return Unseen(self._clock.now(), f"no answer within {SIDE_S:g} s")
+                return Unseen(self._clock.now(), f"no answer within {SIDE_S:g} s", trouble=Trouble.NO_ANSWER)
+
+
+def trouble_of(fault: Fault) -> Trouble | None:
+    """What has to be mended, as the fault says or the first of its causes that does."""
+    if fault.trouble is not None:
+        return fault.trouble
+    cause: BaseException | None = fault
+    while cause is not None:
+        match cause:
+            case socket.gaierror():
+                return Trouble.NO_NAME
+            case ConnectionRefusedError():
+                return Trouble.NOT_LISTENING
+            case ssl.SSLCertVerificationError():
+                return Trouble.UNTRUSTED
+            case TimeoutError():
+                return Trouble.NO_ANSWER
+        cause = cause.__cause__
+    return None
 
 
 async def _look_at_room(
@@ -106,6 +130,9 @@ async def _look_at_cluster(
 ) -> tuple[ClusterSeen | Unseen, tuple[MissingPrivilege, ...] | Unseen, dict[str, HostSeen | Unseen]]:
     cluster = await looks.at(sides.hypervisor.observe)
     if isinstance(cluster, Unseen):
+        if cluster.trouble is Trouble.UNTRUSTED and sides.vcenter_certificate is not None:
+            shown = await looks.at(sides.vcenter_certificate)
+            cluster = cluster if isinstance(shown, Unseen) else replace(cluster, shows=shown)
         return cluster, cluster, {}
 
     def asker(name: str, address: str, thumbprint: str | None) -> Callable[[], Awaitable[HostSeen]]:

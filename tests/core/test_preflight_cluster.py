@@ -6,7 +6,7 @@ import pytest
 
 from core.surveyed import CLUSTER, OUTSIDE, REFUSED, SILENT, SOUND, TERMS, VCENTER, bmc, judged, vm, worse
 from thermo_guard.core.finding import Area, Verdict, Way, conclusion
-from thermo_guard.core.plant import MissingPrivilege, Power, Unseen
+from thermo_guard.core.plant import MissingPrivilege, Power, Trouble, Unseen
 
 
 def direct(**looks: Unseen) -> dict[str, object]:
@@ -150,3 +150,14 @@ def test_a_silent_host_that_no_login_reaches_fails() -> None:
     told = worse(cluster=cluster, direct=direct(esx3=SILENT), bmcs=off)
     assert all(one.verdict is Verdict.WARN for one in told)
     assert any("by the BMC the power is off" in one.text for one in told)
+
+
+@pytest.mark.parametrize(("trouble", "words"), [
+    (Trouble.NO_NAME, "DNS"), (Trouble.NOT_LISTENING, "port"), (Trouble.NO_ANSWER, "firewall"),
+    (Trouble.UNTRUSTED, "VCENTER_FINGERPRINT=AA:BB"), (Trouble.WRONG_PIN, "renewed"),
+    (Trouble.WRONG_CLUSTER, "VCENTER_CLUSTER"),
+])
+def test_each_trouble_with_vcenter_has_its_own_remedy(trouble: Trouble, words: str) -> None:
+    """A name, a port, a certificate and a cluster are mended in different places: the remedy names the right one."""
+    away = Unseen(0.0, "away", trouble=trouble, shows="AA:BB" if trouble is Trouble.UNTRUSTED else "")
+    assert words in worse(cluster=away, missing=away, direct={})[0].remedy

@@ -144,6 +144,21 @@ class BmcSeen:
     model: str | None = None
 
 
+class Trouble(StrEnum):
+    """What a person mends differently, where a look shows nothing."""
+
+    NO_NAME = "no name"
+    """The host name stands for no address."""
+    NOT_LISTENING = "not listening"
+    """The machine refuses the connection."""
+    NO_ANSWER = "no answer"
+    UNTRUSTED = "untrusted"
+    """Its certificate is not trusted."""
+    WRONG_PIN = "wrong pin"
+    """Its certificate is another one than the pinned one."""
+    WRONG_CLUSTER = "wrong cluster"
+
+
 @dataclass(frozen=True, slots=True)
 class Unseen:
     """A look that showed nothing, and why."""
@@ -153,6 +168,10 @@ class Unseen:
     reason: str
     is_refused: bool = False
     """The login was refused: looking again soon would only lock the account."""
+    trouble: Trouble | None = None
+    """Where it is known."""
+    shows: str = ""
+    """SHA-256 of the certificate that it presents, where that is not trusted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from .appliance import Appliance, find_vcenter
 from .finding import Area, Finding, Way, fail, listed, ok, warn
-from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, MissingPrivilege, Power, Unseen
+from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, MissingPrivilege, Power, Trouble, Unseen
 from .survey import Survey
 
 _NAMED = 20
@@ -25,10 +25,8 @@ def cluster_findings(
 ) -> tuple[Finding, ...]:
     cluster = survey.cluster
     if isinstance(cluster, Unseen):
-        remedy = ("See VCENTER_USER and VCENTER_PASSWORD." if cluster.is_refused else
-                  "See VCENTER_HOST, VCENTER_CLUSTER and the certificate's settings (VCENTER_CA_FILE or "
-                  "VCENTER_FINGERPRINT), and whether vCenter runs.")
-        return (fail(Area.VCENTER, Way.DOWN, f"Nothing of the cluster could be seen: {cluster.reason}", remedy),)
+        text = f"Nothing of the cluster could be seen: {cluster.reason}"
+        return (fail(Area.VCENTER, Way.DOWN, text, _vcenter_remedy(cluster)),)
     appliance = find_vcenter(cluster.vms, vcenter_vm, cluster.addresses)
     return (
         ok(Area.VCENTER, "The login works"),
@@ -38,6 +36,29 @@ def cluster_findings(
         *_of_silent(survey, cluster, bmc_of),
         *_of_hosts(survey, cluster, appliance, has_esxi_logins=has_esxi_logins),
     )
+
+
+def _vcenter_remedy(unseen: Unseen) -> str:
+    if unseen.is_refused:
+        return "See VCENTER_USER (with its domain) and VCENTER_PASSWORD, and in vCenter whether the account is locked."
+    match unseen.trouble:
+        case Trouble.NO_NAME:
+            return "See VCENTER_HOST and this machine's DNS; with an IP address vCenter is found without DNS."
+        case Trouble.NOT_LISTENING:
+            return "See the port in VCENTER_HOST (443 where none is given), and whether vCenter runs there."
+        case Trouble.NO_ANSWER:
+            return "See VCENTER_HOST, whether vCenter runs, and whether a firewall lets this machine through to it."
+        case Trouble.UNTRUSTED:
+            pin = f" It presents VCENTER_FINGERPRINT={unseen.shows}" if unseen.shows else ""
+            return ("Set VCENTER_CA_FILE to its CA (https://VCENTER/certs/download.zip), or pin the certificate: "
+                    f"compare its SHA-256 with the one on vCenter's own console, then set that line.{pin}")
+        case Trouble.WRONG_PIN:
+            return ("If the certificate was renewed, compare the new SHA-256 with the one on vCenter's own console and "
+                    "set VCENTER_FINGERPRINT to it; if not, someone stands in between.")
+        case Trouble.WRONG_CLUSTER:
+            return ("Set VCENTER_CLUSTER to one of the names above; where yours is not among them, give the account "
+                    "its role on it.")
+    return "See VCENTER_HOST, and whether vCenter runs and this machine reaches it."
 
 
 def _of_appliance(cluster: ClusterSeen, appliance: Appliance) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 import structlog
 from pyVmomi import vim, vmodl
 
-from thermo_guard.core.plant import ClusterSeen, Host, Vm
+from thermo_guard.core.plant import ClusterSeen, Host, Trouble, Vm
 from thermo_guard.ports import Clock, Fault, Refused
 
 from . import collector, inventory
@@ -230,14 +230,16 @@ class ClusterView:
         if self._wanted is None and len(found) > 1:
             raise Refused(
                 f"{self._endpoint.at} has {len(found)} clusters: {', '.join(names)}; VCENTER_CLUSTER must name one"
-            )
+            ).of(Trouble.WRONG_CLUSTER)
         for moref, seen in found.items():
             if self._wanted in {None, str(seen.get("name"))}:
                 self.ref = moref
                 return str(seen.get("name")), _configuration(seen)
         if self._wanted is None:
-            raise Refused(f"{self._endpoint.at} shows this account no cluster")
-        raise Refused(f"{self._endpoint.at} has no cluster {self._wanted!r}; it shows {', '.join(names) or 'none'}")
+            raise Refused(f"{self._endpoint.at} shows this account no cluster").of(Trouble.WRONG_CLUSTER)
+        raise Refused(
+            f"{self._endpoint.at} has no cluster {self._wanted!r}; it shows {', '.join(names) or 'none'}"
+        ).of(Trouble.WRONG_CLUSTER)
 
     def _tier_key(self, session: Session) -> int | None:
         """Number of the custom attribute that holds tiers; None where vCenter has none of that name."""

@@ -8,6 +8,7 @@ import hashlib
 import ssl
 from dataclasses import dataclass
 
+from thermo_guard.core.plant import Trouble
 from thermo_guard.ports import Refused
 
 _NO_CHECK_TIME = 0x200000
@@ -49,7 +50,7 @@ class TlsTrust:
             raise Refused(
                 f"{host}:{port} shows another certificate than the pinned one: its SHA-256 is {shown}, "
                 f"{plain(self.fingerprint)} is expected. Nothing was sent to it"
-            )
+            ).of(Trouble.WRONG_PIN)
         return self._by_authority()
 
     def for_hosts(self) -> "TlsTrust":
