@@ -128,8 +128,8 @@ class Endpoint:
             self._drop()
             if self._refused_until is not None and self._clock.now() < self._refused_until:
                 again = datetime.fromtimestamp(self._refused_until, UTC).strftime("%H:%M UTC")
-                raise Unauthorized(f"{self._refusal}; this process does not try again before {again}, so as not to lock the "
-                                   "account")
+                raise Unauthorized(f"{self._refusal}; this process does not try again before {again}, so as not "
+                                   "to lock the account")
             if self._failed is not None and self._clock.now() - _SHARED_S <= self._failed[0] >= asked_at:
                 raise Transient(self._failed[1])
             try:
