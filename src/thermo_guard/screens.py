@@ -26,6 +26,9 @@ def show_status(console: Console, status: Status, *, is_alive: bool, now: float)
                   f"votes for HIGH: {facts['votes']}, needed: {facts['demand']}. {escape('; '.join(facts['reasons']))}")
     if facts["poll_fault"]:
         console.print(f"[bold]The last poll of the sensors failed[/]: {escape(facts['poll_fault'])}")
+    if facts.get("journal_fault"):
+        console.print("[bold red]The journal cannot be written, and nothing is commanded until it can[/]: "
+                      f"{escape(facts['journal_fault'])}")
     console.print(_sensors(facts))
     if facts["meraki_alerting_sensors"] is not None:
         console.print(f"Sensors that Meraki itself holds in alarm: {facts['meraki_alerting_sensors']} (not degrees).")

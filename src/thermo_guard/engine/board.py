@@ -26,6 +26,7 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
         "level": None if assessment.level is None else str(assessment.level),
         "reasons": list(assessment.reasons),
         "poll_fault": None if loop.lookout.polls.fault is None else str(loop.lookout.polls.fault),
+        "journal_fault": loop.ledger.fault,
         "hottest_c": assessment.hottest_c,
         "votes": assessment.votes,
         "demand": assessment.demand,

@@ -107,9 +107,10 @@ class Loop:
         now = self.clock.now()
         self._take_in()
         self.room, assessment = assess(self.room, self.settings.policy, now)
-        record = self.ledger.record
-        if assessment.level is not None and assessment.level != record.level:
-            self.ledger.write(ev.LevelChanged(assessment.level, record.level or "", self._reasons(assessment)))
+        known = {self.ledger.record.level, self.ledger.level}
+        if assessment.level is not None and known != {assessment.level}:
+            before = self.ledger.level if self.ledger.level != assessment.level else self.ledger.record.level
+            self.ledger.write(ev.LevelChanged(assessment.level, before or "", self._reasons(assessment)))
             if assessment.is_alarm and self.settings.mode is Mode.OBSERVE:
                 self.ledger.write(ev.AlarmObserved(assessment.level, assessment.reasons))
         turned = turn(self.ledger.record, assessment, self.settings.mode, now)
@@ -161,10 +162,7 @@ class Loop:
         new = [r for r in poll.readings
                if (track := self.room.tracks.get(r.sensor)) is None or r.stamp > track.last.stamp]
         self.room = seen(self.room, poll, self.settings.policy)
-        try:
-            self.edges.journal.keep_readings(new)
-        except Fault as fault:
-            log.error("journal.failed", reason=str(fault))
+        self.ledger.keep_readings(new)
         if self.settings.policy.sensors is None and self.room.sensors != self.ledger.record.sensors:
             self.ledger.write(ev.SensorsLearned(self.room.sensors))
 
