@@ -26,7 +26,7 @@ from .core.step import Timing
 from .core.tiers import Tiers
 from .engine.loop import Loop
 from .engine.terms import Edges, LoopSettings
-from .ports import Clock, Fault, Refused
+from .ports import Clock, Fault
 
 log = structlog.get_logger()
 
@@ -56,8 +56,8 @@ def main(env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"
     except FolderTakenError as taken:
         log.error("guard.refused", reason=str(taken))
         return EXIT_FOLDER_TAKEN
-    except Refused as refused:
-        log.error("guard.refused", reason=str(refused))
+    except Fault as fault:
+        log.error("guard.refused", reason=str(fault))
         return EXIT_REFUSED
 
 

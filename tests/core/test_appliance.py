@@ -130,3 +130,12 @@ def test_an_address_goes_before_a_product() -> None:
 def test_a_named_vm_that_is_off_is_not_the_one_that_answers() -> None:
     """VCenter answers, so the VM that is off is another."""
     assert "is off" in find_vcenter([bare("vcsa", Power.OFF)], "vcsa", REACHED).against
+
+
+def test_another_sites_vcenter_does_not_contradict_external() -> None:
+    """A product alone says that it is some vCenter, not that it is ours: the operator's word stands, with a doubt."""
+    other = Vm("id-o", "other-vc", "esx1", Power.ON, product="VMware vCenter Server Appliance")
+    found = find_vcenter([other], "external", ("vc.example.com",))
+    assert (found.vms, found.against, found.is_unproved) == ((), "", True)
+    ours = Vm("id-v", "vc", "esx1", Power.ON, addresses=("192.0.2.9",))
+    assert "vc: its address" in find_vcenter([ours], "external", ("192.0.2.9",)).against

@@ -42,8 +42,11 @@ def find_vcenter(
     reached = {address.lower() for address in addresses}
     if configured is not None:
         if configured.lower() == EXTERNAL:
-            against = _against(None, candidates, reached)
-            return Appliance((), "VCENTER_VM says that it is external", is_certain=True, against=against)
+            others = [vm for vm in candidates if vm.power is not Power.OFF and _evidence(vm, reached)]
+            return Appliance(
+                (), "VCENTER_VM says that it is external", is_certain=True, is_unproved=bool(others),
+                against="; ".join(f"{vm.name}: {why}" for vm in others if (why := _place(vm, reached))),
+            )
         named = [vm for vm in candidates if configured.lower() in {vm.id, vm.name.lower()}]
         if len(named) == 1:
             return Appliance(
@@ -67,19 +70,19 @@ def find_vcenter(
     return Appliance(_ids(both), f"{missing}{_names(both)} could each be vCenter", is_certain=False)
 
 
-def _against(named: Vm | None, candidates: Iterable[Vm], reached: set[str]) -> str:
-    """What speaks for another VM and not for the one that the operator names; None names none.
+def _against(named: Vm, candidates: Iterable[Vm], reached: set[str]) -> str:
+    """What speaks for another VM and not for the one that the operator names.
 
     vCenter answers, so what is off is not it. An address or a guest's name goes before a product: a cluster may run the
     vCenter of another site too.
     """
-    if named is not None and named.power is Power.OFF:
+    if named.power is Power.OFF:
         return f"{named.name} is off while vCenter answers"
     others = [vm for vm in candidates if vm is not named and vm.power is not Power.OFF]
     there = [f"{vm.name}: {why}" for vm in others if (why := _place(vm, reached))]
-    if there and (named is None or not _place(named, reached)):
+    if there and not _place(named, reached):
         return "; ".join(there)
-    if named is None or not _evidence(named, reached):
+    if not _evidence(named, reached):
         return "; ".join(f"{vm.name}: {why}" for vm in others if (why := _evidence(vm, reached)))
     return ""
 

@@ -77,6 +77,13 @@ def _of_appliance(cluster: ClusterSeen, appliance: Appliance) -> Iterator[Findin
             "Correct VCENTER_VM, or leave it out: then vCenter is looked for.",
         )
         return
+    if not appliance.vms and appliance.is_unproved:
+        yield warn(
+            Area.VCENTER,
+            f"{appliance.why}, and a VM of this cluster is a vCenter by its product: another site's, or so it should be",
+            "See that it is not the one that VCENTER_HOST names.",
+        )
+        return
     if not appliance.vms:
         yield ok(Area.VCENTER, f"vCenter does not run in this cluster: {appliance.why}")
         return
