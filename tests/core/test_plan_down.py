@@ -308,3 +308,15 @@ def test_a_command_is_repeated_only_after_a_look(outcome: Outcome, not_yet_s: fl
     for ago_s, expected in ((not_yet_s, False), (again_s, True)):
         intent = asked(Verb.SHUT_DOWN_GUEST, "id-web", ago_s, outcome)[Verb.SHUT_DOWN_GUEST, "id-web"]
         assert is_due(intent, Timing(), NOW) is expected
+
+
+def test_a_guest_that_can_only_be_asked_late_still_has_its_grace() -> None:
+    """Its host comes within reach when the tier's time is over: it is asked, and forced only after that."""
+    def shown(second: float) -> Sight:
+        hosts = (host("esx1", is_connected=second >= 350), host("esx2"))
+        return Sight(seen(hosts, [vm("web", "esx1"), vm("db", "esx2")], DISARMED), {}, BMCS_ON)
+
+    drive = Drive(down(shown(0), phase=None), lambda second, _d: shown(second)).until(700)
+    asked_at = drive.first(Verb.SHUT_DOWN_GUEST, "id-web")
+    assert asked_at == pytest.approx(350, abs=6)
+    assert drive.first(Verb.POWER_OFF_VM, "id-web") == pytest.approx(350 + 300, abs=6)

@@ -113,6 +113,11 @@ def _vm_is_off(leg: Leg, vm: Vm) -> bool:
 def _stop_vm(leg: Leg, vm: Vm, route: str | None, grace_s: float) -> None:
     """Ask the guest, force it at the end of its grace, give it up when it stands after that."""
     asked = leg.first_asked(vm.id, Verb.SHUT_DOWN_GUEST)
+    can_be_asked = vm.power is Power.ON and vm.can_shut_down_guest and vm.is_reachable
+    if asked is None and can_be_asked and route is not None:  # its grace begins when it is asked, however late that is
+        leg.ask(Command(Verb.SHUT_DOWN_GUEST, vm.id, vm.name, route))
+        leg.wait(vm.name, "guest to shut down, then forced power-off", leg.now + grace_s)
+        return
     forced_at = (leg.since if asked is None else asked) + grace_s
     is_cut_off = route is None and leg.now >= max(_cut_off_at(leg, vm), asked or 0.0)
     if leg.now >= forced_at + GIVE_UP_S or is_cut_off:
@@ -125,7 +130,7 @@ def _stop_vm(leg: Leg, vm: Vm, route: str | None, grace_s: float) -> None:
         return
     if route is None:
         leg.wait(vm.name, "its host to answer", forced_at + GIVE_UP_S)
-    elif vm.power is Power.ON and vm.can_shut_down_guest and vm.is_reachable:
+    elif can_be_asked:
         leg.ask(Command(Verb.SHUT_DOWN_GUEST, vm.id, vm.name, route))
         leg.wait(vm.name, "guest to shut down, then forced power-off", forced_at)
     else:

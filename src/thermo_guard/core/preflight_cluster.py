@@ -80,7 +80,7 @@ def _of_appliance(cluster: ClusterSeen, appliance: Appliance) -> Iterator[Findin
     if not appliance.vms and appliance.is_unproved:
         yield warn(
             Area.VCENTER,
-            f"{appliance.why}, and a VM of this cluster is a vCenter by its product: another site's, or so it should be",
+            f"{appliance.why}, and a VM of this cluster is a vCenter by its product: of another site, as it seems",
             "See that it is not the one that VCENTER_HOST names.",
         )
         return
