@@ -72,7 +72,7 @@ def check_promises(guarded: Guarded) -> None:
         if order == 0:
             hot, since = what in {"high", "critical", "blind"}, at
         elif hot and what in POWER_ONS:
-            assert at - since < 31.0, f"{what} at {at} while the room was not to be powered on"
+            assert at - since < 6.0, f"{what} at {at} while the room was not to be powered on"
 
 
 @pytest.mark.parametrize("seed", range(12))
