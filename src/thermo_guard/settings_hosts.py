@@ -169,9 +169,8 @@ class NotifyUrls:
             texts.append("has something before or between its addresses that is none: each begins with its schema://" if
                          urls else "has no address inside: each begins with its schema://")
         for place in refused(tuple(urls)):
-            schema = urls[place - 1].partition("://")[0]
             # What is none of them is not counted, so that a number would point at the wrong one.
-            which = f"an entry ({schema}://***)" if has_strays else f"entry {place} of {len(urls)} ({schema}://***)"
+            which = "an entry" if has_strays else f"entry {place} of {len(urls)}"
             texts.append(f"{which} is no address that apprise takes")
         if texts:
             raise Wrong(*texts)

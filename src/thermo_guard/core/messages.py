@@ -117,7 +117,8 @@ def facts(event: ev.Event, names: Mapping[str, str]) -> Mapping[str, object]:
         case ev.Observed():
             return {"seen": _named(f"{s.target_kind} {s.name} {s.power} ({s.by})" for s in event.sightings)}
         case ev.PhaseBegun():
-            return {"incident": event.incident, "phase": described(event.phase, event.tier)}
+            words = described(event.phase, event.tier)
+            return {"incident": event.incident, "phase": event.phase, "tier": event.tier, "what": words}
         case ev.LevelChanged():
             return {"room": event.level, "before": event.before, "reasons": event.reasons}
         case _:
