@@ -466,8 +466,8 @@ def test_a_bmc_whose_address_was_mended_in_mid_incident_is_found(tmp_path: Path)
         guarded.start()
         await guarded.until(guarded.all_off, 2 * HOUR_S)
         await guarded.kill()
-        moved = next(bmc for bmc in guarded.site.bmcs if bmc.address == guarded.record.bmc_of["esx3"])
-        moved._state.plan = replace(moved._state.plan, address="ilo-new.virtual.invalid")  # the world's own hand
+        moved = guarded.world.cluster.bmcs[guarded.record.bmc_of["esx3"]]
+        moved.plan = replace(moved.plan, address="ilo-new.virtual.invalid")
         guarded.start()
         await guarded.until(guarded.is_closed, 6 * HOUR_S)
         await guarded.kill()
