@@ -14,8 +14,14 @@ COMMANDS = (
 def is_ready(plant: Plant) -> None:
     """The guard has a snapshot on record and knows its BMCs, found by proof alone."""
     plant.wait_for("the first snapshot", lambda: plant.guard.status().get("snapshot_at"), 30)
-    pairs = plant.guard.of("bmcs.matched")[-1].facts["pairs"]
-    assert sorted(map(tuple, pairs)) == sorted((host, bmc.address) for host, bmc in plant.bmcs.items())
+    wanted = sorted((host, bmc.address) for host, bmc in plant.bmcs.items())
+    plant.wait_for("every BMC found by proof", lambda: _matched(plant) == wanted, 30)
+
+
+def _matched(plant: Plant) -> list[tuple[str, str]]:
+    """As last told; BMCs answer one by one, before or after the first snapshot."""
+    told = plant.guard.of("bmcs.matched")
+    return sorted((host, address) for host, address in told[-1].facts["pairs"]) if told else []
 
 
 def is_all_off(plant: Plant) -> None:
