@@ -13,6 +13,7 @@ from .core.plant import BmcSeen, ClusterSeen, HostSeen, Trouble
 from .core.plant import MissingPrivilege as MissingPrivilege  # noqa: PLC0414 - adapters take it from here
 from .core.readings import AlertCount, Poll, Reading
 from .core.snapshot import Snapshot
+from .core.wishes import Wish
 
 
 class Fault(Exception):  # noqa: N818 - the field says fault
@@ -49,6 +50,52 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None: ...
+
+
+class Names(Protocol):
+    """Host names to IP addresses, with a memory for the night on which the DNS server is one of the machines that are
+    off."""
+
+    async def resolve(self, host: str) -> tuple[str, ...]:
+        """IP addresses of a host name, as the resolver says now; those known from before where it does not answer.
+
+        An IP address stands for itself.
+
+        :raises Transient: the name stands for no address and never did (`Trouble.NO_NAME`).
+        """
+        ...
+
+    def known(self) -> Mapping[str, tuple[str, ...]]:
+        """Every name that has been resolved, lower case, with its addresses."""
+        ...
+
+    def recall(self, names: Mapping[str, tuple[str, ...]]) -> None:
+        """Take in what the journal remembers; what was resolved since stands."""
+        ...
+
+
+class Pins(Protocol):
+    """The certificates that a person has trusted."""
+
+    def pin_of(self, endpoint: str) -> str | None:
+        """SHA-256 of the one certificate that is trusted at host:port (lower case); hex without colons."""
+        ...
+
+
+class Logins(Protocol):
+    """The memory of refused logins, which outlives the process. `endpoint` is host:port, lower case."""
+
+    def refusal(self, endpoint: str, user: str) -> str | None:
+        """Why this account must not be tried there now, with the time until then; None where it may be."""
+        ...
+
+    def refused(self, endpoint: str, user: str, why: str) -> str:
+        """Remember that it was refused now; the text of `refusal`."""
+        ...
+
+    def accepted(self, endpoint: str, user: str) -> None:
+        """Forget what was refused."""
+        ...
 
 
 class RoomSensors(Protocol):
@@ -147,6 +194,17 @@ class Journal(Protocol):
 
     def keep_readings(self, readings: Sequence[Reading]) -> None:
         """Keep new measurements; one (sensor, stamp) is kept once."""
+        ...
+
+    def wishes(self, after: int) -> Sequence[Wish]:
+        """The operator's orders with a number above `after`, oldest first.
+
+        :raises Fault: as the database.
+        """
+        ...
+
+    def give_back_reserve(self) -> bool:
+        """Delete the file that keeps some room on a full disk; False where there is none."""
         ...
 
     def close(self) -> None: ...

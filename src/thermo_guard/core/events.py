@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from .commands import Command, Outcome, Verb
+from .wishes import Wish
 
 
 class Goal(StrEnum):
@@ -50,6 +51,57 @@ class GuardStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardArmed:
+    """From here a confirmed alarm trips. Never withdrawn."""
+
+    by: str
+    """Who armed it; empty: it has proved itself."""
+    lacking: tuple[str, ...] = ()
+    """What stands in the way of a complete way down or back all the same, each with what mends it."""
+    kind: Literal["guard.armed"] = "guard.armed"
+
+
+@dataclass(frozen=True, slots=True)
+class WishTaken:
+    """An operator's order was taken up, or declined."""
+
+    wish: Wish
+    declined: str = ""
+    """Why; empty: it was taken up."""
+    kind: Literal["wish.taken"] = "wish.taken"
+
+
+@dataclass(frozen=True, slots=True)
+class NamesResolved:
+    """The addresses that the names of the site stood for in quiet time; used when resolution fails."""
+
+    names: tuple[tuple[str, tuple[str, ...]], ...]
+    """All that are known: (host name, IP addresses), lower case."""
+    kind: Literal["names.resolved"] = "names.resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRefused:
+    """A server refused an account: it is not tried there again before `until`, so as not to lock it."""
+
+    endpoint: str
+    """host:port, lower case."""
+    user: str
+    until: float
+    why: str
+    kind: Literal["login.refused"] = "login.refused"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginAccepted:
+    """The first login that worked after a refused one."""
+
+    endpoint: str
+    user: str
+    kind: Literal["login.accepted"] = "login.accepted"
+
+
+@dataclass(frozen=True, slots=True)
 class SensorsLearned:
     """The voting sensors, where the settings do not name them: all that the network has ever shown."""
 
@@ -79,6 +131,8 @@ class AlarmObserved:
 
     level: str
     reasons: tuple[str, ...]
+    why: str = "MODE=observe"
+    """Why nothing is done."""
     kind: Literal["alarm.observed"] = "alarm.observed"
 
 
@@ -90,6 +144,39 @@ class AlarmTripped:
     level: str
     reasons: tuple[str, ...]
     kind: Literal["alarm.tripped"] = "alarm.tripped"
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownWished:
+    """A person's order opens an incident with goal OFF; only a person's order turns it."""
+
+    incident: str
+    by: str
+    reason: str
+    kind: Literal["shutdown.wished"] = "shutdown.wished"
+
+
+@dataclass(frozen=True, slots=True)
+class PowerOnWished:
+    """A person's order opens an incident with goal ON: what the last snapshot shows as running is brought back."""
+
+    incident: str
+    by: str
+    reason: str
+    despite_unseen: bool = False
+    kind: Literal["power_on.wished"] = "power_on.wished"
+
+
+@dataclass(frozen=True, slots=True)
+class GoalWished:
+    """A person turns the goal of the open incident, or confirms it."""
+
+    incident: str
+    goal: Goal
+    by: str
+    reason: str
+    despite_unseen: bool = False
+    kind: Literal["goal.wished"] = "goal.wished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +293,15 @@ class IncidentClosed:
     incident: str
     differences: tuple[str, ...]
     """Each way in which the plant is not as it was; empty when all is."""
+    aborted_by: str = ""
+    """Who ended it where it stood; empty: it ran to its end."""
     kind: Literal["incident.closed"] = "incident.closed"
 
 
 Event = (
-    GuardStarted | GuardStopped | SensorsLearned | BmcsMatched | LevelChanged | AlarmObserved | AlarmTripped
-    | SnapshotClosed | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered | Observed | Abandoned
+    GuardStarted | GuardStopped | GuardArmed | WishTaken | NamesResolved | LoginRefused | LoginAccepted
+    | SensorsLearned | BmcsMatched | LevelChanged | AlarmObserved | AlarmTripped | ShutdownWished | PowerOnWished
+    | GoalWished | SnapshotClosed | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered | Observed | Abandoned
     | PowerOnHeld | SitePoweredOn | IncidentClosed
 )
 
