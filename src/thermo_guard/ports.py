@@ -54,7 +54,8 @@ class Clock(Protocol):
 
 class Names(Protocol):
     """Host names to IP addresses, with a memory for the night on which the DNS server is one of the machines that are
-    off."""
+    off.
+    """
 
     async def resolve(self, host: str) -> tuple[str, ...]:
         """IP addresses of a host name, as the resolver says now; those known from before where it does not answer.

@@ -301,8 +301,8 @@ class IncidentClosed:
 Event = (
     GuardStarted | GuardStopped | GuardArmed | WishTaken | NamesResolved | LoginRefused | LoginAccepted
     | SensorsLearned | BmcsMatched | LevelChanged | AlarmObserved | AlarmTripped | ShutdownWished | PowerOnWished
-    | GoalWished | SnapshotClosed | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered | Observed | Abandoned
-    | PowerOnHeld | SitePoweredOn | IncidentClosed
+    | GoalWished | SnapshotClosed | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered | Observed
+    | Abandoned | PowerOnHeld | SitePoweredOn | IncidentClosed
 )
 
 
