@@ -85,13 +85,15 @@ def check(as_json: AsJson = False) -> None:
     Sensors, vCenter, privileges, hosts, BMCs, clock and data folder: one line a finding, and what to do about it.
     Ends with 0 only when the site could be brought down and back, with 1 when it could not.
     """
-    from .check import look, terms  # noqa: PLC0415 - see above
+    from .check import look  # noqa: PLC0415 - see above
     from .check_screen import findings_as_data, show_findings  # noqa: PLC0415
     from .core.finding import conclusion  # noqa: PLC0415
     from .core.preflight import findings  # noqa: PLC0415
+    from .main import loop_settings  # noqa: PLC0415
+    from .preflight import terms  # noqa: PLC0415
 
     settings = settings_or_exit()
-    found = findings(asyncio.run(look(settings)), terms(settings))
+    found = findings(asyncio.run(look(settings)), terms(settings, loop_settings(settings)))
     end = conclusion(found, is_observing=settings.mode is Mode.OBSERVE)
     if as_json:
         print(json.dumps(findings_as_data(found, end), indent=2))
@@ -111,15 +113,16 @@ def plan(
     made by the planner that acts. Without vCenter it starts from the journal's last snapshot, and says so; ends with
     1 when there is none either.
     """
-    from .check import look, terms  # noqa: PLC0415 - see above
+    from .check import look  # noqa: PLC0415 - see above
     from .core.outline import outline  # noqa: PLC0415
     from .main import loop_settings  # noqa: PLC0415
     from .plan_screen import outline_as_data, show_outline  # noqa: PLC0415
+    from .preflight import terms  # noqa: PLC0415
 
     settings = settings_or_exit()
     loop = loop_settings(settings)
     seen = asyncio.run(look(settings))
-    made = outline(seen, terms(settings), loop.timing, loop.tiers)
+    made = outline(seen, terms(settings, loop), loop.timing, loop.tiers)
     if made is None:
         print(f"There is nothing to plan with: {getattr(seen.cluster, 'reason', '')}; and the journal has no snapshot.",
               file=sys.stderr)

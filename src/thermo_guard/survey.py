@@ -13,12 +13,18 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from .adapters.journal import nearest_of
+from .core.events import Entry
+from .core.finding import Finding
 from .core.plant import ClusterSeen, HostSeen, MissingPrivilege, Trouble, Unseen
-from .core.readings import AlertCount, Poll
+from .core.preflight import Terms, findings
+from .core.readings import AlertCount, Poll, Reading
+from .core.record import Record, fold
+from .core.snapshot import Snapshot
 from .core.survey import DataFolder, Memory, Network, Survey
+from .engine.loop import HISTORY_S
 from .ports import Clock, Fault, Hypervisor, PowerController, RoomSensors, Unauthorized
 
 SIDE_S = 90.0
@@ -45,9 +51,57 @@ class Sides:
     """SHA-256 of what vCenter presents, asked for only where that is not trusted."""
 
 
-async def survey(sides: Sides, folder: DataFolder, memory: Memory | Unseen) -> Survey:
-    """Look once; ends within a few times SIDE_S, whatever hangs."""
-    looks = _Looks(sides.clock)
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """A survey that is judged at once: what a guard asks of its own edges before it arms, and now and then after.
+
+    It changes nothing. Call it in quiet time only and one at a time: a look takes the failures of tasks with it that
+    an incident would want to hear of. It may be cancelled at any await.
+    """
+
+    sides: Sides
+    terms: Terms
+    folder: Callable[[], DataFolder]
+    memory: Callable[[], Awaitable[Memory | Unseen]]
+    at_once: int = AT_ONCE
+
+    async def __call__(self) -> tuple[Finding, ...]:
+        """Everything that can be said now; a side that does not answer is a finding, nothing is raised."""
+        seen = await survey(self.sides, self.folder(), await self.memory(), at_once=self.at_once)
+        return findings(seen, self.terms)
+
+
+class Remembers(Protocol):
+    """The share of a journal that is read for a survey."""
+
+    def entries(self) -> Sequence[Entry]: ...
+
+    def readings(self, since: float) -> Sequence[Reading]: ...
+
+    def snapshot(self) -> Snapshot | None: ...
+
+
+def memory_of(journal: Remembers, now: float) -> Memory | Unseen:
+    """What a journal remembers."""
+    try:
+        record = fold(Record(), journal.entries())
+        return Memory(
+            sensors=record.sensors, readings=tuple(journal.readings(now - HISTORY_S)), bmc_of=record.bmc_of,
+            snapshot=journal.snapshot(), incident=None if record.incident is None else record.incident.id,
+            is_snapshot_closed=record.incident is not None and record.incident.is_snapshot_closed,
+        )
+    except Fault as fault:
+        return Unseen(now, str(fault))
+
+
+async def survey(
+    sides: Sides, folder: DataFolder, memory: Memory | Unseen, *, at_once: int = AT_ONCE
+) -> Survey:
+    """Look once; ends within a few times SIDE_S, whatever hangs.
+
+    :param at_once: so many single looks together.
+    """
+    looks = _Looks(sides.clock, at_once)
     (poll, network, count), (cluster, missing, direct), bmcs = await asyncio.gather(
         _look_at_room(looks, sides), _look_at_cluster(looks, sides),
         asyncio.gather(*(looks.at(bmc.observe) for bmc in sides.bmcs)),
@@ -79,9 +133,9 @@ def look_at_folder(path: Path, running: str | None) -> DataFolder:
 class _Looks:
     """Single looks, each bounded and a few at a time."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, at_once: int) -> None:
         self._clock = clock
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(at_once)
 
     async def at(self, ask: Callable[[], Awaitable[T]]) -> T | Unseen:
         async with self._slots:

@@ -74,6 +74,7 @@ def test_what_the_settings_warn_of_is_repeated() -> None:
 @pytest.mark.parametrize(("found", "text", "down", "back"), [
     ([ok(Area.CLOCK, ""), warn(Area.CLOCK, "")], "down and back.", True, True),
     ([fail(Area.BMCS, Way.BACK, "")], "down, not back.", True, False),
+    ([fail(Area.BMCS, Way.BACK, ""), fail(Area.CLUSTER, Way.PART, "")], "but for the hosts that are", False, False),
     ([fail(Area.BMCS, Way.BACK, ""), fail(Area.HOSTS, Way.LAST, "")], "not vCenter's own VM and host", False, False),
     ([fail(Area.HOSTS, Way.LAST, ""), fail(Area.VCENTER, Way.DOWN, "")], "NOT be brought down.", False, False),
 ])

@@ -144,12 +144,20 @@ def test_a_silent_host_that_no_login_reaches_fails() -> None:
     gone = replace(CLUSTER.hosts[2], is_connected=False, power=Power.UNKNOWN)
     cluster = replace(OUTSIDE, hosts=(*CLUSTER.hosts[:2], gone))
     failed = [one for one in worse(cluster=cluster, direct=direct(esx3=SILENT)) if one.verdict is Verdict.FAIL]
-    assert [(one.area, one.way) for one in failed] == [(Area.CLUSTER, Way.DOWN)]
+    assert [(one.area, one.way) for one in failed] == [(Area.CLUSTER, Way.PART)]
+    assert not conclusion(failed).can_go_down
     assert "no connection to esx3, and no direct login works" in failed[0].text
     off = {**SOUND.bmcs, "ilo3": bmc("ilo3", "esx3", power=Power.OFF)}
     told = worse(cluster=cluster, direct=direct(esx3=SILENT), bmcs=off)
     assert all(one.verdict is Verdict.WARN for one in told)
     assert any("by the BMC the power is off" in one.text for one in told)
+
+
+def test_only_where_every_host_is_silent_nothing_could_go_down() -> None:
+    """One dead host is its own part and holds up nothing else; a cluster that no host of can be reached is no part."""
+    gone = tuple(replace(host, is_connected=False, power=Power.UNKNOWN) for host in CLUSTER.hosts)
+    found = worse(cluster=replace(OUTSIDE, hosts=gone), direct=dict.fromkeys(SOUND.direct, SILENT))
+    assert [one.area for one in found if one.way is Way.DOWN] == [Area.CLUSTER]
 
 
 @pytest.mark.parametrize(("trouble", "words"), [

@@ -30,6 +30,12 @@ def test_sensors_that_cannot_be_read_fail_though_the_network_answers() -> None:
     assert (only.area, only.verdict, only.way) == (Area.ROOM, Verdict.FAIL, Way.DOWN)
 
 
+def test_a_network_that_is_not_described_raises_the_alarm_all_the_same() -> None:
+    """Where the readings come, the description that fails is a warning: arming waits for what the alarm needs."""
+    (only,) = (one for one in worse(network=SILENT) if one.area is Area.MERAKI)
+    assert only.verdict is Verdict.WARN
+
+
 @pytest.mark.parametrize("count", [AlertCount(AT, None), SILENT])
 def test_the_count_of_alarms_is_only_corroboration(count: AlertCount | Unseen) -> None:
     """A network without the metric, or whose overview fails, is a warning: the guard goes on without it."""

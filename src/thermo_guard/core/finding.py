@@ -31,10 +31,14 @@ class Way(StrEnum):
     """What a FAIL stands in the way of, the worst first."""
 
     DOWN = "down"
-    """The alarm, or the shutdown of the cluster."""
+    """What a shutdown cannot do without: settings, the alarm, vCenter with its login and rights, the cluster and its
+    hosts, the data folder. A guard does not arm before none of these is left."""
     LAST = "last"
     """The shutdown of vCenter's own VM and its host, which come last; all else would go down."""
+    PART = "part"
+    """The shutdown of single hosts that have nothing to do with vCenter; all else would go down."""
     BACK = "back"
+    """The way back: all would go down, and a person would have to help it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,18 @@ def fail(area: Area, way: Way, text: str, remedy: str = "") -> Finding:
     return Finding(area, Verdict.FAIL, text, remedy, way)
 
 
+def in_the_way(findings: Iterable[Finding], way: Way) -> tuple[Finding, ...]:
+    """The FAILs that stand in this way."""
+    return tuple(finding for finding in findings if finding.verdict is Verdict.FAIL and finding.way is way)
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusion:
     """What all findings come to."""
 
     text: str
     can_go_down: bool
-    """All of the cluster, vCenter's own host included."""
+    """All of the cluster, vCenter's own host and the guard's included."""
     can_come_back: bool
 
 
@@ -85,6 +94,9 @@ def _of_ways(findings: Iterable[Finding]) -> Conclusion:
         return Conclusion("The site could NOT be brought down.", can_go_down=False, can_come_back=False)
     if Way.LAST in ways:
         text = "The site could be brought down, but not vCenter's own VM and host, and not back as a whole."
+        return Conclusion(text, can_go_down=False, can_come_back=False)
+    if Way.PART in ways:
+        text = "The site could be brought down, but for the hosts that are named above, and not back as a whole."
         return Conclusion(text, can_go_down=False, can_come_back=False)
     if ways:
         return Conclusion("The site could be brought down, not back.", can_go_down=True, can_come_back=False)

@@ -152,9 +152,12 @@ def _of_silent(survey: Survey, cluster: ClusterSeen, bmc_of: Mapping[str, str]) 
         yield warn(Area.CLUSTER, f"vCenter has no connection to {listed(direct, _NAMED)}: what runs there could only "
                                  "be stopped over the direct login, which works", remedy)
     if neither := told["neither"]:
-        yield fail(Area.CLUSTER, Way.DOWN, f"vCenter has no connection to {listed(neither, _NAMED)}, and no direct "
-                                           "login works: what runs there can be neither shown nor stopped",
-                   "Reconnect it in vCenter, or set a login that works (ESXI_USER and ESXI_PASSWORD).")
+        is_all = len(neither) == len(cluster.hosts)  # one dead host does not hold up the rest, nor its guard
+        yield fail(Area.CLUSTER, Way.DOWN if is_all else Way.PART,
+                   f"vCenter has no connection to {listed(neither, _NAMED)}, and no direct login works: what runs "
+                   "there can be neither shown nor stopped",
+                   "Reconnect it in vCenter, or set a login that works (ESXI_USER and ESXI_PASSWORD); take a host that "
+                   "is gone out of the cluster.")
 
 
 def _settings_in_words(settings: ClusterSettings) -> str:

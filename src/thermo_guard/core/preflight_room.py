@@ -59,7 +59,10 @@ def _assessed(survey: Survey, poll: Poll, policy: PolicySettings) -> tuple[Room,
 def _of_meraki(survey: Survey) -> Iterator[Finding]:
     network, count = survey.network, survey.alert_count
     if isinstance(network, Unseen):
-        yield fail(Area.MERAKI, Way.DOWN, f"No alarm could be raised: {network.reason}", _remedy(network))
+        if isinstance(survey.poll, Poll):  # the readings come all the same, and the alarm with them
+            yield warn(Area.MERAKI, f"The network's description cannot be read: {network.reason}", _remedy(network))
+        else:
+            yield fail(Area.MERAKI, Way.DOWN, f"No alarm could be raised: {network.reason}", _remedy(network))
         return
     yield ok(Area.MERAKI, f"The API key works; network {network.name} ({network.id}), temperature sensors: "
                           f"{len(network.sensors)}")
