@@ -41,6 +41,8 @@ class HostPlan:
     """Inlet at which its firmware shuts it down; 42 on most, see `plans`."""
     serials: tuple[str, ...] = ()
     thumbprint: str | None = None
+    address: str = ""
+    """The host name by which vCenter knows it; empty: its IP address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,31 @@ class VcenterPlan:
     """How long it goes on showing a silent host as connected."""
     rejoin_s: float = 10.0
     """From a host's first answer until it shows it as connected."""
+    user: str = "thermo-guard@virtual"
+    """VCENTER_USER."""
+    idle_s: float = 1800.0
+    """A session that nobody uses ends after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Infrastructure:
+    """What the guard leans on, and which VM of the cluster carries it: each is off while its VM is.
+
+    None: it stands elsewhere and never stops.
+    """
+
+    dns: str | None = None
+    """The VM that answers the guard's questions for names."""
+    domain_controller: str | None = None
+    """The VM that vCenter asks about VCENTER_USER's password. Without it, who is logged in stays so, and nobody else
+    gets in."""
+    mail: str | None = None
+    guard: str | None = None
+    """The VM that the guard runs in; its addresses are the guard's own."""
+    is_wan_up: bool = True
+    """The way to the sensors' source."""
+    sensors_address: str = "sensors.virtual.invalid"
+    """Host name of the sensors' source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +137,7 @@ class Blueprint:
     cluster: str = "virtual"
     settings: ClusterSettings = SETTINGS
     vcenter: VcenterPlan = VcenterPlan()
+    infrastructure: Infrastructure = Infrastructure()
     cooling: Cooling | None = None
     outages: tuple[Outage, ...] = ()
     other_kw: float = 0.2

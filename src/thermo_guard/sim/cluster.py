@@ -7,6 +7,7 @@ put on the timeline, and void when the machine has changed its state since (its 
 import random
 import uuid
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from thermo_guard.core.commands import VCENTER, Verb
 from thermo_guard.core.plant import CommandFailure, Power
@@ -15,6 +16,8 @@ from .blueprint import Blueprint, HostPlan
 from .machines import BmcState, HostState, Stage, VmState
 from .timeline import Timeline
 
+HOST_NET = IPv4Address("198.18.0.0")
+BMC_NET = IPv4Address("198.19.0.0")
 POWER_OFF_S = 2.0
 ENTER_S = 4.0
 """What entering maintenance mode takes when nothing runs on the host."""
@@ -61,7 +64,10 @@ class VirtualCluster:
         vms = [VmState(vm, self._uuid(f"vm/{vm.name}"), vm.host, vm.is_on) for vm in plan.vms]
         self.vms = {vm.id: vm for vm in vms}
         self._vms_on = {host.name: [vm for vm in plan.vms if vm.host == host.name and vm.is_on] for host in plan.hosts}
-        self.bmcs = {bmc.address: BmcState(bmc, *self._identity(bmc.host, bmc.address)) for bmc in plan.bmcs}
+        self.bmcs = {
+            bmc.address: BmcState(bmc, *self._identity(bmc.host, bmc.address), ip=str(BMC_NET + number))
+            for number, bmc in enumerate(plan.bmcs, start=1)
+        }
         self.vcenter_vm = next((vm for vm in self.vms.values() if vm.name == plan.vcenter.vm), None)
         if plan.vcenter.vm is not None and self.vcenter_vm is None:
             raise ValueError(f"no VM is named {plan.vcenter.vm}, which is to run vCenter")
@@ -72,7 +78,8 @@ class VirtualCluster:
     def _host(self, plan: HostPlan, number: int) -> HostState:
         stage = Stage.UP if plan.is_on else Stage.OFF
         identity, _ = self._identity(plan.name, plan.name)
-        return HostState(plan, identity, f"198.51.100.{number}:443", stage, plan.in_maintenance)
+        address = plan.address or str(HOST_NET + number)
+        return HostState(plan, identity, f"{address}:443", stage, plan.in_maintenance, ip=str(HOST_NET + number))
 
     def _identity(self, host: str | None, address: str) -> tuple[str, tuple[str, ...]]:
         """UUID and serials of a server, the same whether its host or its BMC is asked."""

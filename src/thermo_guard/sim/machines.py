@@ -41,6 +41,7 @@ class HostState:
     entered_via: str = ""
     is_broken: bool = False
     """It has power and never gets to an operating system."""
+    ip: str = ""
 
     @property
     def name(self) -> str:
@@ -90,6 +91,10 @@ class VmState:
     def name(self) -> str:
         return self.plan.name
 
+    def serves(self, now: float) -> bool:
+        """What it runs for others answers: it is up, and has not been told to shut down."""
+        return self.is_on and not self.is_stopping and now >= self.on_since + self.plan.start_s
+
     def has_tools(self, now: float) -> bool:
         return self.is_on and self.plan.has_tools and now >= self.on_since + self.plan.start_s
 
@@ -111,6 +116,7 @@ class BmcState:
     plan: BmcPlan
     uuid: str
     serials: tuple[str, ...]
+    ip: str = ""
 
     def seen(self, now: float, power: Power) -> BmcSeen:
         shown = other_byte_order(self.uuid) if self.plan.swaps_uuid else self.uuid

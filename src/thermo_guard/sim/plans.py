@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from thermo_guard.core.plant import ClusterSettings
 
-from .blueprint import Blueprint, BmcPlan, HostPlan, SensorPlan, VcenterPlan, VmPlan
+from .blueprint import Blueprint, BmcPlan, HostPlan, Infrastructure, SensorPlan, VcenterPlan, VmPlan
 from .physics import Cooling, Outage, Probe, room_of
 
 PROTECTS_AT_C = 42.0
@@ -69,6 +69,30 @@ def vcenter_outside(*, sensor_cadence_s: float = 60.0) -> Blueprint:
         plan, hosts=(*plan.hosts, others), vcenter=VcenterPlan(), settings=settings,
         vms=(*vms, VmPlan("other-app", "other1"), VmPlan("other-db", "other1")),
         bmcs=tuple(replace(bmc, shows_uuid=False) for bmc in plan.bmcs),
+    )
+
+
+def infrastructure(
+    *, dns_tier: int = 1, is_guard_inside: bool = False, is_vcenter_inside: bool = True, sensor_cadence_s: float = 60.0,
+) -> Blueprint:
+    """The office as many are: what the guard leans on runs on the cluster that the guard switches off.
+
+    Every machine is known by name, and the DNS server is a VM, by default of the first tier that stops. vCenter asks
+    the domain controller `dc-1` for VCENTER_USER's password, and messages go out by the VM `mail`.
+
+    :param is_guard_inside: the guard runs in the VM `nas` on esx1; otherwise on a machine of its own.
+    """
+    plan = office(sensor_cadence_s=sensor_cadence_s) if is_vcenter_inside else vcenter_outside(
+        sensor_cadence_s=sensor_cadence_s
+    )
+    guard = (VmPlan("nas", "esx1", tier=1, addresses=("192.0.2.60", "2001:db8::60")),) if is_guard_inside else ()
+    return replace(
+        plan, hosts=tuple(replace(host, address=f"{host.name}.virtual.invalid") for host in plan.hosts),
+        vms=(*plan.vms, VmPlan("dns", "esx3", tier=dns_tier, shut_s=10.0, addresses=("192.0.2.53",)), *guard),
+        vcenter=replace(plan.vcenter, user="thermo-guard@office.virtual.invalid"),
+        infrastructure=Infrastructure(
+            dns="dns", domain_controller="dc-1", mail="mail", guard="nas" if is_guard_inside else None
+        ),
     )
 
 

@@ -2,22 +2,28 @@
 
 Each call takes virtual time, moves the world to that time, and then answers or raises the port's faults. `faults` is
 where a drill or a test says what shall go wrong at these edges; what goes wrong in the plant itself is the world's.
+Every machine is reached by the name or address that it was given, and every account goes through its door.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.core.plant import BmcSeen, ClusterSeen, CommandFailure, Host, HostSeen, Power
 from thermo_guard.core.readings import AlertCount, Poll
-from thermo_guard.ports import Ambiguous, Clock, Fault, MissingPrivilege, Refused, Transient, Unauthorized
+from thermo_guard.ports import Ambiguous, Clock, Fault, Logins, MissingPrivilege, Refused, Transient, Unauthorized
 
+from .doors import Door, Doors
 from .machines import BmcState, HostState, Stage
+from .names import SiteNames
+from .network import SENSORS_IP
 from .orders import carry_out
 from .world import World
 
+HOST_USER = "root"
+BMC_USER = "thermo-guard"
 SENSORS = "sensors"
 """The edge to the sensors' source; the others are VCENTER, a host's name, a BMC's address."""
 
@@ -59,6 +65,7 @@ class Faults:
         self._silent_until[edge] = self.world.now + for_s
 
     def deny_login(self, edge: str, for_s: float = math.inf) -> None:
+        """Let an edge end its sessions and refuse every login, as when a password was changed."""
         self._denied_until[edge] = self.world.now + for_s
 
     def mend(self, edge: str) -> None:
@@ -87,29 +94,65 @@ class Faults:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Peer:
+    """A machine of the site as one call goes to it; what may change while the call is on its way is asked there."""
+
+    edge: str
+    """As in `Faults`."""
+    name: str
+    """For people."""
+    address: str
+    """Host name or IP address by which the guard knows it."""
+    ip: str | None
+    """Where it stands in truth; None: nowhere."""
+    answers: Callable[[], bool] = lambda: True
+    door: Door | None = None
+    life: Callable[[], Hashable] = lambda: 0
+    """Changes when it forgets its sessions."""
+    refuses: Callable[[], bool] = lambda: False
+    """Whether it takes no new login of the door's account."""
+
+
 class _Edges:
     """What all faces share: the time a call takes, and the faults at its edge."""
 
-    def __init__(self, world: World, clock: Clock, faults: Faults, latency_s: float, silence_s: float) -> None:
+    def __init__(
+        self, world: World, clock: Clock, faults: Faults, names: SiteNames, doors: Doors, latency_s: float,
+        silence_s: float,
+    ) -> None:
         self.world = world
         self.faults = faults
         self._clock = clock
+        self._names = names
+        self._doors = doors
         self._latency_s = latency_s
         self._silence_s = silence_s
 
-    async def reach(self, edge: str, *, name: str, answers: Callable[[], bool] = lambda: True) -> None:
+    async def reach(self, peer: _Peer) -> None:
         """Spend a call's time and come out where the peer has the request.
 
-        :raises Transient: it does not answer.
-        :raises Unauthorized: it refuses the login.
+        :raises Transient: its name stands for no address, or it does not answer at that address.
+        :raises Unauthorized: it refuses the login, or did so a while ago.
         """
+        if peer.door is not None:
+            self._doors.knock(peer.door, peer.life())
+        addresses = await self._names.resolve(peer.address)
         await self._clock.sleep(self._latency_s)
         self.world.advance(self._clock.now())
-        if self.faults.is_silent(edge) or not answers():
+        if self.faults.is_silent(peer.edge) or peer.ip not in addresses or not peer.answers():
             await self.wait_in_vain()
-            raise Transient(f"{name} does not answer")
-        if self.faults.denies(edge):
-            raise Unauthorized(f"{name} refuses the login")
+            raise Transient(f"{peer.name} does not answer")
+        if peer.door is not None:
+            self._log_in(peer, peer.door)
+
+    def _log_in(self, peer: _Peer, door: Door) -> None:
+        is_denied = self.faults.denies(peer.edge)
+        if is_denied:
+            self._doors.close(door)
+        refuses = is_denied or peer.refuses()
+        why_not = f"refuses the user name or the password of {door.user}" if refuses else ""
+        self._doors.enter(door, peer.life(), why_not)
 
     async def wait_in_vain(self) -> None:
         await self._clock.sleep(self._silence_s)
@@ -150,17 +193,27 @@ class SiteSensors:
 
     def __init__(self, edges: _Edges) -> None:
         self._edges = edges
+        network = edges.world.network
+        self._peer = _Peer(
+            SENSORS, "the sensors' source", edges.world.plan.infrastructure.sensors_address, SENSORS_IP,
+            answers=lambda: network.is_wan_up,
+        )
 
     async def poll(self) -> Poll:
-        await self._edges.reach(SENSORS, name="the sensors' source")
+        await self._reach()
         return self._edges.world.room.poll()
 
     async def alert_count(self) -> AlertCount:
-        await self._edges.reach(SENSORS, name="the sensors' source")
+        await self._reach()
         return self._edges.world.room.alert_count()
 
     async def aclose(self) -> None:
         return
+
+    async def _reach(self) -> None:
+        await self._edges.reach(self._peer)
+        if self._edges.faults.denies(SENSORS):
+            raise Unauthorized("the sensors' source refuses the key")
 
 
 class SiteHypervisor:
@@ -212,15 +265,23 @@ class SiteHypervisor:
         return
 
     async def _reach_vcenter(self) -> None:
-        await self._edges.reach(VCENTER, name="vCenter", answers=lambda: self._cluster.vcenter_answers)
+        plan, cluster = self._world.plan.vcenter, self._cluster
+        await self._edges.reach(_Peer(
+            VCENTER, "vCenter", plan.address, plan.ip, lambda: cluster.vcenter_answers,
+            Door("vCenter", f"{plan.address}:443".lower(), plan.user, plan.idle_s),
+            lambda: 0 if cluster.vcenter_vm is None else cluster.vcenter_vm.epoch,
+            lambda: not self._world.network.domain_answers,
+        ))
 
     async def _reach_host(self, name: str, address: str | None) -> HostState:
         host = self._cluster.hosts.get(name)
-
-        def answers() -> bool:
-            return host is not None and host.stage is Stage.UP and address == host.address
-
-        await self._edges.reach(name, name=f"{name} ({address})", answers=answers)
+        at, _, port = (address or "").rpartition(":")
+        label = f"{name} ({address})"
+        await self._edges.reach(_Peer(
+            name, label, at or name, None if host is None or port != "443" else host.ip,
+            lambda: host is not None and host.stage is Stage.UP,
+            Door(f"ESXi host {label}", f"{address}".lower(), HOST_USER), lambda: None if host is None else host.epoch,
+        ))
         return self._cluster.hosts[name]
 
     def _host(self, state: HostState, *, is_connected: bool) -> Host:
@@ -247,12 +308,12 @@ class SiteBmc:
         return self._state.plan.address
 
     async def observe(self) -> BmcSeen:
-        await self._edges.reach(self.address, name=f"BMC {self.address}")
+        await self._reach()
         world = self._edges.world
         return self._state.seen(world.now, world.cluster.bmc_power(self._state))
 
     async def power_on(self) -> None:
-        await self._edges.reach(self.address, name=f"BMC {self.address}")
+        await self._reach()
         cluster = self._edges.world.cluster
         host = self._state.plan.host
         command = Command(Verb.POWER_ON_HOST, host or self.address, host or self.address, self.address)
@@ -266,6 +327,11 @@ class SiteBmc:
     async def aclose(self) -> None:
         return
 
+    async def _reach(self) -> None:
+        name = f"BMC {self.address}"
+        door = Door(name, f"{self.address}:443".lower(), BMC_USER)
+        await self._edges.reach(_Peer(self.address, name, self.address, self._state.ip, door=door))
+
 
 class VirtualSite:
     """The faces of one world.
@@ -277,7 +343,18 @@ class VirtualSite:
     def __init__(self, world: World, clock: Clock, *, latency_s: float = 0.05, silence_s: float = 5.0) -> None:
         self.world = world
         self.faults = Faults(world)
-        edges = _Edges(world, clock, self.faults, latency_s, silence_s)
+        self.names = SiteNames(world, clock)
+        self.doors = Doors(world)
+        edges = _Edges(world, clock, self.faults, self.names, self.doors, latency_s, silence_s)
         self.sensors = SiteSensors(edges)
         self.hypervisor = SiteHypervisor(edges)
         self.bmcs = [SiteBmc(edges, state) for state in world.cluster.bmcs.values()]
+
+    def begin_process(self, logins: Logins | None = None) -> None:
+        """A guard's process begins: it has no session and remembers no name but what it is told.
+
+        :param logins: its memory of refused logins; None: it has none.
+        """
+        self.names.forget()
+        self.doors.close_all()
+        self.doors.logins = logins

@@ -8,6 +8,7 @@ from thermo_guard.ports import MissingPrivilege
 
 from .blueprint import Blueprint
 from .cluster import Running, VirtualCluster
+from .network import VirtualNetwork
 from .physics import STEP_S
 from .room import SensorFault, VirtualRoom
 from .timeline import Happening, Timeline
@@ -25,6 +26,7 @@ class World:
         self.starts_at = starts_at
         self.timeline = Timeline(starts_at)
         self.cluster = VirtualCluster(plan, seed, self.timeline)
+        self.network = VirtualNetwork(plan, self.cluster, self.timeline)
         self.room = VirtualRoom(plan, seed, self.timeline, self.power_kw)
         self._grid_at = starts_at
 
@@ -80,6 +82,13 @@ class World:
 
     def repair_cooling(self, *, restart_s: float = 300.0) -> None:
         self.room.repair_cooling(restart_s=restart_s)
+
+    def cut_wan(self) -> None:
+        """The way out is gone, and the sensors' source with it."""
+        self.network.cut_wan()
+
+    def mend_wan(self) -> None:
+        self.network.mend_wan()
 
     def set_sensor(self, serial: str, fault: SensorFault) -> None:
         self.room.set_fault(serial, fault)
