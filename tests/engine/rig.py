@@ -13,11 +13,12 @@ from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.core import events as ev
 from thermo_guard.core.goal import Mode
 from thermo_guard.core.policy import PolicySettings
-from thermo_guard.core.record import Record
+from thermo_guard.core.record import Record, fold
 from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.step import Timing
+from thermo_guard.engine.logins import RefusedLogins
 from thermo_guard.engine.loop import Loop
-from thermo_guard.engine.terms import Edges, LoopSettings
+from thermo_guard.engine.terms import Edges, LoopSettings, Preflight
 from thermo_guard.ports import Hypervisor, Journal, PowerController
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.machines import Stage
@@ -88,13 +89,20 @@ class Guarded:
         self.dies_on: Callable[[ev.Event], bool] | None = None
         """The guard dies when this event is durable, before anything that follows from it."""
         self.before = self.world.running()
+        self.is_armed = True
+        """It has proved itself on an earlier day; else it begins in a new folder."""
+        self.preflight: Preflight | None = None
+        self.logins: RefusedLogins | None = None
+        """As the adapters hold them in this life."""
 
     def start(self) -> None:
         self._journal = SqlJournal.open(self.folder)
+        if self.is_armed and fold(Record(), self._journal.entries()).armed is None:
+            self._journal.append(self.clock.now(), ev.GuardArmed(by="", lacking=()))
         self.loop = Loop(self.settings, Edges(
             clock=self.clock, sensors=self.site.sensors, hypervisor=self.hypervisor, bmcs=self.bmcs,
             journal=self.journal_double(self._journal), notifier=self.outbox, board=self.board,
-            listeners=(self._hear,),
+            listeners=(self._hear,), preflight=self.preflight, logins=self.logins,
         ))
         self._task = asyncio.ensure_future(self.loop.run(asyncio.Event()))
 

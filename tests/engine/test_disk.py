@@ -10,6 +10,7 @@ from thermo_guard.core import events as ev
 from thermo_guard.core.events import Entry, Event
 from thermo_guard.core.readings import Reading
 from thermo_guard.core.snapshot import Snapshot
+from thermo_guard.core.wishes import Wish
 from thermo_guard.ports import Journal, Transient
 from thermo_guard.sim.loop import run
 from thermo_guard.sim.plans import office
@@ -57,6 +58,12 @@ class FullDisk:
         if not self.takes_readings:
             self._write()
         self.journal.keep_readings(readings)
+
+    def wishes(self, after: int) -> Sequence[Wish]:
+        return self.journal.wishes(after)
+
+    def give_back_reserve(self) -> bool:
+        return False
 
     def close(self) -> None:
         self.journal.close()

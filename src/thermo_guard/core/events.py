@@ -269,6 +269,8 @@ class Abandoned:
     name: str
     phase: Phase
     reason: str
+    is_set_aside: bool = False
+    """Nothing is asked of it any more in this leg: asking was what the guard did not survive."""
     kind: Literal["target.abandoned"] = "target.abandoned"
 
 

@@ -8,6 +8,7 @@ from .commands import Verb
 from .plant import Power
 from .policy import Level
 from .record import Incident
+from .wishes import Order
 
 _PHASES = {
     ev.Phase.DISARM: "HA off, DRS manual",
@@ -56,7 +57,7 @@ def message(event: ev.Event, incident: Incident | None, at: float) -> Message | 
         case ev.LevelChanged(before=Level.BLIND):
             return Message(f"Sighted again: the room is {event.level.upper()}", _lines(event.reasons))
         case ev.AlarmObserved():
-            return Message(f"{event.level.upper()} temperature, and MODE=observe: NOTHING is being done",
+            return Message(f"{event.level.upper()} temperature, and {event.why}: NOTHING is being done",
                            _lines(event.reasons), is_urgent=True)
         case ev.AlarmTripped():
             return Message(f"{event.level.upper()} temperature: the cluster is being shut down",
@@ -74,11 +75,61 @@ def message(event: ev.Event, incident: Incident | None, at: float) -> Message | 
                            f"Given up while {described(event.phase)}: {event.reason}", is_urgent=True)
         case ev.PowerOnHeld():
             return Message("Needs a person: power-on is held", event.reason, is_urgent=True)
-        case ev.IncidentClosed(differences=()):
-            return Message("Everything is back as it was", f"incident {event.incident} is closed")
         case ev.IncidentClosed():
-            return Message(f"Incident closed with {len(event.differences)} differences",
-                           _lines(event.differences), is_urgent=True)
+            return _closing(event)
+        case _:
+            return _of_guard(event)
+
+
+def _closing(event: ev.IncidentClosed) -> Message:
+    if event.aborted_by:
+        return Message(f"The incident was ended where it stood, by {event.aborted_by}: nothing more is commanded",
+                       _lines(event.differences) or "Everything is as it was.", is_urgent=True)
+    if not event.differences:
+        return Message("Everything is back as it was", f"incident {event.incident} is closed")
+    return Message(f"Incident closed with {len(event.differences)} differences", _lines(event.differences),
+                   is_urgent=True)
+
+
+def _of_guard(event: ev.Event) -> Message | None:
+    """Of the guard itself and of what people order."""
+    match event:
+        case ev.GuardArmed():
+            who = f"by {event.by}" if event.by else "all that a shutdown needs has been seen to work"
+            return Message(f"ARMED: {who}",
+                           _lines(event.lacking) or "From now a confirmed alarm shuts the cluster down.")
+        case ev.WishTaken():
+            return _of_wish(event)
+        case ev.ShutdownWished():
+            return Message(f"The cluster is being shut down, as {event.by} asked", event.reason, is_urgent=True)
+        case ev.PowerOnWished():
+            return Message(f"The cluster is being brought back, as {event.by} asked", event.reason, is_urgent=True)
+        case ev.GoalWished():
+            what = "shut down" if event.goal is ev.Goal.OFF else "brought back"
+            return Message(f"The cluster is being {what}, as {event.by} asked", event.reason, is_urgent=True)
+        case ev.LoginRefused():
+            return Message(f"Login refused: {event.user} at {event.endpoint}",
+                           f"{event.why}\nIt is not tried again for 20 minutes, so as not to lock the account. Once it "
+                           "is mended, `thermo-guard resume` tries at once.", is_urgent=True)
+        case ev.LoginAccepted():
+            return Message(f"Login works again: {event.user} at {event.endpoint}", "")
+        case _:
+            return None
+
+
+def _of_wish(event: ev.WishTaken) -> Message | None:
+    """Orders whose effect is an event of its own are told by that one."""
+    wish = event.wish
+    if event.declined:
+        return Message(f"Declined: {wish.order}, asked by {wish.by}", event.declined)
+    match wish.order:
+        case Order.PAUSE:
+            how_long = "until `thermo-guard resume`" if wish.for_s is None else f"for {wish.for_s / 60:.0f} minutes"
+            return Message(f"PAUSED by {wish.by}: nothing is commanded {how_long}", wish.reason, is_urgent=True)
+        case Order.RESUME:
+            return Message(f"Resumed by {wish.by}", wish.reason)
+        case Order.ACKNOWLEDGE:
+            return Message(f"Acknowledged by {wish.by}", wish.reason)
         case _:
             return None
 
@@ -119,6 +170,9 @@ def facts(event: ev.Event, names: Mapping[str, str]) -> Mapping[str, object]:
         case ev.PhaseBegun():
             words = described(event.phase, event.tier)
             return {"incident": event.incident, "phase": event.phase, "tier": event.tier, "what": words}
+        case ev.WishTaken():
+            return {"order": event.wish.order, "by": event.wish.by, "reason": event.wish.reason,
+                    "declined": event.declined}
         case ev.LevelChanged():
             return {"room": event.level, "before": event.before, "reasons": event.reasons}
         case _:

@@ -77,9 +77,15 @@ def _vcenter_vms(leg: Leg) -> list[Vm]:
     return [vms[kept.id] for kept in leg.s.snapshot.vcenter_vms if kept.id in vms]
 
 
+def _guard_hosts(leg: Leg) -> dict[str, str]:
+    """Hosts that stay up, since the guard itself runs on them, each with the name of its VM."""
+    vms = leg.s.plant.vms
+    return {vms[kept.id].host if kept.id in vms else kept.host: kept.name for kept in leg.s.snapshot.guard_vms}
+
+
 def _stop_guests(leg: Leg) -> bool:
-    """Every VM that is on, tier by tier, but vCenter's."""
-    last = {vm.id for vm in _vcenter_vms(leg)}
+    """Every VM that is on, tier by tier, but vCenter's and the guard's own."""
+    last = {vm.id for vm in _vcenter_vms(leg)} | {kept.id for kept in leg.s.snapshot.guard_vms}
     by_tier: dict[int, list[Vm]] = {}
     for vm in leg.s.plant.vms.values():
         if vm.id in last or vm.is_template:
@@ -177,8 +183,12 @@ def _stop_last_hosts(leg: Leg) -> bool:
 def _stop_each_host(leg: Leg, phase: Phase, hosts: Iterable[HostNow], *, must_be_direct: bool) -> bool:
     leg.begin(phase)
     pending = [host for host in hosts if not _host_is_off(leg, host)]
-    in_grace = _hosts_of_guests_in_grace(leg)
+    in_grace, carriers = _hosts_of_guests_in_grace(leg), _guard_hosts(leg)
     for host in pending:
+        if host.name in carriers:
+            why = f"Thermo-Guard itself runs on it, in the VM {carriers[host.name]}: both stay up and heat the room"
+            leg.abandon(Abandoned("host", host.name, host.name, phase, why))
+            continue
         route = host.name if must_be_direct and host.is_direct else None if must_be_direct else host.route
         _stop_host(leg, host, route, may_force=host.name not in in_grace)
     return all(leg.is_settled(host.name) for host in pending)

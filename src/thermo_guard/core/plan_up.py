@@ -138,6 +138,8 @@ def _cannot_be_started(leg: Leg, host: HostNow) -> bool:
 def _is_within_limit(leg: Leg) -> bool:
     """Whether the site may still be powered on; said once where it may not, and then a person's until the leg ends."""
     limit, count = leg.s.timing.power_on_limit, len(leg.s.power_ons)
+    if leg.s.incident.wished_by:
+        return True  # the person that it needs has decided
     if leg.s.incident.is_powered_on or (count < limit and not leg.s.incident.is_held):
         return True
     leg.step.needs_person = (

@@ -368,10 +368,18 @@ class Watch:
     why: str
 
 
-def watch(room: Room, assessment: Assessment, settings: PolicySettings, since: float, now: float) -> Watch:
-    """No fresh sensor has risen by `rise_c` in the last `watch_s`, and enough have measured since `since`."""
+def watch(
+    room: Room, assessment: Assessment, settings: PolicySettings, since: float, now: float,
+    *, despite_unseen: bool = False,
+) -> Watch:
+    """No fresh sensor has risen by `rise_c` in the last `watch_s`, and enough have measured since `since`.
+
+    :param despite_unseen: a person answers for the room where the sensors cannot.
+    """
     if now - since < settings.watch_s:
         return Watch(is_clear=False, why=f"watching the room for {settings.watch_s:g} s, {now - since:.0f} s so far")
+    if despite_unseen and not assessment.permits_power_on and not assessment.is_alarm:
+        return Watch(is_clear=True, why="a person answers for the room")
     fresh = [room.tracks[s.sensor] for s in assessment.sensors if s.is_fresh]
     if not assessment.permits_power_on:
         return Watch(is_clear=False, why=f"the room is {assessment.level}")

@@ -4,6 +4,7 @@ An incident has legs: each time its goal turns, intents and give-ups of the leg 
 asked to stop may still be stopping; that is kept as `stopping`.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,8 @@ from . import events as ev
 from .commands import Command, Outcome, Verb
 from .events import Entry, Goal, Phase
 from .plant import Power
+from .policy import Level
+from .wishes import Order
 
 POWER_ON_WINDOW_S = 24 * 3600.0
 _STOPS = {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.SHUT_DOWN_HOST}
@@ -55,6 +58,10 @@ class Incident:
     """Hosts have been powered on in this leg: it has been counted."""
     is_held: bool = False
     """It has been said in this leg that a person must power on."""
+    wished_by: str = ""
+    """The person who set the goal of this leg; empty: the policy did."""
+    despite_unseen: bool = False
+    """That person has seen for himself that the room is cool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,20 @@ class Record:
     """When the site was powered on, lately."""
     closed: tuple[float, ev.IncidentClosed] | None = None
     """The last incident that ended."""
+    armed: tuple[float, ev.GuardArmed] | None = None
+    """When the guard took hold, and by whose word."""
+    wish: int = 0
+    """Number of the last order that was taken up or declined."""
+    paused_until: float | None = None
+    """Nothing is commanded before; infinite: until RESUME."""
+    is_shelved: bool = False
+    """The alarm that stood at an ABORT trips nothing until the room has been below HIGH."""
+    acknowledged: tuple[float, str] | None = None
+    """When a person said last that he knows, and who."""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """IP addresses by host name, as they were resolved in quiet time."""
+    refused: Mapping[tuple[str, str], ev.LoginRefused] = field(default_factory=dict)
+    """By endpoint and user, until a login works there again."""
 
 
 def fold(record: Record, entries: Iterable[Entry]) -> Record:
@@ -86,9 +107,21 @@ def _after(record: Record, entry: Entry) -> Record:
         case ev.BmcsMatched():
             return replace(record, bmc_of=dict(event.pairs))
         case ev.LevelChanged():
-            return replace(record, level=event.level)
-        case ev.AlarmTripped():
-            return replace(record, incident=Incident(event.incident, at, Goal.OFF, at, event.reasons))
+            is_shelved = record.is_shelved and event.level not in {Level.LOW, Level.BAND}
+            return replace(record, level=event.level, is_shelved=is_shelved)
+        case ev.GuardArmed():
+            return replace(record, armed=record.armed or (at, event))
+        case ev.WishTaken():
+            return _wished(record, event, at)
+        case ev.NamesResolved():
+            return replace(record, names=dict(event.names))
+        case ev.LoginRefused():
+            return replace(record, refused={**record.refused, (event.endpoint, event.user): event})
+        case ev.LoginAccepted():
+            gone = (event.endpoint, event.user)
+            return replace(record, refused={key: kept for key, kept in record.refused.items() if key != gone})
+        case ev.AlarmTripped() | ev.ShutdownWished() | ev.PowerOnWished():
+            return replace(record, incident=_opened(event, at))
         case ev.SitePoweredOn():
             lately = tuple(t for t in record.power_ons if at - t < POWER_ON_WINDOW_S)
             record = replace(record, power_ons=(*lately, at))
@@ -101,6 +134,37 @@ def _after(record: Record, entry: Entry) -> Record:
     return replace(record, incident=_incident_after(record.incident, entry))
 
 
+def _wished(record: Record, event: ev.WishTaken, at: float) -> Record:
+    wish = event.wish
+    record = replace(record, wish=max(record.wish, wish.number))
+    if event.declined:
+        return record
+    match wish.order:
+        case Order.PAUSE:
+            return replace(record, paused_until=math.inf if wish.for_s is None else at + wish.for_s)
+        case Order.RESUME:
+            return replace(record, paused_until=None, refused={
+                key: replace(kept, until=min(kept.until, at)) for key, kept in record.refused.items()
+            })
+        case Order.ABORT:
+            return replace(record, is_shelved=record.level not in {Level.LOW, Level.BAND})
+        case Order.ACKNOWLEDGE:
+            return replace(record, acknowledged=(at, wish.by))
+        case _:
+            return record
+
+
+def _opened(event: ev.AlarmTripped | ev.ShutdownWished | ev.PowerOnWished, at: float) -> Incident:
+    match event:
+        case ev.AlarmTripped():
+            return Incident(event.incident, at, Goal.OFF, at, event.reasons)
+        case ev.ShutdownWished():
+            return Incident(event.incident, at, Goal.OFF, at, (event.reason,), wished_by=event.by)
+        case ev.PowerOnWished():
+            return Incident(event.incident, at, Goal.ON, at, (event.reason,), is_snapshot_closed=True,
+                            wished_by=event.by, despite_unseen=event.despite_unseen)
+
+
 def _incident_after(incident: Incident, entry: Entry) -> Incident:
     event, at = entry.event, entry.at
     match event:
@@ -110,6 +174,11 @@ def _incident_after(incident: Incident, entry: Entry) -> Incident:
             return _turned(incident, Goal.ON, at, event.reasons)
         case ev.HeatReturned():
             return _turned(incident, Goal.OFF, at, event.reasons)
+        case ev.GoalWished():
+            # A shutdown that is under way already goes on as it is; only who may end it changes.
+            is_same = event.goal is incident.goal is Goal.OFF
+            turned = incident if is_same else _turned(incident, event.goal, at, (event.reason,))
+            return replace(turned, wished_by=event.by, despite_unseen=event.despite_unseen)
         case ev.PhaseBegun():
             return replace(incident, phase=event.phase, tier=event.tier, phase_since=at)
         case ev.Intended():

@@ -37,6 +37,15 @@ def differences(snapshot: Snapshot, plant: PlantNow, incident: Incident) -> tupl
     return tuple(lines)
 
 
+def missing(snapshot: Snapshot, plant: PlantNow) -> tuple[str, ...]:
+    """Names of the hosts and VMs that ran and do not run now, as far as that is known."""
+    hosts = [host.name for host in snapshot.hosts
+             if host.is_on and (host.name not in plant.hosts or plant.hosts[host.name].power is not Power.ON)]
+    vms = [vm.name for vm in snapshot.vms
+           if vm.is_on and (vm.id not in plant.vms or plant.vms[vm.id].power is not Power.ON)]
+    return (*hosts, *vms)
+
+
 def _changed_settings(now: ClusterSettings, kept: ClusterSettings) -> Iterator[str]:
     """What the guard restores and has not, and what someone else has switched on or off meanwhile."""
     if not is_ha_restored(now, kept) or now.ha_enabled is not kept.ha_enabled:

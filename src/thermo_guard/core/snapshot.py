@@ -48,6 +48,8 @@ class KeptVm:
     is_vcenter: bool = False
     has_tools: bool = True
     off_since: float | None = None
+    is_guard: bool = False
+    """The guard itself runs in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,10 @@ class Snapshot:
     @property
     def vcenter_vms(self) -> tuple[KeptVm, ...]:
         return tuple(vm for vm in self.vms if vm.is_vcenter)
+
+    @property
+    def guard_vms(self) -> tuple[KeptVm, ...]:
+        return tuple(vm for vm in self.vms if vm.is_guard)
 
 
 Kept = TypeVar("Kept", KeptHost, KeptVm)
@@ -84,6 +90,7 @@ def take(
     *,
     tiers: Tiers,
     vcenter_vms: Iterable[str],
+    guard_vms: Iterable[str] = (),
     level: Level | None,
     cool_as_of: float | None,
 ) -> Snapshot:
@@ -101,10 +108,13 @@ def take(
         for host in seen.hosts
     }
     lost = {host.name for host in seen.hosts if not host.is_connected and hosts[host.name].is_on}
-    candidates = set(vcenter_vms)
+    candidates, guards = set(vcenter_vms), set(guard_vms)
     vms = {
-        vm.id: _kept_vm(vm, before_vms.get(vm.id), tiers.of(vm), look, is_lost=vm.host in lost,
-                        is_vcenter=vm.id in candidates)
+        vm.id: replace(
+            _kept_vm(vm, before_vms.get(vm.id), tiers.of(vm), look, is_lost=vm.host in lost,
+                     is_vcenter=vm.id in candidates),
+            is_guard=vm.id in guards,
+        )
         for vm in seen.vms if not vm.is_template
     }
     for name, host in before_hosts.items():

@@ -148,6 +148,9 @@ class Leg:
 
     def ask(self, command: Command) -> bool:
         """Put the command into the step, if it is due and not in it yet; whether it was."""
+        given_up = self.s.incident.abandoned.get(command.target)
+        if given_up is not None and given_up.is_set_aside:
+            return False
         if command.key in self.asked or not is_due(self.intent(*command.key), self.s.timing, self.now):
             return False
         self.asked.add(command.key)

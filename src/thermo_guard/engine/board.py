@@ -1,8 +1,10 @@
 """What the loop shows of itself at each tick: facts as plain data, for `status`, the health check and later pages."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from thermo_guard.core.goal import is_paused
 from thermo_guard.core.messages import described
 from thermo_guard.core.policy import Assessment
 from thermo_guard.core.view import PlantNow
@@ -18,11 +20,23 @@ _WAITS_SHOWN = 20
 
 def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) -> Mapping[str, object]:
     """The loop's state; times are seconds since 1970 UTC, temperatures degrees Celsius."""
-    incident, step = loop.ledger.record.incident, loop.step
+    record, step = loop.ledger.record, loop.step
+    incident, stance = record.incident, loop.arming.stance(now)
     count = loop.lookout.counts.shown
     return {
         "at": now,
         "mode": str(loop.settings.mode),
+        "is_armed": record.armed is not None,
+        "standing": stance.why,
+        "lacking": list(stance.lacking),
+        "is_paused": is_paused(record, now),
+        "paused_until": None if math.isinf(record.paused_until or 0.0) else record.paused_until,
+        "is_shelved": record.is_shelved,
+        "acknowledged": None if (known := record.acknowledged) is None else {"at": known[0], "by": known[1]},
+        "refused_logins": [
+            {"endpoint": r.endpoint, "user": r.user, "until": r.until, "why": r.why}
+            for r in record.refused.values()
+        ],
         "level": None if assessment.level is None else str(assessment.level),
         "reasons": list(assessment.reasons),
         "poll_fault": None if loop.lookout.polls.fault is None else str(loop.lookout.polls.fault),
@@ -46,6 +60,7 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
             "goal": str(incident.goal),
             "goal_since": incident.goal_since,
             "reasons": list(incident.reasons),
+            "wished_by": incident.wished_by or None,
             "phase": None if step is None else str(step.phase),
             "phase_in_words": None if step is None else described(step.phase, step.tier),
             "waits": [] if step is None else [

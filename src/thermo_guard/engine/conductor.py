@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Command, Verb
+from thermo_guard.core.goal import permits_power_on
 from thermo_guard.core.planner import next_step
 from thermo_guard.core.policy import Assessment, Watch
 from thermo_guard.core.record import POWER_ON_WINDOW_S
@@ -33,14 +34,14 @@ class Conductor:
         self, plant: PlantNow, assessment: Assessment, watch: Callable[[float], Watch], now: float
     ) -> Step | None:
         """Do what is due now; the step that was planned, None where no incident can be planned for."""
-        self._is_permitted, self._is_vcenter_seen = assessment.permits_power_on, plant.settings is not None
         record, snapshot = self._ledger.record, self._ledger.snapshot
         incident = record.incident
         if incident is None or snapshot is None:
             return None
+        self._is_permitted, self._is_vcenter_seen = permits_power_on(incident, assessment), plant.settings is not None
         step = next_step(Situation(
             now=now, incident=incident, snapshot=snapshot, plant=plant, timing=self._settings.timing,
-            tiers=self._settings.tiers, is_permitted=assessment.permits_power_on,
+            tiers=self._settings.tiers, is_permitted=self._is_permitted,
             why_not_permitted="; ".join(assessment.reasons), watch=watch,
             power_ons=tuple(t for t in record.power_ons if now - t < POWER_ON_WINDOW_S),
         ))

@@ -1,7 +1,8 @@
 """The journal with its record: every event is durable first, then folded, logged, and told to people.
 
-A journal that does not take writes stops every command. That is told on its edges; alarm and blindness are told once
-each meanwhile, kept in memory only, although the record knows nothing of them.
+A disk that takes no writes is told on its edges, and its reserve is given back first. After that a shutdown goes on
+from memory, since the heat would take what the guard does not save, and what was remembered is written as soon as the
+disk takes it (ADR 0007); whatever begins or belongs to a way back waits for the disk.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,10 +10,13 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from thermo_guard.core import events as ev
+from thermo_guard.core.crashes import set_aside
+from thermo_guard.core.events import Entry
 from thermo_guard.core.messages import facts, message
 from thermo_guard.core.readings import Reading
 from thermo_guard.core.record import Record, fold
 from thermo_guard.core.snapshot import Snapshot
+from thermo_guard.core.wishes import Wish
 from thermo_guard.ports import Clock, Fault, Journal, Notifier, Refused
 
 log = structlog.get_logger()
@@ -32,40 +36,89 @@ class Ledger:
         self._notifier = notifier
         self._clock = clock
         self._listeners = listeners
-        self.record = fold(Record(), journal.entries())
+        entries = journal.entries()
+        self.record = fold(Record(), entries)
+        incident = self.record.incident
+        self.fatal = () if incident is None else set_aside(entries, incident.phase or ev.Phase.DISARM)
+        """What the guard did not survive in its last lives; for the loop to write."""
         self.snapshot: Snapshot | None = journal.snapshot()
         self.fault: str | None = None
         """Why the journal cannot be written; None while it can."""
         self.level = self.record.level
         """Of the room, as people were told last; the record's, unless the journal cannot be written."""
         self._failed_at = 0.0
-        self._told: set[tuple[str, str]] = set()
-        """Kind and level of what was told without being on record."""
+        self._unwritten: list[tuple[float, tuple[ev.Event, ...]]] = []
+        """What was done from memory, in order, each with its time."""
+        self._unwritten_snapshot: Snapshot | None = None
+        self._told: set[str] = set()
+        """Levels of the alarms that were told without being on record."""
 
     def write(self, *events: ev.Event) -> bool:
         """Make the events durable and part of the record; False where the disk would not: then nothing has happened.
+
+        On the way down they become part of the record all the same, and are written later.
 
         :raises Refused: another guard owns the site; this one must end.
         """
         if not events:
             return True
-        before = self.record
+        before, now = self.record, self._clock.now()
         try:
-            entries = self._journal.append(self._clock.now(), *events)
+            entries = self._append(now, events)
         except Refused:
             raise
         except Fault as fault:
             self._fail(fault)
-            for event in events:
-                self._tell_unwritten(event)
-            return False
-        self._recover()
+            entries = self._from_memory(now, events)
+            if not entries:
+                for event in events:
+                    self._tell_unwritten(event)
+                return False
+        else:
+            self._recover()
         self.record = fold(self.record, entries)
         for entry in entries:
             self._tell(before, entry)
         return True
 
-    def _tell(self, before: Record, entry: ev.Entry) -> None:
+    def _append(self, now: float, events: tuple[ev.Event, ...]) -> Sequence[Entry]:
+        """In a full disk's reserve, if need be; what was remembered goes first."""
+        try:
+            return self._flush_and_append(now, events)
+        except Refused:
+            raise
+        except Fault as fault:
+            if not self._matters(now, events) or not self._journal.give_back_reserve():
+                raise
+            log.warning("journal.reserve_given_back", reason=str(fault))
+            self._notifier.tell("The disk of the data folder is full: its reserve has been given back",
+                                f"{fault}. Free some space: the next time there is no reserve.", urgent=True)
+            return self._flush_and_append(now, events)
+
+    def _flush_and_append(self, now: float, events: tuple[ev.Event, ...]) -> Sequence[Entry]:
+        if self._unwritten_snapshot is not None:
+            self._journal.keep_snapshot(self._unwritten_snapshot)
+            self._unwritten_snapshot = None
+        while self._unwritten:
+            self._journal.append(self._unwritten[0][0], *self._unwritten[0][1])
+            del self._unwritten[0]
+        return self._journal.append(now, *events)
+
+    def _matters(self, now: float, events: tuple[ev.Event, ...]) -> bool:
+        """An incident is open, or these open one."""
+        after = fold(self.record, _numbered(self.record.seq, now, events))
+        return self.record.incident is not None or after.incident is not None
+
+    def _from_memory(self, now: float, events: tuple[ev.Event, ...]) -> Sequence[Entry]:
+        """The events as entries that are not durable yet, where they are of a way down; else none."""
+        entries = _numbered(self.record.seq, now, events)
+        incident = fold(self.record, entries).incident
+        if incident is None or incident.goal is not ev.Goal.OFF or not any(map(_is_of_incident, events)):
+            return ()
+        self._unwritten.append((now, events))
+        return entries
+
+    def _tell(self, before: Record, entry: Entry) -> None:
         incident = before.incident
         names: dict[str, str] = {}
         if isinstance(entry.event, ev.Answered) and incident is not None:
@@ -75,8 +128,17 @@ class Ledger:
             listener(entry.at, entry.event)
         if isinstance(entry.event, ev.LevelChanged) and not self._is_new(entry.event):
             return
+        if isinstance(entry.event, ev.LoginRefused) and _account(entry.event) in before.refused:
+            return  # told once, until it has worked again
         if (told := message(entry.event, incident, entry.at)) is not None:
             self._notifier.tell(told.title, told.body, urgent=told.is_urgent)
+
+    def wishes(self) -> Sequence[Wish]:
+        """The operator's orders that have not been answered yet, oldest first.
+
+        :raises Fault: the journal cannot be read.
+        """
+        return self._journal.wishes(self.record.wish)
 
     def keep_snapshot(self, snapshot: Snapshot) -> bool:
         """Make the snapshot durable; False where the disk would not."""
@@ -86,8 +148,13 @@ class Ledger:
             raise
         except Fault as fault:
             self._fail(fault)
-            return False
+            incident = self.record.incident
+            if incident is None or incident.goal is not ev.Goal.OFF:
+                return False
+            self._unwritten_snapshot = self.snapshot = snapshot
+            return True
         self._recover_if_quiet()
+        self._unwritten_snapshot = None
         self.snapshot = snapshot
         return True
 
@@ -116,12 +183,15 @@ class Ledger:
         self._failed_at = self._clock.now()
         if self.fault is None:
             log.error("journal.failed", reason=str(fault))
-            self._notifier.tell("The journal cannot be written: nothing is commanded until it can", str(fault),
-                                urgent=True)
+            self._notifier.tell(
+                "The journal cannot be written: nothing is powered on until it can",
+                f"{fault}. A shutdown would go on from memory; if this process ended meanwhile, it would not know how "
+                "far it had got.", urgent=True,
+            )
         self.fault = str(fault)
 
     def _recover_if_quiet(self) -> None:
-        if self._clock.now() - self._failed_at >= _QUIET_S:
+        if self._clock.now() - self._failed_at >= _QUIET_S and not self._unwritten:
             self._recover()
 
     def _recover(self) -> None:
@@ -129,7 +199,7 @@ class Ledger:
             self.fault = None
             self._told.clear()
             log.info("journal.recovered")
-            self._notifier.tell("The journal can be written again", "Thermo-Guard commands again what is due.")
+            self._notifier.tell("The journal can be written again", "What was done from memory is on record.")
 
     def _tell_unwritten(self, event: ev.Event) -> None:
         """Tell what nobody may miss, once for each edge, in words that promise nothing."""
@@ -138,11 +208,21 @@ class Ledger:
             log.warning(event.kind, **facts(event, {}), journal="not written")
             if (told := message(event, self.record.incident, self._clock.now())) is not None:
                 self._notifier.tell(told.title, told.body, urgent=told.is_urgent)
-        elif (isinstance(event, ev.AlarmTripped | ev.HeatReturned | ev.AlarmObserved)
-              and (event.kind, event.level) not in self._told):
-            self._told.add((event.kind, event.level))
+        elif isinstance(event, ev.AlarmObserved) and event.level not in self._told:
+            self._told.add(event.level)
             log.warning(event.kind, **facts(event, {}), journal="not written")
-            self._notifier.tell(
-                f"{event.level.upper()} temperature, and the journal cannot be written: NOTHING is being done",
-                "\n".join(event.reasons), urgent=True,
-            )
+            if (told := message(event, None, self._clock.now())) is not None:
+                self._notifier.tell(told.title, told.body, urgent=told.is_urgent)
+
+
+def _numbered(seq: int, at: float, events: Sequence[ev.Event]) -> tuple[Entry, ...]:
+    return tuple(Entry(seq + place, at, event) for place, event in enumerate(events, 1))
+
+
+def _is_of_incident(event: ev.Event) -> bool:
+    """What the way down cannot go on without; the rest waits for the disk, so that the memory stays small."""
+    return not isinstance(event, ev.GuardStarted | ev.GuardStopped | ev.NamesResolved | ev.SensorsLearned)
+
+
+def _account(event: ev.LoginRefused) -> tuple[str, str]:
+    return event.endpoint, event.user

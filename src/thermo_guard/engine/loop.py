@@ -7,7 +7,7 @@ import structlog
 
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import Outcome, Verb
-from thermo_guard.core.goal import Mode, turn
+from thermo_guard.core.goal import may_act, standing_by, turn
 from thermo_guard.core.planner import direct_looks
 from thermo_guard.core.policy import Assessment, Room, assess, remembered, seen, watch
 from thermo_guard.core.readings import Poll
@@ -16,11 +16,16 @@ from thermo_guard.core.step import Step
 from thermo_guard.core.view import PlantNow, plant_now
 from thermo_guard.ports import Fault
 
+from .arming import Arming
 from .board import INCIDENT_BOUND_S, QUIET_BOUND_S, status
 from .conductor import Conductor
 from .hands import Hands
 from .ledger import Ledger
+from .logins import RefusedLogins
 from .lookout import LOOK_VALID_S, Lookout
+from .namebook import Namebook
+from .orders import Orders
+from .reminder import Reminder
 from .snapshots import Snapshots
 from .terms import Edges, LoopSettings
 
@@ -44,7 +49,13 @@ class Loop:
         self.ledger = Ledger(edges.journal, edges.notifier, edges.clock, edges.listeners)
         self.lookout = Lookout(edges.clock, edges.sensors, edges.hypervisor, edges.bmcs)
         self.hands = Hands(edges.hypervisor, {bmc.address: bmc for bmc in edges.bmcs})
-        self.snapshots = Snapshots(settings, self.ledger, self.lookout)
+        self.logins = edges.logins if edges.logins is not None else RefusedLogins(edges.clock)
+        self.logins.bind(self.ledger.record.refused, self.ledger.write)
+        self.names = None if edges.names is None else Namebook(edges.names, self.ledger, edges.clock)
+        self.arming = Arming(settings, self.ledger, edges.notifier, edges.clock, edges.preflight)
+        self.reminder = Reminder(self.ledger, edges.notifier)
+        self.orders = Orders(settings, self.ledger, self.lookout, self.hands, self.logins, edges.notifier)
+        self.snapshots = Snapshots(settings, self.ledger, self.lookout, edges.own_addresses)
         self.conductor = Conductor(settings, self.ledger, self.hands)
         now = self.clock.now()
         kept = [reading for reading in edges.journal.readings(now - HISTORY_S) if reading.seen_at <= now]
@@ -56,9 +67,12 @@ class Loop:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set."""
-        if self._is_active() and self.settings.mode is Mode.OBSERVE:
-            self.edges.notifier.tell("An incident is open, and MODE=observe: NOTHING is being done",
-                                     "Set MODE=armed and restart Thermo-Guard to go on with it.", urgent=True)
+        self.ledger.write(*self.ledger.fatal)
+        if self._is_active() and not self._may_act():
+            why = standing_by(self.ledger.record, self.settings.mode, self.clock.now())
+            self.edges.notifier.tell(f"An incident is open, and {why}: NOTHING is being done",
+                                     "Set MODE=armed and restart Thermo-Guard, or `thermo-guard resume`, to go on.",
+                                     urgent=True)
         stopped = asyncio.ensure_future(stop.wait())
         try:
             while not stop.is_set():
@@ -73,9 +87,12 @@ class Loop:
     def _is_active(self) -> bool:
         return self.ledger.record.incident is not None
 
+    def _may_act(self) -> bool:
+        return may_act(self.ledger.record, self.settings.mode, self.clock.now())
+
     def _look_every_s(self) -> float:
         """How often the plant is looked at now."""
-        if not self._is_active() or self.settings.mode is Mode.OBSERVE:
+        if not self._may_act():
             return self.settings.snapshot_s
         is_patient = self.step is not None and self.step.phase in _PATIENT
         return max(PATIENT_S, self.settings.active_s) if is_patient else self.settings.active_s
@@ -90,12 +107,16 @@ class Loop:
             look.start_if_due(every_s if address in matched else self.settings.snapshot_s)
         for direct in self.lookout.direct.values():
             direct.start_if_due(every_s)
+        self.arming.start_look_if_due()
+        if self.names is not None:
+            self.names.tick(self.settings.snapshot_s)
 
     async def _next_change(self, stopped: asyncio.Future[Any]) -> None:
         """Return when something may have changed: a look or an answer came in, or a time has come."""
         every_s = self._look_every_s()
         tick_s = min(every_s, self.lookout.cluster.due_in_s(every_s), QUIET_TICK_S)
-        waiting = [task for look in self.lookout.all() if (task := look.task) is not None]
+        looks = [*self.lookout.all(), *([] if self.arming.look is None else [self.arming.look])]
+        waiting = [task for look in looks if (task := look.task) is not None]
         due_s = min(self.lookout.polls.due_in_s(self.settings.poll_s), tick_s)
         await asyncio.wait([stopped, *waiting, *self.hands.tasks], timeout=max(due_s, 0.01),
                            return_when=asyncio.FIRST_COMPLETED)
@@ -107,29 +128,42 @@ class Loop:
         now = self.clock.now()
         self._take_in()
         self.room, assessment = assess(self.room, self.settings.policy, now)
-        known = {self.ledger.record.level, self.ledger.level}
-        if assessment.level is not None and known != {assessment.level}:
-            before = self.ledger.level if self.ledger.level != assessment.level else self.ledger.record.level
-            self.ledger.write(ev.LevelChanged(assessment.level, before or "", self._reasons(assessment)))
-            if assessment.is_alarm and self.settings.mode is Mode.OBSERVE:
-                self.ledger.write(ev.AlarmObserved(assessment.level, assessment.reasons))
+        self._tell_level(assessment, now)
+        self.arming.tick(assessment, now)
+        has_ordered = self.orders.take_up(assessment, self._plant(), now)
         turned = turn(self.ledger.record, assessment, self.settings.mode, now)
         if turned is not None and (recalled := self.hands.recall()):
             self.ledger.write(ev.Answered(recalled))
-        if turned is not None and self.ledger.write(turned):
+        if (turned is not None and self.ledger.write(turned)) or has_ordered:
             self.lookout.cluster.ask_again()
         self.snapshots.learn(assessment)
         plant = self._plant()
         if not self._is_active():
             self.step = None
-        elif self.settings.mode is Mode.ARMED:
+        elif self._may_act():
             self._act(plant, assessment, now)
+        self.orders.go_on(assessment, now)
+        self.reminder.tick(self.arming.stance(now), now)
         self._sum_up(assessment, now)
         bound_s = max(INCIDENT_BOUND_S, self._look_every_s()) if self._is_active() else QUIET_BOUND_S
         try:
             self.edges.board.publish(status(self, assessment, plant, now), bound_s)
         except Fault as fault:
             log.warning("status.not_published", reason=str(fault))
+
+    def _tell_level(self, assessment: Assessment, now: float) -> None:
+        known = {self.ledger.record.level, self.ledger.level}
+        if assessment.level is None or known == {assessment.level}:
+            return
+        before = self.ledger.level if self.ledger.level != assessment.level else self.ledger.record.level
+        self.ledger.write(ev.LevelChanged(assessment.level, before or "", self._reasons(assessment)))
+        why = self.arming.stance(now).why
+        if assessment.is_alarm and why is not None and not self._is_wished():
+            self.ledger.write(ev.AlarmObserved(assessment.level, assessment.reasons, why))
+
+    def _is_wished(self) -> bool:
+        incident = self.ledger.record.incident
+        return incident is not None and bool(incident.wished_by)
 
     def _reasons(self, assessment: Assessment) -> tuple[str, ...]:
         """Why the level is what it is; where the source does not answer, what it last said belongs to it."""
@@ -152,6 +186,7 @@ class Loop:
         for bmc in self.lookout.bmcs.values():
             bmc.take()
         answers = self.hands.answers()
+        self.orders.answered(answers)
         if self._is_active():
             answers += tuple(ev.Answer(Verb(f.verb), f.target, Outcome.REFUSED, f.text) for f in failures)
             if answers:
@@ -188,8 +223,11 @@ class Loop:
             return
         if not incident.is_snapshot_closed and not self.snapshots.close(incident, now):
             return
+        despite_unseen = incident.despite_unseen
         self.step = self.conductor.conduct(
-            plant, assessment, lambda since: watch(self.room, assessment, self.settings.policy, since, now), now
+            plant, assessment,
+            lambda since: watch(self.room, assessment, self.settings.policy, since, now, despite_unseen=despite_unseen),
+            now,
         )
 
     def _can_plan(self, incident: Incident, assessment: Assessment) -> bool:
@@ -197,7 +235,8 @@ class Loop:
         if incident.goal is ev.Goal.OFF or self.step is not None:
             return self.lookout.has_looked
         hosts = all(look.has_looked for look in self.lookout.direct.values())
-        return self.lookout.has_looked and hosts and assessment.level is not None
+        is_known = assessment.level is not None or incident.despite_unseen
+        return self.lookout.has_looked and hosts and is_known
 
     def _sum_up(self, assessment: Assessment, now: float) -> None:
         if now - self.summed_up_at < SUMMARY_EVERY_S:

@@ -1,9 +1,11 @@
 """Keeps what will be needed when it can no longer be asked for: who is which BMC, and what ran where."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from thermo_guard.core import events as ev
 from thermo_guard.core.appliance import find_vcenter
+from thermo_guard.core.guard_vm import find_guard
 from thermo_guard.core.matching import match_bmcs, merged_pairs
 from thermo_guard.core.plant import BmcSeen, ClusterSeen, Host
 from thermo_guard.core.policy import Assessment, Level
@@ -19,8 +21,11 @@ FRESH_LOOK_S = 45.0
 
 
 class Snapshots:
-    def __init__(self, settings: LoopSettings, ledger: Ledger, lookout: Lookout) -> None:
+    def __init__(
+        self, settings: LoopSettings, ledger: Ledger, lookout: Lookout, own_addresses: Callable[[], Sequence[str]]
+    ) -> None:
         self._settings = settings
+        self._own_addresses = own_addresses
         self._ledger = ledger
         self._lookout = lookout
         self._learned_from: list[float | None] = []
@@ -57,10 +62,12 @@ class Snapshots:
         before = self._ledger.snapshot
         known = () if before is None else [vm.id for vm in before.vcenter_vms]
         appliance = find_vcenter(cluster.vms, self._settings.vcenter_vm, cluster.addresses, known)
+        own = find_guard(cluster.vms, self._settings.guard_vm, self._own_addresses())
         snapshot = take(
             cluster, before,
             {host: bmcs[address] for host, address in self._ledger.record.bmc_of.items() if address in bmcs},
-            tiers=self._settings.tiers, vcenter_vms=appliance.vms, level=level, cool_as_of=cool_as_of,
+            tiers=self._settings.tiers, vcenter_vms=appliance.vms, guard_vms=own.vms, level=level,
+            cool_as_of=cool_as_of,
         )
         if before is not None and replace(snapshot, at=before.at) == before:
             return True  # nothing has changed: the row is large, and a NAS writes slowly

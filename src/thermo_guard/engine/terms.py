@@ -1,15 +1,20 @@
 """What the loop is given: how it was told to work, and everything outside that it works with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from thermo_guard.core.finding import Finding
 from thermo_guard.core.goal import Mode
 from thermo_guard.core.policy import PolicySettings
 from thermo_guard.core.step import Timing
 from thermo_guard.core.tiers import Tiers
-from thermo_guard.ports import Clock, Hypervisor, Journal, Notifier, PowerController, RoomSensors, StatusBoard
+from thermo_guard.ports import Clock, Hypervisor, Journal, Names, Notifier, PowerController, RoomSensors, StatusBoard
 
 from .ledger import Listener
+from .logins import RefusedLogins
+
+Preflight = Callable[[], Awaitable[Sequence[Finding]]]
+"""Looks at the whole site once and says what stands in the way; changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,9 @@ class LoopSettings:
     poll_s: float = 60.0
     snapshot_s: float = 600.0
     active_s: float = 2.0
+    arm_after_s: float = 900.0
     vcenter_vm: str | None = None
+    guard_vm: str | None = None
     bmc_overrides: Mapping[str, str] = field(default_factory=dict)
     """`esxi_host` by BMC address."""
 
@@ -39,4 +46,10 @@ class Edges:
     journal: Journal
     notifier: Notifier
     board: StatusBoard
+    preflight: Preflight | None = None
+    """None: the site cannot prove itself; only an operator arms the guard."""
+    names: Names | None = None
+    logins: RefusedLogins | None = None
+    own_addresses: Callable[[], Sequence[str]] = tuple
+    """By which the guard reaches its peers: what VM it runs in is found by them."""
     listeners: tuple[Listener, ...] = ()

@@ -1,0 +1,69 @@
+"""What the guard's own crashes say: whether it ended three times in a row over the same command.
+
+A life that does not end with `guard.stopped` was a crash: a kill, a loss of power, a tick that hung. One says nothing;
+three in a row with the same command unanswered say that this command is what it cannot survive, or where it hangs.
+"""
+
+from collections.abc import Iterable
+
+from . import events as ev
+from .commands import Command, Verb
+
+CRASHES = 3
+
+Key = tuple[Verb, str]
+
+
+_HOSTS = {Verb.ENTER_MAINTENANCE, Verb.EXIT_MAINTENANCE, Verb.SHUT_DOWN_HOST, Verb.POWER_ON_HOST}
+_VMS = {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.POWER_ON_VM, Verb.ADOPT_VM}
+
+
+def set_aside(entries: Iterable[ev.Entry], phase: ev.Phase) -> tuple[ev.Abandoned, ...]:
+    """The targets that are not touched any more in this leg, since the guard ended three times in a row over them.
+
+    :param entries: up to the end of the last life; the new one has not written yet.
+    :param phase: in which the incident is.
+    """
+    return tuple(
+        ev.Abandoned(
+            "host" if command.verb in _HOSTS else "vm" if command.verb in _VMS else "cluster",
+            command.target, command.name, phase,
+            f"Thermo-Guard itself ended {CRASHES} times in a row while it waited for the answer to {command.verb}: "
+            "it is left as it is, and the rest goes on", is_set_aside=True,
+        )
+        for command in fatal_commands(entries)
+    )
+
+
+def fatal_commands(entries: Iterable[ev.Entry]) -> tuple[Command, ...]:
+    """Commands that were unanswered at each of the last three ends, all of them crashes; empty where there are none.
+
+    :param entries: up to the end of the last life; the new one has not written yet.
+    """
+    ends: list[dict[Key, Command]] = []
+    unanswered: dict[Key, Command] = {}
+    is_alive = False
+    for entry in entries:
+        match entry.event:
+            case ev.GuardStarted():
+                if is_alive:
+                    ends.append(dict(unanswered))
+                is_alive = True
+            case ev.GuardStopped():
+                is_alive = False
+                ends.clear()
+            case ev.Intended(commands=commands):
+                unanswered |= {command.key: command for command in commands}
+            case ev.Answered(answers=answers):
+                for answer in answers:
+                    unanswered.pop((answer.verb, answer.target), None)
+            case ev.RoomRecovered() | ev.HeatReturned() | ev.GoalWished() | ev.IncidentClosed():
+                unanswered.clear()
+            case _:
+                pass
+    if is_alive:
+        ends.append(dict(unanswered))
+    if len(ends) < CRASHES:
+        return ()
+    *before, last = ends[-CRASHES:]
+    return tuple(command for key, command in last.items() if all(key in end for end in before))
