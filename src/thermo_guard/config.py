@@ -167,7 +167,13 @@ class Settings(BaseModel):
     not show whether the cooling carries the load."""
 
     mode: Annotated[Mode, Written(Choice(Mode))] = Mode.ARMED
-    """armed acts; observe decides, logs and tells the same and touches nothing, also in a burning room."""
+    """armed acts, once the guard has proved itself or `thermo-guard arm` has said so; observe decides, logs and tells
+    the same and touches nothing, also in a burning room. An operator's own orders act in both."""
+
+    arm_after: Annotated[float, _seconds(0, 86400)] = 900.0
+    """Seconds for which every voting sensor must have stood below the high threshold, in a new data folder, before the
+    guard takes hold. Too short does harm where it is installed into a room that is hot already; until it is over a
+    real alarm is told and nothing is done."""
 
     # --- vCenter ---
     vcenter_host: Annotated[str, Written(HostAddress()), _example("vcenter.example.com")]
