@@ -11,6 +11,7 @@ from .adapters import status as status_file
 from .adapters.clock import SteadyClock, wall_now
 from .config import Settings, secrets
 from .core.survey import Survey
+from .engine.logins import RefusedLogins
 from .main import Site
 from .ports import Refused
 from .preflight import real_sides, recall
@@ -24,7 +25,7 @@ async def look(settings: Settings) -> Survey:
     clock = SteadyClock()
     folder = look_at_folder(settings.data_dir, _running(settings))
     async with AsyncExitStack() as stack:
-        site = Site(settings, clock)
+        site = Site(settings, clock, logins=RefusedLogins(clock))  # a person asks: each login is tried once
         stack.push_async_callback(site.aclose)
         sides = real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs)
         return await survey(sides, folder, recall(settings, clock.now()))

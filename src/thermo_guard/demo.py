@@ -25,12 +25,14 @@ from .sim.plans import day_of_failing_cooling, office
 from .sim.site import VirtualSite
 from .sim.story import DemoStory
 from .sim.world import World
+from .virtual_preflight import virtual_preflight
 
 BEGINS_AT = 1_783_216_800.0
 """Sunday, 5 July 2026, 02:00 UTC: when air conditioners fail."""
 LONGEST_S = 12 * 3600.0
 SETTINGS = LoopSettings(
-    policy=PolicySettings(), timing=Timing(vm_shutdown_s=180.0), tiers=Tiers(), snapshot_s=300.0
+    policy=PolicySettings(), timing=Timing(vm_shutdown_s=180.0), tiers=Tiers(), snapshot_s=300.0,
+    arm_after_s=300.0,
 )
 
 
@@ -62,6 +64,7 @@ async def _day(console: Console, folder: Path, speed: float | None, seed: int) -
         loop = Loop(SETTINGS, Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
             notifier=Outbox((), clock), board=story, listeners=(story.hear,),
+            preflight=virtual_preflight(site, clock, SETTINGS, journal),
         ))
         await _until_over(loop, story, clock)
     finally:

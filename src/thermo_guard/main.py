@@ -24,9 +24,11 @@ from .core.events import Entry
 from .core.policy import PolicySettings
 from .core.step import Timing
 from .core.tiers import Tiers
+from .engine.logins import RefusedLogins
 from .engine.loop import Loop
 from .engine.terms import Edges, LoopSettings
-from .ports import Clock, Fault
+from .ports import Clock, Fault, Logins, Names, Pins
+from .preflight import own_preflight, real_sides
 
 log = structlog.get_logger()
 
@@ -77,20 +79,25 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
     :raises Refused: the folder cannot be used.
     """
     async with AsyncExitStack() as stack:
+        terms = loop_settings(settings)
         journal = SqlJournal.open(settings.data_dir)
         stack.callback(journal.close)
         clock = clock_after(journal.entries())
         outbox = Outbox([url.get_secret_value() for url in settings.notify_urls], clock)
         stack.push_async_callback(outbox.aclose, FAREWELL_S)
-        site = Site(settings, clock)
+        logins = RefusedLogins(clock)
+        site = Site(settings, clock, logins=logins)
         stack.push_async_callback(site.aclose)
         board = StatusFile(settings.data_dir, wall_now)
         edges = Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
-            notifier=outbox, board=board,
+            notifier=outbox, board=board, logins=logins,
+            preflight=own_preflight(
+                settings, terms, real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs)
+            ),
         )
         stack.callback(_leave, board)
-        loop = Loop(loop_settings(settings), edges)
+        loop = Loop(terms, edges)
         loop.ledger.write(ev.GuardStarted(owner=journal.owner, version=__version__))
         await loop.run(stop)
         loop.ledger.write(ev.GuardStopped(owner=journal.owner))
@@ -120,7 +127,9 @@ def clock_after(entries: Sequence[Entry]) -> SteadyClock:
 class Site:
     """The real edges of a site, made from the settings."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, *, logins: Logins, names: Names | None = None, pins: Pins | None = None
+    ) -> None:
         self.sensors = Meraki(
             settings.meraki_api_key.get_secret_value(), settings.meraki_network_id, clock,
             base_url=settings.meraki_api_base_url, sensors=settings.meraki_sensors, ca_file=settings.meraki_ca_file,
@@ -175,6 +184,7 @@ def loop_settings(settings: Settings) -> LoopSettings:
         ),
         tiers=Tiers(settings.vm_tiers, settings.default_tier),
         mode=settings.mode,
+        arm_after_s=settings.arm_after,
         poll_s=settings.meraki_polling_interval,
         snapshot_s=settings.snapshot_interval,
         active_s=settings.active_interval,

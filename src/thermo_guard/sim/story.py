@@ -97,6 +97,8 @@ class DemoStory:
     @staticmethod
     def _shown(event: ev.Event) -> tuple[str, Kind] | None:
         match event:
+            case ev.GuardArmed():
+                return "the guard is armed: all that a shutdown needs has been seen to work", Kind.GOOD
             case ev.PhaseBegun():
                 return described(event.phase, event.tier), Kind.PHASE
             case ev.AlarmTripped():
