@@ -206,6 +206,8 @@ class Scripted:
     works_from_s: float = 0.0
     tried_at: list[float] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
+    rested_at: list[float] = field(default_factory=list)
 
     async def deliver(self, message: Message) -> Delivery:
         self.tried_at.append(self.clock.now())
@@ -213,10 +215,11 @@ class Scripted:
         if self.clock.now() < self.works_from_s:
             return Delivery(ok=False, reason="down")
         self.delivered.append(message.title)
+        self.bodies.append(message.body)
         return Delivery(ok=True)
 
     async def rest(self) -> None:
-        pass
+        self.rested_at.append(self.clock.now())
 
 
 def on_virtual_time(story: Coroutine[Any, Any, None]) -> None:
@@ -245,16 +248,48 @@ def test_pauses_grow_and_have_a_bound() -> None:
     on_virtual_time(story())
 
 
-def test_after_a_day_a_message_is_given_up_and_the_next_one_is_tried() -> None:
-    """What is a day old tells nobody anything new; that it was lost is logged."""
+def test_nothing_runs_in_long_pauses() -> None:
+    """A mail server that is off for hours costs no memory between two tries."""
     async def story() -> None:
-        outlet = Scripted(SteadyClock(epoch=0.0), works_from_s=100_000.0)
+        outlet = Scripted(SteadyClock(epoch=0.0), works_from_s=10_000.0)
+        outbox = _outbox(outlet)
+        outbox.tell("t", "b")
+        await asyncio.sleep(9000.0)
+        assert len(outlet.rested_at) == len([at for at in outlet.tried_at if at > 70.0])
+        await outbox.aclose(1.0)
+
+    on_virtual_time(story())
+
+
+def test_a_message_waits_over_a_long_weekend() -> None:
+    """The mail server is off until the room has recovered: what happened on Friday night is told on Monday, dated."""
+    async def story() -> None:
+        outlet = Scripted(SteadyClock(epoch=1_783_123_200.0), works_from_s=1_783_123_200.0 + 72 * 3600.0)
+        outbox = _outbox(outlet)
+        outbox.tell("ALARM", "the room is hot", urgent=True)
+        await asyncio.sleep(71 * 3600.0)
+        outbox.tell("talk", "something")
+        await asyncio.sleep(2 * 3600.0)
+        assert outlet.delivered == ["ALARM", "talk"]
+        assert outlet.bodies[0] == "(Told at 2026-07-04 00:00 UTC; it could not be delivered before.)\nthe room is hot"
+        outbox.tell("now", "something")
+        await asyncio.sleep(1.0)
+        assert outlet.bodies[2] == "something"
+        await outbox.aclose(1.0)
+
+    on_virtual_time(story())
+
+
+def test_after_four_days_a_message_is_given_up_and_the_next_one_is_tried() -> None:
+    """What is that old tells nobody anything new; that it was lost is logged."""
+    async def story() -> None:
+        outlet = Scripted(SteadyClock(epoch=0.0), works_from_s=400_000.0)
         outbox = _outbox(outlet)
         with capture_logs() as logs:
             outbox.tell("old", "b")
-            await asyncio.sleep(50_000.0)
+            await asyncio.sleep(200_000.0)
             outbox.tell("new", "b")
-            await asyncio.sleep(60_000.0)
+            await asyncio.sleep(250_000.0)
         assert outlet.delivered == ["new"]
         assert [entry["title"] for entry in logs if entry["event"] == "notify.given_up"] == ["old"]
         await outbox.aclose(1.0)

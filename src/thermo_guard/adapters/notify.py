@@ -15,7 +15,8 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -24,10 +25,14 @@ import structlog
 
 from thermo_guard.ports import Clock
 
-KEEP_S = 24 * 3600.0
-"""How long a message is tried; what is older tells nobody anything new."""
+KEEP_S = 4 * 24 * 3600.0
+"""How long a message is tried: over a long weekend in which the mail server is one of the machines that are off."""
+LATE_S = 300.0
+"""A message that is delivered later than this says when it was told: what it says may be over."""
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 300.0
+REST_S = 60.0
+"""In pauses from this on the sending process ends: its 46 MB are not worth the second that a start takes."""
 CLOSING_PAUSE_S = 1.0
 VALIDATE_TIMEOUT_S = 30.0
 
@@ -209,7 +214,7 @@ class _Outlet:
     async def _carry(self, message: Message) -> None:
         """Try until it is delivered, too old, or cannot ever be."""
         while True:
-            delivery = await self._courier.deliver(message)
+            delivery = await self._courier.deliver(_dated(message, self._clock.now()))
             if delivery.ok:
                 self._log_delivered(message)
                 return
@@ -231,6 +236,8 @@ class _Outlet:
         if self._is_closing:
             await asyncio.sleep(min(pause_s, CLOSING_PAUSE_S))
             return
+        if pause_s >= REST_S:
+            await self._courier.rest()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await self._urged.wait()
@@ -319,6 +326,14 @@ def _label(place: int, url: str) -> str:
     """An outlet's name for people: the host is left out too, since with many services it is the token."""
     schema = url.partition("://")[0] if "://" in url else ""
     return f"{place} ({schema if schema.isalnum() else '?'}://***)"
+
+
+def _dated(message: Message, now: float) -> Message:
+    """The message as it is sent now: a late one says since when it has waited."""
+    if now - message.at < LATE_S:
+        return message
+    told = datetime.fromtimestamp(message.at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return replace(message, body=f"(Told at {told}; it could not be delivered before.)\n{message.body}")
 
 
 def _sendable(text: str) -> str:
