@@ -209,6 +209,13 @@ class Settings(BaseModel):
     """Which VM is vCenter itself, by name or instance UUID: it is stopped last, with its host. By default it is looked
     for; external says that it does not run in this cluster. A wrong one cuts the guard off in mid-shutdown."""
 
+    guard_vm: Annotated[
+        str | None, Written(Text("the VM's name, its instance UUID, or none")), _example("none")
+    ] = None
+    """The VM that runs Thermo-Guard itself, where one of the cluster does: it and its host are then left up, since the
+    guard would otherwise stop itself in mid-shutdown. By default it is looked for by this machine's addresses; none
+    says that it runs elsewhere."""
+
     # --- The hosts, directly and by their BMCs ---
     ilo_hosts: Annotated[
         tuple[IloHost, ...],

@@ -54,7 +54,7 @@ def test_a_word_that_names_nothing_is_told_and_addresses_count() -> None:
 
 
 def test_a_name_that_two_vms_have_leaves_both_up() -> None:
-    """vCenter takes the same name in two folders."""
+    """A name may stand in two folders of vCenter."""
     twins = (HERE, replace(HERE, id="id-other", addresses=()))
     found = find_guard(twins, "tools", NAS)
     assert (found.vms, found.is_certain) == (("id-other", "id-tools"), False)
