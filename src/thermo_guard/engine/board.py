@@ -38,6 +38,7 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
             for r in record.refused.values()
         ],
         "level": None if assessment.level is None else str(assessment.level),
+        "permits_power_on": assessment.permits_power_on,
         "reasons": list(assessment.reasons),
         "poll_fault": None if loop.lookout.polls.fault is None else str(loop.lookout.polls.fault),
         "journal_fault": loop.ledger.fault,
@@ -53,6 +54,7 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
         "vcenter": "answers" if plant.settings is not None else _why(loop),
         "hosts": [{"name": host.name, "power": str(host.power), "in_maintenance": host.in_maintenance,
                    "bmc": host.bmc} for host in plant.hosts.values()],
+        "guard_vms": [vm.name for vm in loop.ledger.snapshot.guard_vms] if loop.ledger.snapshot is not None else [],
         "vms_on": sum(1 for vm in plant.vms.values() if vm.power == "on"),
         "snapshot_at": None if loop.ledger.snapshot is None else loop.ledger.snapshot.at,
         "incident": None if incident is None else {
