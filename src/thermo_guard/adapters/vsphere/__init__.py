@@ -121,6 +121,11 @@ class Vsphere:
                 view.forget()
             raise type(fault)(f"{command.name}: {fault}") from fault
 
+    @property
+    def seen_from(self) -> str | None:
+        """The address at which vCenter sees the guard: behind a bridge of containers that is their machine's."""
+        return self._vcenter.seen_from
+
     async def aclose(self) -> None:
         """Log out everywhere, all at once and for a bounded time."""
         if self._tag_reading is not None:

@@ -66,6 +66,8 @@ class Session:
     context: ssl.SSLContext
     page: int
     """Objects in one answer of the property collector at most."""
+    client: str | None = None
+    """The address from which the server sees this login come."""
 
     def vm(self, ref: str) -> vim.VirtualMachine:
         return vim.VirtualMachine(ref, self.wire)
@@ -139,6 +141,11 @@ class Endpoint:
                 raise
             self._refused_until = self._failed = None
             return self._session
+
+    @property
+    def seen_from(self) -> str | None:
+        """The address from which the server has seen the live login come; None where there is none."""
+        return None if self._session is None else self._session.client
 
     async def aclose(self) -> None:
         """Log out, for a bounded time, and end every wait."""
@@ -240,7 +247,7 @@ class Endpoint:
         if content.sessionManager is None:
             raise Refused(f"{self.at} is no vCenter and no ESXi host: it has no session manager")
         opened = content.sessionManager.Login(self.login.user, self.login.password, None)
-        return Session(wire, content, opened.key, context, self._limits.page)
+        return Session(wire, content, opened.key, context, self._limits.page, opened.ipAddress)
 
 
 def split(address: str) -> tuple[str, int]:
