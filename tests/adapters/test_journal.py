@@ -16,13 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
-from thermo_guard.adapters.journal import JournalReader, SqlJournal, schema
-from thermo_guard.adapters.journal import store as store_module
+from thermo_guard.adapters.journal import JournalReader, SqlJournal, interest, schema
 from thermo_guard.core import events as ev
+from thermo_guard.core.commands import VCENTER, Command, Verb
+from thermo_guard.core.crashes import fatal_commands
 from thermo_guard.core.plant import ClusterSettings
 from thermo_guard.core.readings import Reading
 from thermo_guard.core.record import Record, fold
 from thermo_guard.core.snapshot import KeptHost, KeptVm, Snapshot
+from thermo_guard.core.wishes import Order, Wish
 from thermo_guard.ports import Refused
 
 DAY_S = 86400.0
@@ -84,9 +86,9 @@ def test_every_kind_of_event_comes_back_as_it_was(
     journal.close()
     again = SqlJournal.open(folder)
     try:
-        tripped = max(entry.seq for entry in written if isinstance(entry.event, ev.AlarmTripped))
-        kept = [entry for entry in again.entries() if entry.seq >= tripped]
-        assert kept == [entry for entry in written if entry.seq >= tripped]
+        opened = max(entry.seq for entry in written if entry.event.kind in interest.OPENERS)
+        kept = [entry for entry in again.entries() if entry.seq >= opened]
+        assert kept == [entry for entry in written if entry.seq >= opened]
         _sql(folder, "UPDATE event SET kind = 'x'")  # a kind that no list names is read whole
         assert again.entries() == written
         assert [entry.event for entry in written[1:]] == list(events)
@@ -97,8 +99,7 @@ def test_every_kind_of_event_comes_back_as_it_was(
 def test_the_lists_of_kinds_name_no_kind_that_there_is_not() -> None:
     """A kind that is renamed in the core and not here would be read whole for ever, and never pruned."""
     known = {get_args(get_type_hints(kind)["kind"])[0] for kind in KINDS}
-    assert set(store_module.LATEST_COUNTS) <= known
-    assert set(store_module.OF_ONE_INCIDENT) <= known
+    assert {*interest.LATEST_COUNTS, *interest.LOGINS, *interest.OF_ONE_INCIDENT} <= known
 
 
 def test_the_snapshot_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -243,40 +244,83 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     assert _sql(tmp_path, "SELECT schema_version FROM site") == [(schema.SCHEMA_VERSION,)]
 
 
+def _taken(order: Order, declined: str = "", for_s: float | None = None) -> ev.WishTaken:
+    return ev.WishTaken(Wish(7, 0.0, order, "me@nas", for_s=for_s), declined)
+
+
+STOP = Command(Verb.SHUT_DOWN_GUEST, "id-web", "web", VCENTER)
 QUIET_KINDS = st.sampled_from([
     STARTED, ev.SensorsLearned(("Q1",)), ev.SensorsLearned(("Q1", "Q2")), ev.BmcsMatched((("esx1", "bmc1"),)),
-    ev.LevelChanged("HIGH", "LOW", ()), ev.LevelChanged("LOW", "HIGH", ()), ev.AlarmTripped("i", "HIGH", ("hot",)),
-    ev.SnapshotClosed("i"), ev.RoomRecovered("i", ()), ev.HeatReturned("i", "HIGH", ()), ev.PowerOnHeld("twice"),
-    ev.SitePoweredOn("i"), ev.IncidentClosed("i", ("x",)),
+    ev.NamesResolved((("a", ("10.0.0.1",)),)), ev.NamesResolved((("a", ("10.0.0.2",)), ("b", ("10.0.0.3",)))),
+    ev.LoginRefused("a:443", "root", 9000.0, "no"), ev.LoginRefused("a:443", "root", 90_000.0, "no"),
+    ev.LoginRefused("b:443", "root", 9000.0, "no"), ev.LoginAccepted("a:443", "root"),
+    ev.LoginAccepted("b:443", "root"),
+    ev.GuardArmed(""), ev.GuardArmed("me@nas", ("a BMC",)),
+    ev.LevelChanged("high", "low", ()), ev.LevelChanged("low", "high", ()), ev.LevelChanged("blind", "high", ()),
+    ev.AlarmTripped("i", "high", ("hot",)), ev.ShutdownWished("j", "me@nas", "work"),
+    ev.PowerOnWished("k", "me@nas", "cool", despite_unseen=True), ev.GoalWished("i", ev.Goal.ON, "me@nas", "cool"),
+    ev.GoalWished("i", ev.Goal.OFF, "me@nas", "hot"), ev.SnapshotClosed("i"), ev.RoomRecovered("i", ()),
+    ev.HeatReturned("i", "high", ()), ev.PowerOnHeld("twice"), ev.SitePoweredOn("i"), ev.Intended((STOP,)),
+    ev.IncidentClosed("i", ("x",)), ev.IncidentClosed("i", (), aborted_by="me@nas"),
+    _taken(Order.ABORT), _taken(Order.ABORT, declined="no incident"), _taken(Order.PAUSE), _taken(Order.RESUME),
+    _taken(Order.PAUSE, for_s=7200.0), _taken(Order.ACKNOWLEDGE),
 ])
 
 
 @given(st.lists(QUIET_KINDS, max_size=40), st.integers(1, 10))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_the_record_of_what_is_read_is_the_record_of_everything(
     tmp_path_factory: pytest.TempPathFactory, events: list[ev.Event], at_most: int
 ) -> None:
-    """Leaving out what says nothing any more must never change what the guard knows, however little quiet is read."""
+    """Leaving out what says nothing any more must never change what the guard knows, however little quiet is read; nor
+    does dropping it for good.
+    """
     folder = tmp_path_factory.mktemp("journal")
     journal = SqlJournal.open(folder)
-    everything = [entry for at, each in enumerate(events) for entry in journal.append(at * 3600.0, each)]
+    everything = journal.append(0.0, *events[:1])
+    everything = [*everything, *(entry for at, each in enumerate(events[1:], 1)
+                                 for entry in journal.append(at * 3600.0, each))]
+    whole = replace(fold(Record(), everything), seq=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_module, "QUIET_ENTRIES", at_most)
+        patch.setattr(interest, "QUIET_ENTRIES", at_most)
         read = journal.entries()
+        assert replace(fold(Record(), read), seq=0) == whole
+        journal.keep_readings([Reading("Q1", 20.0, 0.0, 3 * 365 * DAY_S, 0.0)])  # as old as that, all may be dropped
+        assert journal.entries() == read
+    assert {seq for (seq,) in _sql(folder, "SELECT seq FROM event")} == {entry.seq for entry in read}
+    assert replace(fold(Record(), journal.entries()), seq=0) == whole
     journal.close()
-    whole, part = fold(Record(), everything), fold(Record(), read)
-    assert replace(part, seq=0) == replace(whole, seq=0)
+
+
+def test_three_crashes_from_the_first_command_on_are_all_read(tmp_path: Path) -> None:
+    """The life in which the alarm came began before the incident: its crash counts as one of the three."""
+    journal = SqlJournal.open(tmp_path)
+    journal.append(0.0, STARTED, ev.GuardStopped("me"), STARTED)
+    journal.append(1.0, ev.AlarmTripped("i", "high", ()), ev.Intended((STOP,)))
+    journal.append(2.0, STARTED, STARTED)
+    assert fatal_commands(journal.entries()) == (STOP,)
+    journal.close()
+
+
+def test_a_password_that_nobody_mends_delays_no_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every 20 minutes one more refusal: of each account only the newest is read."""
+    monkeypatch.setattr(interest, "QUIET_ENTRIES", 1)
+    journal = SqlJournal.open(tmp_path)
+    journal.append(0.0, *[ev.LoginRefused(f"esx{i % 3}:443", "root", float(i), "no") for i in range(300)], STARTED)
+    assert [entry.seq for entry in journal.entries()] == [298, 299, 300, 301]
+    journal.close()
 
 
 def test_years_of_quiet_are_not_read_at_each_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A start stays fast after years: of passed incidents only what still counts is read."""
-    monkeypatch.setattr(store_module, "QUIET_ENTRIES", 50)
+    monkeypatch.setattr(interest, "QUIET_ENTRIES", 50)
     journal = SqlJournal.open(tmp_path)
     journal.append(1.0, ev.SensorsLearned(("Q1",)), ev.SitePoweredOn("old"))
     journal.append(2.0, *[STARTED] * 400)
     read = journal.entries()
-    assert len(read) == 50 + 2
+    assert len(read) == 50 + 3
     assert read[0].event == ev.SensorsLearned(("Q1",))
+    assert read[2].event == STARTED, "the newest of the older ones"
     assert ev.SitePoweredOn("old") in [entry.event for entry in read]
     journal.append(3.0, ev.AlarmTripped("i", "HIGH", ()), *[STARTED] * 100)
     assert len([entry for entry in journal.entries() if entry.at == 3.0]) == 101
@@ -286,14 +330,17 @@ def test_years_of_quiet_are_not_read_at_each_start(tmp_path: Path, monkeypatch: 
 def test_what_has_grown_old_is_dropped_now_and_then(tmp_path: Path) -> None:
     """The folder stays small: samples a week, passed events two years, and never what still counts."""
     journal = SqlJournal.open(tmp_path)
-    journal.append(0.0, ev.SensorsLearned(("Q1",)), STARTED, ev.AlarmTripped("i", "HIGH", ()), STARTED)
+    journal.append(0.0, ev.SensorsLearned(("Q1",)), STARTED, STARTED, ev.PhaseBegun("h", ev.Phase.GUESTS))
+    journal.append(0.0, ev.AlarmTripped("i", "HIGH", ()), STARTED)
+    SqlJournal.put_wish(tmp_path, Wish(0, 0.0, Order.PAUSE, "me@nas"))
     journal.keep_readings([Reading("Q1", 20.0, 0.0, 0.0, 0.0)])
     now = 3 * 365 * DAY_S
     journal.keep_readings([Reading("Q1", 20.0, now - DAY_S, now - DAY_S, 0.0), Reading("Q1", 21.0, now, now, 0.0)])
     assert [reading.stamp for reading in journal.readings(-1.0)] == [now - DAY_S, now]
     assert [entry[0] for entry in _sql(tmp_path, "SELECT kind FROM event ORDER BY seq")] == [
-        "sensors.learned", "alarm.tripped", "guard.started",
+        "sensors.learned", "guard.started", "alarm.tripped", "guard.started",
     ]
+    assert journal.wishes(0) == ()
     journal.close()
 
 

@@ -75,10 +75,12 @@ def test_the_schema_stands_on_postgresql(folder: Path) -> None:
         INSERT INTO event (site, epoch, at, kind, body)
             VALUES ('a', 1, 1792000000.123456, 'x', '{"text":"\u0000\ud800"}'), ('a', 1, 2, 'y', '{}');
         SELECT seq, at FROM event ORDER BY seq;
+        INSERT INTO wish (site, at, body) VALUES ('a', 1.5, '{"order":"abort"}');
+        SELECT number, body ->> 'order' FROM wish WHERE number > 0;
         INSERT INTO sample VALUES ('a', 'Q1', 1.5, 2, 2345, 0.5), ('a', 'Q1', 1.5, 3, 2345, 1.5)
             ON CONFLICT DO NOTHING;
         SELECT count(*), max(seen_at) FROM sample;
         WITH fence AS (UPDATE site SET epoch = 1 WHERE id = 'a' AND epoch = 1 AND owner = 'you' RETURNING id)
             SELECT count(*) FROM fence;
     """)
-    assert said.splitlines() == ["1|1792000000.123456", "2|2", "1|2", "0"]
+    assert said.splitlines() == ["1|1792000000.123456", "2|2", "1|abort", "1|2", "0"]

@@ -12,12 +12,14 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from thermo_guard.core.events import Event
 from thermo_guard.core.snapshot import Snapshot
+from thermo_guard.core.wishes import Wish
 from thermo_guard.ports import Refused
 
 _STRICT = ConfigDict(extra="forbid")
-# Both are unions because pydantic hands a configuration down to the plain dataclasses of the core only through one.
+# All are unions because pydantic hands a configuration down to the plain dataclasses of the core only through one.
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")], config=_STRICT)
 _SNAPSHOT: TypeAdapter[Snapshot | None] = TypeAdapter(Snapshot | None, config=_STRICT)
+_WISH: TypeAdapter[Wish | None] = TypeAdapter(Wish | None, config=_STRICT)
 
 
 def to_json(value: Any) -> str:
@@ -56,6 +58,25 @@ def decode_snapshot(body: Mapping[str, Any]) -> Snapshot:
                       f"({_where(error)}). It was probably written by a newer one: start that one again.") from error
     if found is None:
         raise Refused("The kept snapshot of the cluster is empty.")
+    return found
+
+
+def encode_wish(wish: Wish) -> dict[str, Any]:
+    """All of it but its number and time, which have columns of their own."""
+    body: dict[str, Any] = _WISH.dump_python(wish, mode="json")
+    del body["number"], body["at"]
+    return body
+
+
+def decode_wish(number: int, at: float, body: Any) -> Wish:
+    """:raises Refused: this version cannot read it."""
+    try:
+        found = _WISH.validate_python({**body, "number": number, "at": at})
+    except (ValidationError, TypeError) as error:
+        where = _where(error) if isinstance(error, ValidationError) else "no object"
+        raise Refused(f"Order {number} in the inbox cannot be read by this version of Thermo-Guard ({where})."
+                      ) from error
+    assert found is not None  # noqa: S101 - an object was given
     return found
 
 

@@ -2,12 +2,13 @@
 
 SQLite in WAL with synchronous=FULL: one fdatasync a commit; with NORMAL a loss of power silently takes back the last
 commits. One long-lived connection writes; SQLite before 3.51.3 can lose a commit when two connections checkpoint at
-the same moment, so readers open the file read-only and never do.
+the same moment, so whoever else opens the file never does: readers read only, and an order is put in without.
 """
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,31 +26,40 @@ BUSY_TIMEOUT_S = 2.0
 """How long to wait for a lock: only a person's own sqlite3 shell would ever hold one."""
 
 
-def connect(folder: Path, *, read_only: bool) -> Connection:
-    """Open the folder's database; a writer makes it where there is none.
+class Access(StrEnum):
+    """As SQLite names the modes of opening a file."""
 
-    :raises Fault: as `database_faults`; Refused also where a reader finds none.
+    READ = "ro"
+    BESIDE = "rw"
+    """A short write beside the guard: makes nothing and never checkpoints."""
+    OWN = "rwc"
+    """The guard's own: makes what is not there."""
+
+
+def connect(folder: Path, access: Access) -> Connection:
+    """Open the folder's database; only its owner makes it where there is none.
+
+    :raises Fault: as `database_faults`; Refused also where another finds none.
     """
     path = folder / DATABASE_FILE
-    if read_only and not path.exists():
+    if access is not Access.OWN and not path.exists():
         raise Refused(f"There is no journal in {folder} yet: `thermo-guard run` has not been started with this "
                       "DATA_DIR.")
-    mode = "ro" if read_only else "rwc"
 
     def open_file() -> sqlite3.Connection:
         return sqlite3.connect(
-            f"file:{quote(str(path))}?mode={mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None,
+            f"file:{quote(str(path))}?mode={access}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None,
             check_same_thread=False,
         )
 
     engine = create_engine(
         "sqlite://", creator=open_file, poolclass=StaticPool, json_serializer=to_json, hide_parameters=True
     )
-    _begin_ourselves(engine, "BEGIN" if read_only else "BEGIN IMMEDIATE")
+    _begin_ourselves(engine, "BEGIN" if access is Access.READ else "BEGIN IMMEDIATE")
     with database_faults(folder):
         connection = engine.connect()
-        if not read_only:
-            _make_durable(connection, folder)
+        if access is not Access.READ:
+            _make_durable(connection, folder, access)
         return connection
 
 
@@ -151,7 +161,7 @@ def _begin_ourselves(engine: Engine, begin: str) -> None:
         connection.exec_driver_sql(begin)
 
 
-def _make_durable(connection: Connection, folder: Path) -> None:
+def _make_durable(connection: Connection, folder: Path, access: Access) -> None:
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - what open_file returned
     mode = raw.execute("PRAGMA journal_mode=WAL").fetchone()[0]
@@ -160,3 +170,5 @@ def _make_durable(connection: Connection, folder: Path) -> None:
                       f"there (journal_mode={mode}).")
     raw.execute("PRAGMA synchronous=FULL")
     raw.execute("PRAGMA foreign_keys=ON")
+    if access is Access.BESIDE:
+        raw.execute("PRAGMA wal_autocheckpoint=0")

@@ -7,7 +7,7 @@ the plain ones: JSON, not JSONB, which refuses NUL and lone surrogates that a pe
 
 from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Alembic's revisions in order; the place in this row, from 1, is the `schema_version`."""
 SCHEMA_VERSION = len(REVISIONS)
 
@@ -55,4 +55,13 @@ sample = Table(
     Column("age_s", Double, nullable=False),
     Index("sample_by_time", "site", "seen_at"),
     sqlite_with_rowid=False,  # 8 sensors every 10 s for a week are half a million rows
+)
+
+wish = Table(
+    "wish", metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("site", Text, ForeignKey("site.id"), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("body", JSON, nullable=False),  # all of it but number and time
+    sqlite_autoincrement=True,  # the guard remembers the last number that it took up
 )

@@ -8,37 +8,29 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, tuple_, update
+import structlog
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from thermo_guard.core.events import Entry, Event
+from thermo_guard.core.events import Entry, Event, WishTaken
 from thermo_guard.core.readings import Reading
 from thermo_guard.core.snapshot import Snapshot
+from thermo_guard.core.wishes import Wish
 from thermo_guard.ports import Refused
 
 from . import schema
-from .codec import decode_event, decode_snapshot, encode_event, encode_snapshot
-from .database import DATABASE_FILE, bring_up_to_date, connect, database_faults, disconnect, require_current
+from .codec import decode_event, decode_snapshot, decode_wish, encode_event, encode_snapshot
+from .database import DATABASE_FILE, Access, bring_up_to_date, connect, database_faults, disconnect, require_current
 from .folder_lock import FolderLock
-from .schema import event, sample, site, snapshot
+from .inbox import put
+from .interest import counts, prune
+from .schema import event, sample, site, snapshot, wish
 
-KEEP_SAMPLES_S = 7 * 86400.0
-KEEP_EVENTS_S = 2 * 365 * 86400.0
-QUIET_ENTRIES = 20_000
-"""How many of the newest entries are read where no incident is open: a fifth of a second of start."""
 PRUNE_EVERY_S = 3600.0
-PRUNE_ROWS = 10_000
-"""At most so many rows an hour, so that no tick waits long; 8 sensors every 10 s make 2,880."""
 
-LATEST_COUNTS = ("sensors.learned", "bmcs.matched", "level.changed", "incident.closed")
-"""Kinds of which only the newest still says anything once an incident has followed it."""
-OF_ONE_INCIDENT = (
-    "guard.started", "guard.stopped", "alarm.tripped", "snapshot.closed", "room.recovered", "heat.returned",
-    "phase.begun", "commands.intended", "commands.answered", "targets.observed", "target.abandoned",
-)
-"""Kinds that say nothing once the next incident has begun."""
+log = structlog.get_logger()
 
 
 class JournalReader:
@@ -52,29 +44,31 @@ class JournalReader:
     def entries(self) -> Sequence[Entry]:
         """What the record is folded from, oldest first; the start stays fast after years.
 
-        Read whole: everything since the last `alarm.tripped` (where no incident is open, at most the newest
-        `QUIET_ENTRIES` of it), and, of any age, every kind not named in this module, power-ons included. Of the kinds
-        in `LATEST_COUNTS` the newest older one is added; those in `OF_ONE_INCIDENT` are left out before it. A kind
-        that is added to the core and named in neither is thus read whole, which is slow at worst, never wrong.
+        The record folded from them is the record folded from all; `interest` says which they are, and why.
 
         :raises Fault: Refused where an entry cannot be read by this version; else as the database.
         """
-        here = event.c.site == self._site
         with self._reading() as connection:
-            start = _start_of_interest(connection, self._site)
-            latest = (
-                select(func.max(event.c.seq))
-                .where(here, event.c.seq < start, event.c.kind.in_(LATEST_COUNTS)).group_by(event.c.kind)
-            )
-            wanted = or_(
-                event.c.seq >= start,
-                event.c.kind.not_in(LATEST_COUNTS + OF_ONE_INCIDENT),
-                event.c.seq.in_(latest),
-            )
             rows = connection.execute(
-                select(event.c.seq, event.c.at, event.c.body).where(here, wanted).order_by(event.c.seq)
+                select(event.c.seq, event.c.at, event.c.body)
+                .where(event.c.site == self._site, counts(connection, self._site)).order_by(event.c.seq)
             ).all()
         return tuple(Entry(seq, at, decode_event(body, seq)) for seq, at, body in rows)
+
+    def answer_to(self, number: int) -> WishTaken | None:
+        """What became of an order: taken up or declined; None while the guard has done neither.
+
+        :raises Fault: as `entries`.
+        """
+        is_answer = (event.c.kind == "wish.taken") & (event.c.body["wish"]["number"].as_integer() == number)
+        query = (
+            select(event.c.seq, event.c.body).where(event.c.site == self._site, is_answer)
+            .order_by(event.c.seq.desc()).limit(1)
+        )
+        with self._reading() as connection:
+            row = connection.execute(query).one_or_none()
+        found = None if row is None else decode_event(row.body, row.seq)
+        return found if isinstance(found, WishTaken) else None
 
     def snapshot(self) -> Snapshot | None:
         with self._reading() as connection:
@@ -109,6 +103,7 @@ class SqlJournal(JournalReader):
         self.owner = owner
         self._lock = lock
         self._pruned_at: float | None = None
+        self._unreadable: set[int] = set()
         with database_faults(folder):
             bring_up_to_date(connection)
             self._epoch = _claim(connection, site_id, owner)
@@ -125,7 +120,7 @@ class SqlJournal(JournalReader):
         lock = FolderLock.take(data_dir, owner)
         connection: Connection | None = None
         try:
-            connection = connect(data_dir, read_only=False)
+            connection = connect(data_dir, Access.OWN)
             return cls(data_dir, connection, site, owner, lock)
         except BaseException:
             if connection is not None:
@@ -139,7 +134,7 @@ class SqlJournal(JournalReader):
 
         :raises Fault: Refused where there is none, or its tables are of another version.
         """
-        connection = connect(data_dir, read_only=True)
+        connection = connect(data_dir, Access.READ)
         try:
             with database_faults(data_dir):
                 require_current(connection, data_dir)
@@ -147,6 +142,18 @@ class SqlJournal(JournalReader):
             disconnect(connection)
             raise
         return JournalReader(data_dir, connection, site)
+
+    @staticmethod
+    def put_wish(data_dir: Path, wish: Wish, site: str = "default") -> int:
+        """Put an order into the inbox beside the guard that may be running; durable on return, with its number.
+
+        Neither takes the folder's lock nor claims the site.
+
+        :param wish: its number is not looked at.
+        :raises Fault: Refused where there is no journal yet or its tables are of another version; Transient where the
+            disk does not take writes or another program holds the database.
+        """
+        return put(data_dir, wish, site)
 
     @staticmethod
     def is_in(data_dir: Path) -> bool:
@@ -195,8 +202,31 @@ class SqlJournal(JournalReader):
         with self._writing() as connection:
             connection.execute(upsert(sample).on_conflict_do_nothing(), rows)
             if self._pruned_at is None or now - self._pruned_at >= PRUNE_EVERY_S:
-                _prune(connection, self._site, now)
+                prune(connection, self._site, now)
                 self._pruned_at = now
+
+    def wishes(self, after: int) -> Sequence[Wish]:
+        """The operator's orders with a number above `after`, oldest first; one that cannot be read is left out.
+
+        :raises Fault: as the database.
+        """
+        query = (
+            select(wish.c.number, wish.c.at, wish.c.body)
+            .where(wish.c.site == self._site, wish.c.number > after).order_by(wish.c.number)
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        return tuple(found for number, at, body in rows if (found := self._wish(number, at, body)) is not None)
+
+    def _wish(self, number: int, at: float, body: Any) -> Wish | None:
+        """One order; None, said once, where it cannot be read: it must not stand in the way of those after it."""
+        try:
+            return decode_wish(number, at, body)
+        except Refused as refused:
+            if number not in self._unreadable:
+                self._unreadable.add(number)
+                log.warning("wish.not_read", reason=str(refused))
+            return None
 
     def close(self) -> None:
         """Let go of the site and the folder."""
@@ -228,36 +258,3 @@ def _claim(connection: Connection, site_id: str, owner: str) -> int:
             update(site).where(site.c.id == site_id).values(epoch=epoch + 1, owner=owner, lease_until=None)
         )
         return int(epoch) + 1
-
-
-def _start_of_interest(connection: Connection, site_id: str) -> int:
-    """The seq from which everything is read."""
-    here = event.c.site == site_id
-    trip, closed = (
-        connection.scalar(select(func.max(event.c.seq)).where(here, event.c.kind == kind)) or 0
-        for kind in ("alarm.tripped", "incident.closed")
-    )
-    if trip > closed:
-        return int(trip)
-    newest = select(event.c.seq).where(here).order_by(event.c.seq.desc()).offset(QUIET_ENTRIES - 1).limit(1)
-    return max(int(trip), connection.scalar(newest) or 0)
-
-
-def _prune(connection: Connection, site_id: str, now: float) -> None:
-    """Drop old samples, and old events that no fold reads any more; never one of the last incident."""
-    old_samples = (
-        select(sample.c.sensor, sample.c.stamp)
-        .where(sample.c.site == site_id, sample.c.seen_at < now - KEEP_SAMPLES_S).limit(PRUNE_ROWS)
-    )
-    connection.execute(
-        delete(sample).where(sample.c.site == site_id, tuple_(sample.c.sensor, sample.c.stamp).in_(old_samples))
-    )
-    passed = (
-        select(event.c.seq)
-        .where(
-            event.c.site == site_id, event.c.seq < _start_of_interest(connection, site_id),
-            event.c.kind.in_(OF_ONE_INCIDENT), event.c.at < now - KEEP_EVENTS_S,
-        )
-        .limit(PRUNE_ROWS)
-    )
-    connection.execute(delete(event).where(event.c.seq.in_(passed)))
