@@ -50,7 +50,7 @@ from .settings_problems import NOT_SET, BadSettings, Problem, Wrong, explain
 from .settings_sources import gather
 
 __all__ = [
-    "BadSettings", "IloHost", "LogFormat", "LogLevel", "Mode", "Problem", "Settings", "explain", "load",
+    "BadSettings", "FirstUse", "IloHost", "LogFormat", "LogLevel", "Mode", "Problem", "Settings", "explain", "load",
     "load_notify_urls", "secrets", "split_host",
 ]
 
@@ -66,6 +66,13 @@ class LogLevel(StrEnum):
     INFO = "INFO"
     WARNING = "WARNING"
     ERROR = "ERROR"
+
+
+class FirstUse(StrEnum):
+    """What is done with a certificate that nobody vouches for, where its endpoint is met for the first time."""
+
+    ASK = "ask"
+    ACCEPT = "accept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +298,11 @@ class Settings(BaseModel):
     data_dir: Annotated[Path, Written(Folder())] = Path("data")
     """Folder of the journal: what ran before the heat is remembered here, so it must outlive the container, on a local
     disk (not NFS or SMB). Two folders are two guards, which do not know of each other."""
+
+    tls_first_use: Annotated[FirstUse, Written(Choice(FirstUse))] = FirstUse.ASK
+    """What to do with a certificate that no authority vouches for, of vCenter or a BMC that is met for the first time.
+    ask: nothing is sent there before `thermo-guard pin` or a fingerprint; accept: it is pinned and told. Whoever stands
+    in between at that moment is then trusted for good. A changed certificate is refused with either."""
 
     log_format: Annotated[LogFormat, Written(Choice(LogFormat))] = LogFormat.AUTO
     """console for people, json for collectors, auto: console on a terminal and json elsewhere."""

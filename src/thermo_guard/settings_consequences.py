@@ -24,6 +24,9 @@ def consequences(settings: "Settings") -> list[str]:
         for bmc in settings.ilo_hosts
         if bmc.insecure
     ]
+    if settings.tls_first_use == "accept":
+        told.append("TLS_FIRST_USE=accept: whatever certificate vCenter or a BMC shows first is trusted from then on; "
+                    "compare what is told of it")
     if not settings.ilo_hosts:
         told.append("ILO_HOSTS is an empty list: no host's end can be confirmed, and a person must power on each one")
     if not settings.notify_urls:
