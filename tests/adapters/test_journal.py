@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
@@ -267,8 +267,15 @@ QUIET_KINDS = st.sampled_from([
 ])
 
 
-@given(st.lists(QUIET_KINDS, max_size=40), st.integers(1, 10))
-@settings(max_examples=200, deadline=None)
+LEVELS = [ev.LevelChanged(level, "", ()) for level in ("low", "high")]
+ABORTED = _taken(Order.ABORT)
+WISHED = ev.ShutdownWished("j", "me@nas", "work")
+
+
+@given(events=st.lists(QUIET_KINDS, max_size=40), at_most=st.integers(1, 10))
+@example(events=[LEVELS[0], ABORTED, LEVELS[1], WISHED], at_most=1)
+@example(events=[LEVELS[1], ABORTED, LEVELS[0], LEVELS[1], WISHED], at_most=1)
+@settings(max_examples=100, deadline=None)
 def test_the_record_of_what_is_read_is_the_record_of_everything(
     tmp_path_factory: pytest.TempPathFactory, events: list[ev.Event], at_most: int
 ) -> None:
