@@ -133,6 +133,7 @@ class Site:
         self.sensors = Meraki(
             settings.meraki_api_key.get_secret_value(), settings.meraki_network_id, clock,
             base_url=settings.meraki_api_base_url, sensors=settings.meraki_sensors, ca_file=settings.meraki_ca_file,
+            names=names,
         )
         ca_file = settings.vcenter_ca_file
         self.hypervisor = Vsphere(
@@ -151,8 +152,8 @@ class Site:
         )
         self.bmcs = [
             Bmc(
-                bmc.host, bmc.username, bmc.password.get_secret_value(), clock,
-                fingerprint=bmc.fingerprint, ca_file=bmc.ca_file, insecure=bmc.insecure,
+                bmc.host, bmc.username, bmc.password.get_secret_value(), clock, logins=logins,
+                fingerprint=bmc.fingerprint, ca_file=bmc.ca_file, insecure=bmc.insecure, names=names, pins=pins,
             ) for bmc in settings.ilo_hosts
         ]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from thermo_guard.core.readings import AlertCount, Poll
-from thermo_guard.ports import Clock, Refused
+from thermo_guard.ports import Clock, Names, Refused
 
 from .rows import NetworkFacts, judge_alert_count, judge_devices, judge_network, judge_readings
 from .transport import Transport
@@ -48,10 +48,11 @@ class Meraki:
 
     `sensors` are serial numbers, or None for every temperature sensor of the network. `deadline_s` bounds one call with
     all its pages and waits, `request_timeout_s` one try. `ca_file` is trusted beside the system's own CAs.
+    `names` resolves the hosts of Meraki, those that it redirects to included; None: as aiohttp does it.
     Refused logins are remembered: for five minutes the same `Unauthorized` is raised without asking Meraki.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting of its own
         self,
         api_key: str,
         network_id: str,
@@ -60,6 +61,7 @@ class Meraki:
         base_url: str = DEFAULT_BASE_URL,
         sensors: tuple[str, ...] | None = None,
         ca_file: Path | None = None,
+        names: Names | None = None,
         deadline_s: float = 45.0,
         request_timeout_s: float = 15.0,
     ) -> None:
@@ -67,7 +69,7 @@ class Meraki:
         self._clock = clock
         self._sensors = sensors or None
         self._network: NetworkFacts | None = None
-        self._transport = Transport(api_key, clock, base_url, ca_file, deadline_s, request_timeout_s)
+        self._transport = Transport(api_key, clock, base_url, ca_file, names, deadline_s, request_timeout_s)
 
     async def poll(self) -> Poll:
         """Fetch the latest measurement of every watched sensor, however old it is.

@@ -24,7 +24,8 @@ import structlog
 from yarl import URL
 
 from thermo_guard import __version__
-from thermo_guard.ports import Clock, Refused, Transient, Unauthorized
+from thermo_guard.adapters.resolver import connector
+from thermo_guard.ports import Clock, Names, Refused, Transient, Unauthorized
 
 from .rows import Answer
 from .trust import is_loopback, may_carry_key
@@ -88,6 +89,7 @@ class Transport:
         clock: Clock,
         base_url: str,
         ca_file: Path | None,
+        names: Names | None,
         deadline_s: float,
         request_timeout_s: float,
     ) -> None:
@@ -95,6 +97,7 @@ class Transport:
         self._clock = clock
         self._base = URL(base_url.rstrip("/"))
         self._ca_file = ca_file
+        self._names = names
         self._deadline_s = deadline_s
         self._request_timeout_s = request_timeout_s
         self._jitter = random.Random()  # noqa: S311 - spreads retries; nothing secret hangs on it
@@ -210,6 +213,9 @@ class Transport:
             ) from error
         except TimeoutError as error:
             return _Setback(f"{url.host} did not answer within {self._request_timeout_s:g} s", cause=error)
+        except aiohttp.ClientConnectorDNSError as error:
+            why = error.os_error.strerror or "the name does not resolve"
+            return _Setback(f"{url.host} cannot be reached: {why}", cause=error)
         except (aiohttp.ClientError, OSError) as error:
             return _Setback(f"{url.host} cannot be reached: {str(error) or type(error).__name__}", cause=error)
 
@@ -232,7 +238,7 @@ class Transport:
             except OSError as error:
                 raise Refused(f"the CA file {self._ca_file} cannot be used: {error}") from error
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=context),
+                connector=connector(self._names, ssl=context),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=self._request_timeout_s),
             )

@@ -5,5 +5,6 @@ never replayed, bounds on every wait, TLS that is verified or pinned, and no log
 """
 
 from .bmc import Bmc
+from .endpoint import endpoint_of
 
-__all__ = ["Bmc"]
+__all__ = ["Bmc", "endpoint_of"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from thermo_guard.core.plant import BmcSeen
-from thermo_guard.ports import Ambiguous, Clock, Fault, Refused, Transient, Unauthorized
+from thermo_guard.ports import Ambiguous, Clock, Fault, Logins, Names, Pins, Refused, Transient, Unauthorized
 
 from .endpoint import Trust
 from .system import (
@@ -23,10 +23,12 @@ from .system import (
     sessions_of,
     system_of,
 )
-from .wire import LOCKOUT_S, Answer, Missing, Wire
+from .wire import Answer, Missing, Wire
 
 log = structlog.get_logger(__name__)
 
+NO_RESET_S = 20 * 60.0
+"""After a refused reset none is asked for this long. A missing right locks no account: only this process keeps it."""
 MEMBERS = 16
 """Of the systems that a BMC shows at most so many are looked at."""
 
@@ -42,20 +44,25 @@ class Bmc:
     then matches no host.
 
     :param host: as in ILO_HOSTS: host, host:port or https://host:port.
-    :param fingerprint: SHA-256 of the certificate, with or without colons; stands above ca_file and insecure.
+    :param logins: asked before anything is sent there, and told how each login ended.
+    :param fingerprint: SHA-256 of the certificate, with or without colons; stands above a pin, and a pin above ca_file
+        and insecure.
+    :param names: how a host name is resolved; None: as aiohttp does it.
+    :param pins: read at each request, so that one that is added while the guard runs counts at once.
     :raises ValueError: host, fingerprint or ca_file cannot be used; the text says why.
     """
 
     def __init__(  # noqa: PLR0913 - each is a setting of its own
         self, host: str, username: str, password: str, clock: Clock, *,
-        fingerprint: str | None = None, ca_file: Path | None = None, insecure: bool = False,
+        logins: Logins, fingerprint: str | None = None, ca_file: Path | None = None, insecure: bool = False,
+        names: Names | None = None, pins: Pins | None = None,
         connect_timeout_s: float = 5.0, request_timeout_s: float = 30.0,
     ) -> None:
         self._address = host
         self._clock = clock
         self._wire = Wire(
-            host, username, password, clock, Trust(fingerprint, ca_file, insecure),
-            connect_timeout_s=connect_timeout_s, request_timeout_s=request_timeout_s,
+            host, username, password, clock, Trust(fingerprint, ca_file, insecure, pins),
+            logins=logins, names=names, connect_timeout_s=connect_timeout_s, request_timeout_s=request_timeout_s,
         )
         self._turn = asyncio.Lock()
         self._path: str | None = None
@@ -106,8 +113,7 @@ class Bmc:
         """POST the reset once; None where it was accepted."""
         left_s = self._reset_refused_until - self._clock.now()
         if left_s > 0:
-            why = f"the account may not reset; this process does not ask for another {left_s / 60:.0f} minutes"
-            return Unauthorized(f"BMC {self._address}: {why}")
+            return Unauthorized(f"BMC {self._address}: the account may not reset; asked again {_in_minutes(left_s)}")
         try:
             answer = await self._wire.post(system.reset_target, {"ResetType": kind}, self._wire.deadline())
         except (Transient, Ambiguous, Refused) as fault:
@@ -118,10 +124,10 @@ class Bmc:
         """Nothing but the reset is refused to an account without that right: looking at the power goes on."""
         if answer.status not in (401, 403):
             return self._wire.fault_of(answer)
-        self._reset_refused_until = self._clock.now() + LOCKOUT_S
+        self._reset_refused_until = self._clock.now() + NO_RESET_S
         return Unauthorized(
             f"BMC {self._address}: the account may not reset ({answer.text}). Give it the right Virtual Power and "
-            f"Reset; this process does not ask again for {LOCKOUT_S / 60:.0f} minutes."
+            f"Reset; asked again {_in_minutes(NO_RESET_S)}"
         )
 
     def _reset_kind(self, system: System) -> str:
@@ -133,7 +139,13 @@ class Bmc:
         raise Refused(f"BMC {self._address} offers no reset of type On, only {', '.join(system.reset_types)[:200]}")
 
     async def _look(self) -> System:
-        """The system now; finds it first where it is not known yet, or no longer there."""
+        """The system now; that it could be seen shows that the login works."""
+        system = await self._find()
+        self._wire.accept()
+        return system
+
+    async def _find(self) -> System:
+        """Look where it was, and for it first where it is not known yet, or no longer there."""
         until = self._wire.deadline()
         if self._path is not None:
             try:
@@ -170,3 +182,7 @@ class Bmc:
             system, reset_types=system.reset_types or self._resets,
             auto_power_on=system.auto_power_on or self._bios_policy,
         )
+
+
+def _in_minutes(left_s: float) -> str:
+    return f"in {max(left_s / 60, 1):.0f} minutes, or as soon as the guard is started anew"

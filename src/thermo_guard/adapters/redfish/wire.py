@@ -1,7 +1,8 @@
 """One BMC's HTTPS: where it is, whom to trust, how to log in, and what a failure means.
 
 Knows Redfish's manners (status codes, sessions, links) and nothing of power. Nothing, not even the login, is sent to
-an endpoint that does not show the certificate that is wanted, nor to any other origin than the BMC's own.
+an endpoint that does not show the certificate that is wanted, nor to any other origin than the BMC's own; and nothing
+at all where the login was refused lately, by this process or one before it.
 """
 
 import json
@@ -15,15 +16,15 @@ import structlog
 from yarl import URL
 
 from thermo_guard import __version__
-from thermo_guard.ports import Ambiguous, Clock, Fault, Refused, Transient, Unauthorized
+from thermo_guard.adapters.resolver import connector
+from thermo_guard.core.plant import Trouble
+from thermo_guard.ports import Ambiguous, Clock, Fault, Logins, Names, Refused, Transient, Unauthorized
 
-from .endpoint import Trust, origin_of, tls_of
+from .endpoint import Proof, Trust, endpoint_of, origin_of
 from .system import Node, message_id
 
 log = structlog.get_logger(__name__)
 
-LOCKOUT_S = 1200.0
-"""After a refused login nothing is asked for this long: some BMCs lock the account after three."""
 RETRY_AFTER_CAP_S = 10.0
 RETRIES = 3
 """Of a GET that was answered 429 or 503, within its time."""
@@ -65,17 +66,19 @@ class Wire:
     :raises ValueError: address, fingerprint or ca_file cannot be used; the text says why.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one BMC is reached by
         self, address: str, username: str, password: str, clock: Clock, trust: Trust,
-        *, connect_timeout_s: float, request_timeout_s: float,
+        *, logins: Logins, names: Names | None, connect_timeout_s: float, request_timeout_s: float,
     ) -> None:
         if ":" in username:
             raise ValueError(f"BMC {address}: a username cannot contain a colon")
         self._name = f"BMC {address}"
         self._origin = origin_of(address)
+        self._endpoint = endpoint_of(address)
         self._clock = clock
-        self._trust = trust
-        self._tls = tls_of(address, trust)
+        self._proof = Proof(address, trust)
+        self._logins = logins
+        self._names = names
         self._connect_timeout_s = connect_timeout_s
         self._request_timeout_s = request_timeout_s
         self._username = username
@@ -85,8 +88,6 @@ class Wire:
         self._needs_session = False
         self._token: str | None = None
         self._session_url: URL | None = None
-        self._locked_until: float | None = None
-        self._locked_why = ""
         self.sessions: str | None = None
         """Path of the service's Sessions collection, where it offers one."""
 
@@ -98,9 +99,9 @@ class Wire:
         """One resource as JSON.
 
         :raises Missing: 404.
-        :raises Fault: as the algebra says; Unauthorized from memory for `LOCKOUT_S` after a refused login.
+        :raises Fault: as the algebra says; Unauthorized, and nothing is sent, while a refused login is remembered.
         """
-        self._raise_if_locked()
+        self._raise_if_refused()
         url = self._own(path)
         for left in range(RETRIES, -1, -1):
             answer = await self._exchange("GET", url, until, with_login=with_login)
@@ -119,6 +120,7 @@ class Wire:
 
     async def peek(self, path: str, until: float) -> Node:
         """A page that only adds detail: empty where it cannot be had, and no reason to stop asking the others."""
+        self._raise_if_refused()
         try:
             answer = await self._exchange("GET", self._own(path), until)
             return self._json(answer) if answer.status == 200 else {}
@@ -132,17 +134,12 @@ class Wire:
         :raises Transient: it was not sent.
         :raises Ambiguous: it may have been received, and no answer came.
         """
-        self._raise_if_locked()
+        self._raise_if_refused()
         return await self._exchange("POST", self._own(path), until, payload=payload)
 
-    def lock(self, why: str) -> Never:
-        """Remember that the login is refused."""
-        self._locked_until = self._clock.now() + LOCKOUT_S
-        self._locked_why = why
-        raise Unauthorized(
-            f"{self._name}: {why}. This process does not ask again for {LOCKOUT_S / 60:.0f} minutes, so that the "
-            "account is not locked. Check username and password in ILO_HOSTS and the account's rights."
-        )
+    def accept(self) -> None:
+        """The login has been enough for all that was wanted."""
+        self._logins.accepted(self._endpoint, self._username)
 
     def fault_of(self, answer: Answer) -> Fault:
         """What an answer that is no success means, for the one who asked."""
@@ -168,17 +165,14 @@ class Wire:
 
     # Login
 
-    def _raise_if_locked(self) -> None:
-        if self._locked_until is None:
-            return
-        left_s = self._locked_until - self._clock.now()
-        if left_s <= 0:
-            self._locked_until = None
-            return
-        raise Unauthorized(
-            f"{self._name}: {self._locked_why}; this process does not ask for another {left_s / 60:.0f} minutes, so "
-            "that the account is not locked."
-        )
+    def _raise_if_refused(self) -> None:
+        why = self._logins.refusal(self._endpoint, self._username)
+        if why is not None:
+            raise Unauthorized(why)
+
+    def _refuse(self, why: str) -> Never:
+        """Remember that the login is refused."""
+        raise Unauthorized(self._logins.refused(self._endpoint, self._username, f"{self._name} {why}"))
 
     async def _may_log_in(self, answer: Answer, until: float) -> bool:
         """After a 401: get a session where that can help, once.
@@ -189,6 +183,7 @@ class Wire:
         self._token = None
         if self.sessions is None or (answer.offers_basic and not self._needs_session):
             return False
+        self._raise_if_refused()
         self._needs_session = True  # from here on Basic is not tried again, since each try counts as a failed login
         login = await self._exchange(
             "POST", self._own(self.sessions), until,
@@ -197,10 +192,13 @@ class Wire:
         if login.status == 429 or login.status >= 500:
             raise Transient(f"{self._name} gave no session ({login.text})")
         if not 200 <= login.status < 300 or login.token is None:
-            self.lock(f"the login was refused ({login.text})")
+            self._refuse_login(login)
         self._token = login.token
         self._session_url = self._own(login.location) if login.location else None
         return True
+
+    def _refuse_login(self, answer: Answer) -> Never:
+        self._refuse(f"refuses the login of {self._username} ({answer.text}): see username and password in ILO_HOSTS")
 
     def _login_headers(self) -> dict[str, str]:
         if self._token is not None:
@@ -235,7 +233,8 @@ class Wire:
         timeout = aiohttp.ClientTimeout(total=left_s, sock_connect=min(self._connect_timeout_s, left_s))
         try:
             async with self._session().request(
-                method, url, headers=headers, json=payload, timeout=timeout, allow_redirects=False
+                method, url, headers=headers, json=payload, timeout=timeout, allow_redirects=False,
+                ssl=self._proof.wanted(),
             ) as response:
                 body = b""
                 async for chunk in response.content.iter_chunked(65536):
@@ -253,13 +252,8 @@ class Wire:
 
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None:
-            if self._trust.insecure and not self._trust.fingerprint:
-                log.warning(
-                    "bmc.certificate_unchecked", bmc=self._name,
-                    advice="insecure sends the login to whoever answers there; set fingerprint instead",
-                )
             self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=1, ssl=self._tls),
+                connector=connector(self._names, limit=1),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": f"thermo-guard/{__version__}"},
             )
@@ -268,21 +262,15 @@ class Wire:
     def _lost(self, error: Exception, method: str) -> Fault:
         """What a failed exchange means: not sent, surely refused, or nobody knows."""
         match error:
-            case aiohttp.ServerFingerprintMismatch(got=got):
-                return Refused(
-                    f"{self._name} shows another certificate than the pinned one: SHA-256 {got.hex()}. If it was "
-                    "replaced on purpose, set fingerprint to that; until then nothing is sent to it."
-                )
+            case aiohttp.ServerFingerprintMismatch(expected=expected, got=got):
+                return self._proof.mismatch(expected, got)
             case aiohttp.ClientConnectorCertificateError(certificate_error=cause):
-                why = getattr(cause, "verify_message", None) or str(cause)
-                return Refused(
-                    f"{self._name}: its certificate is not trusted ({why}). Set fingerprint or ca_file for it in "
-                    "ILO_HOSTS."
-                )
+                return self._proof.untrusted(getattr(cause, "verify_message", None) or str(cause))
             case aiohttp.ClientConnectorSSLError():
                 return Transient(f"{self._name} does not complete TLS: it is starting, or speaks only TLS before 1.2")
-            case aiohttp.ClientConnectorDNSError():
-                return Transient(f"{self._name}: the name does not resolve")
+            case aiohttp.ClientConnectorDNSError(os_error=cause):
+                why = cause.strerror or "the name does not resolve"
+                return Transient(f"{self._name} cannot be reached ({why})").of(Trouble.NO_NAME)
             case aiohttp.ClientConnectorError(os_error=cause):
                 return Transient(f"{self._name} cannot be reached ({cause.strerror or type(cause).__name__})")
             case aiohttp.ConnectionTimeoutError():
@@ -310,9 +298,9 @@ class Wire:
 
     def _json(self, answer: Answer) -> Node:
         if answer.status == 401:
-            self.lock("the login was refused (HTTP 401)")
+            self._refuse_login(answer)
         if answer.status == 403:
-            self.lock(f"the account may not read it ({answer.text})")
+            self._refuse(f"does not let {self._username} read it ({answer.text}): see the account's rights there")
         if answer.status == 404:
             raise Missing(f"{self._name} has no such resource (HTTP 404): is Redfish there, and on?")
         if answer.status != 200:
