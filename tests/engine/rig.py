@@ -99,10 +99,13 @@ class Guarded:
         self._journal = SqlJournal.open(self.folder)
         if self.is_armed and fold(Record(), self._journal.entries()).armed is None:
             self._journal.append(self.clock.now(), ev.GuardArmed(by="", lacking=()))
+        self.logins = RefusedLogins(self.clock)
+        self.site.begin_process(self.logins)
         self.loop = Loop(self.settings, Edges(
             clock=self.clock, sensors=self.site.sensors, hypervisor=self.hypervisor, bmcs=self.bmcs,
             journal=self.journal_double(self._journal), notifier=self.outbox, board=self.board,
-            listeners=(self._hear,), preflight=self.preflight, logins=self.logins,
+            listeners=(self._hear,), preflight=self.preflight, logins=self.logins, names=self.site.names,
+            own_addresses=lambda: self.world.network.guard_addresses,
         ))
         self._task = asyncio.ensure_future(self.loop.run(asyncio.Event()))
 

@@ -60,13 +60,13 @@ async def test_every_machine_goes_by_its_name() -> None:
 
 
 async def test_without_its_dns_server_what_was_resolved_still_works() -> None:
-    """Addresses that are remembered reach their machines; they only take longer."""
+    """Addresses that are remembered reach their machines; one question in half a minute waits in vain."""
     on = OnSite(infrastructure())
     await everything(on)
     on.world.turn_vm("dns", is_on=False)
     began = on.clock.now()
     await everything(on)
-    assert on.clock.now() - began > 10.0
+    assert 5.0 < on.clock.now() - began < 10.0
 
 
 async def test_without_its_dns_server_a_process_that_remembers_nothing_reaches_nothing() -> None:

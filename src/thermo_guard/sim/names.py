@@ -1,5 +1,6 @@
 """Names in the virtual site: asked of its DNS server, remembered when that is one of the machines that are off."""
 
+import math
 from collections.abc import Mapping
 from ipaddress import ip_address
 
@@ -8,8 +9,10 @@ from thermo_guard.ports import Clock, Transient
 
 from .world import World
 
-NO_ANSWER_S = 2.0
+NO_ANSWER_S = 5.0
 """What a question takes that no server answers."""
+IN_DOUBT_S = 30.0
+"""After one of those, so long no one waits who has an address in memory."""
 
 
 class SiteNames:
@@ -19,6 +22,7 @@ class SiteNames:
         self._world = world
         self._clock = clock
         self._known: dict[str, tuple[str, ...]] = {}
+        self._silent_at = -math.inf
 
     async def resolve(self, host: str) -> tuple[str, ...]:
         """:raises Transient: no server answers and the name is not remembered, or no machine has it."""
@@ -31,8 +35,10 @@ class SiteNames:
             ip = network.ip_of(name)
             if ip is not None:
                 self._known[name] = (ip,)
-        else:
+            self._silent_at = -math.inf
+        elif name not in self._known or self._clock.now() - self._silent_at >= IN_DOUBT_S:
             await self._clock.sleep(NO_ANSWER_S)
+            self._silent_at = self._clock.now()
         if name not in self._known:
             why = "no machine has this name" if network.dns_answers else "no DNS server answers"
             raise Transient(f"{name} stands for no address: {why}").of(Trouble.NO_NAME)
@@ -47,6 +53,7 @@ class SiteNames:
     def forget(self) -> None:
         """The process has ended, and what it remembered with it."""
         self._known = {}
+        self._silent_at = -math.inf
 
 
 def _is_ip(text: str) -> bool:
