@@ -267,14 +267,15 @@ QUIET_KINDS = st.sampled_from([
 ])
 
 
-LEVELS = [ev.LevelChanged(level, "", ()) for level in ("low", "high")]
+LOW, HIGH, BLIND = (ev.LevelChanged(level, "", ()) for level in ("low", "high", "blind"))
 ABORTED = _taken(Order.ABORT)
 WISHED = ev.ShutdownWished("j", "me@nas", "work")
 
 
 @given(events=st.lists(QUIET_KINDS, max_size=40), at_most=st.integers(1, 10))
-@example(events=[LEVELS[0], ABORTED, LEVELS[1], WISHED], at_most=1)
-@example(events=[LEVELS[1], ABORTED, LEVELS[0], LEVELS[1], WISHED], at_most=1)
+@example(events=[LOW, ABORTED, HIGH, WISHED], at_most=1)
+@example(events=[LOW, HIGH, ABORTED, BLIND, WISHED], at_most=1)
+@example(events=[HIGH, ABORTED, LOW, HIGH, WISHED], at_most=1)
 @settings(max_examples=100, deadline=None)
 def test_the_record_of_what_is_read_is_the_record_of_everything(
     tmp_path_factory: pytest.TempPathFactory, events: list[ev.Event], at_most: int
