@@ -60,7 +60,10 @@ class Arming:
 
     def start_look_if_due(self) -> None:
         """Check the site again; never in an incident, where the looks that matter must not wait."""
-        if self.look is None or self._ledger.record.incident is not None or self._settings.mode is Mode.OBSERVE:
+        if self.look is None or self._settings.mode is Mode.OBSERVE:
+            return
+        if self._ledger.record.incident is not None:
+            self.look.call_off()
             return
         is_unsure = self._gaps != self._told_gaps
         every_s = CONFIRM_S if is_unsure else CHECK_EVERY_S

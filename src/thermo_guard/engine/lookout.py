@@ -116,6 +116,12 @@ class Look(Generic[T]):
             is_refused=isinstance(self.fault, Unauthorized),
         )
 
+    def call_off(self) -> None:
+        """End a look that is under way without its answer; it is due again."""
+        if self.task is not None:
+            self.task.cancel()
+            self.task = self.started_at = None
+
     async def stop(self) -> None:
         if self.task is not None:
             self.task.cancel()

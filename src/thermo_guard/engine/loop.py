@@ -22,7 +22,7 @@ from .conductor import Conductor
 from .hands import Hands
 from .ledger import Ledger
 from .logins import RefusedLogins
-from .lookout import LOOK_VALID_S, Lookout
+from .lookout import LOOK_VALID_S, Look, Lookout
 from .namebook import Namebook
 from .orders import Orders
 from .reminder import Reminder
@@ -83,9 +83,15 @@ class Loop:
             stopped.cancel()
             await self.hands.aclose()
             await self.lookout.aclose()
+            for look in self._own_looks():
+                await look.stop()
 
     def _is_active(self) -> bool:
         return self.ledger.record.incident is not None
+
+    def _own_looks(self) -> list[Look[Any]]:
+        """Those of quiet time, that are no part of the plant's sight."""
+        return [look for look in (self.arming.look, self.names and self.names.look) if look]
 
     def _may_act(self) -> bool:
         return may_act(self.ledger.record, self.settings.mode, self.clock.now())
@@ -115,7 +121,7 @@ class Loop:
         """Return when something may have changed: a look or an answer came in, or a time has come."""
         every_s = self._look_every_s()
         tick_s = min(every_s, self.lookout.cluster.due_in_s(every_s), QUIET_TICK_S)
-        looks = [*self.lookout.all(), *([] if self.arming.look is None else [self.arming.look])]
+        looks = [*self.lookout.all(), *self._own_looks()]
         waiting = [task for look in looks if (task := look.task) is not None]
         due_s = min(self.lookout.polls.due_in_s(self.settings.poll_s), tick_s)
         await asyncio.wait([stopped, *waiting, *self.hands.tasks], timeout=max(due_s, 0.01),
