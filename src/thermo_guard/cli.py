@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from dotenv import dotenv_values
 from rich.console import Console
 
-from . import __version__
+from . import __version__, cli_orders
 from .adapters import status as status_file
 from .adapters.clock import SteadyClock, wall_now
+from .cli_orders import folder_of
 from .config import BadSettings, Mode, Settings, explain, load, load_notify_urls
 from .ports import Refused
 from .screens import show_status
@@ -145,7 +145,7 @@ def status(
 
     Ends with 1 when the guard does not run or its loop has stopped ticking.
     """
-    folder = data_dir or Path(dotenv_values(".env").get("DATA_DIR") or "data")
+    folder = folder_of(data_dir)
     try:
         found = status_file.read(folder)
     except Refused as unreadable:
@@ -161,6 +161,9 @@ def status(
     else:
         show_status(Console(highlight=False), found, is_alive=is_alive, now=wall_now())
     raise typer.Exit(0 if is_alive else 1)
+
+
+cli_orders.add_to(app)
 
 
 @app.command()

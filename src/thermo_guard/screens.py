@@ -16,10 +16,12 @@ def show_status(console: Console, status: Status, *, is_alive: bool, now: float)
     """Print what the guard last said of itself; `now` is the wall clock's, seconds since 1970 UTC."""
     facts = status.facts
     if is_alive:
-        console.print(f"The guard is running ({facts['mode']}); its last look was {now - status.tick_at:.0f} s ago.")
+        console.print(f"The guard is running (MODE={facts['mode']}); its last look was "
+                      f"{now - status.tick_at:.0f} s ago.")
     else:
         console.print(f"[bold red]The guard is NOT running[/], or its loop has stopped: its last tick was "
-                      f"{_at(status.tick_at)}. What follows is from then.")
+                      f"{moment(status.tick_at)}. What follows is from then.")
+    _show_stance(console, facts)
     level = facts["level"] or "not known yet"
     hottest = "" if facts["hottest_c"] is None else f", hottest {facts['hottest_c']:.1f} degC"
     console.print(f"Room: [{_LEVELS.get(level, 'default')}]{level.upper()}[/]{hottest}; "
@@ -33,12 +35,37 @@ def show_status(console: Console, status: Status, *, is_alive: bool, now: float)
     if facts["meraki_alerting_sensors"] is not None:
         console.print(f"Sensors that Meraki itself holds in alarm: {facts['meraki_alerting_sensors']} (not degrees).")
     console.print(f"vCenter {escape(str(facts['vcenter']))}; {facts['vms_on']} VMs on. Snapshot: "
-                  f"{'none yet' if facts['snapshot_at'] is None else _at(facts['snapshot_at'])}.")
+                  f"{'none yet' if facts['snapshot_at'] is None else moment(facts['snapshot_at'])}.")
     for host in facts["hosts"]:
         in_maintenance = ", maintenance mode" if host["in_maintenance"] else ""
         bmc = host["bmc"] or "no BMC matched"
         console.print(f"  host {escape(host['name'])}: {host['power']}{in_maintenance} ({escape(bmc)})")
+    if facts.get("guard_vms"):
+        console.print(f"The guard itself runs in the VM {escape(', '.join(facts['guard_vms']))}: it and its host are "
+                      "left up.")
+    for held in facts.get("refused_logins") or []:
+        is_held = held["until"] > facts.get("at", now)
+        when = f"not tried again before {moment(held['until'])}" if is_held else "tried again at the next look"
+        console.print(f"[bold yellow]Login refused[/]: {escape(held['user'])} at {escape(held['endpoint'])}, {when} "
+                      f"(`thermo-guard resume`: at once). {escape(held['why'])}")
     _show_incident(console, facts)
+
+
+def _show_stance(console: Console, facts: dict[str, Any] | Any) -> None:
+    """Whether a confirmed alarm would be acted on, what stands in the way, and what people have ordered."""
+    if facts.get("standing"):
+        console.print(f"[bold red]{escape(facts['standing'])}[/]: a confirmed alarm would do NOTHING now.")
+        for line in facts.get("lacking") or []:
+            console.print(f"  to do: {escape(line)}")
+    elif facts.get("is_armed"):
+        console.print("Armed: a confirmed alarm shuts the cluster down.")
+    if facts.get("is_paused"):
+        console.print(f"[bold red]PAUSED[/] {until_when(facts['paused_until'])}: nothing is commanded.")
+    if facts.get("is_shelved"):
+        console.print("[bold yellow]SHELVED[/]: the alarm that stood at the abort trips nothing until the room has "
+                      "been below HIGH.")
+    if (known := facts.get("acknowledged")) is not None:
+        console.print(f"Acknowledged by {escape(known['by'])} at {moment(known['at'])}.")
 
 
 def _sensors(facts: dict[str, Any] | Any) -> Table:
@@ -57,20 +84,29 @@ def _show_incident(console: Console, facts: dict[str, Any] | Any) -> None:
     if incident is None:
         console.print("No incident.")
         if (last := facts["last_incident"]) is not None:
-            console.print(f"The last one, {last['id']}, was closed {_at(last['closed_at'])} with "
+            console.print(f"The last one, {last['id']}, was closed {moment(last['closed_at'])} with "
                           f"{len(last['differences'])} differences.")
             for difference in last["differences"]:
                 console.print(f"  {escape(difference)}")
         return
-    goal = "everything OFF" if incident["goal"] == "off" else "everything back ON"
-    console.print(f"[bold]Incident {incident['id']}[/]: goal {goal} since {_at(incident['goal_since'])}; "
-                  f"{incident['phase_in_words'] or 'about to begin'}.")
+    by = f", as {escape(incident['wished_by'])} asked" if incident.get("wished_by") else ""
+    console.print(f"[bold]Incident {incident['id']}[/]: goal {goal_in_words(incident['goal'])}{by}, since "
+                  f"{moment(incident['goal_since'])}; {incident['phase_in_words'] or 'about to begin'}.")
     for wait in incident["waits"]:
-        until = "" if wait["until"] is None else f", until {_at(wait['until'])}"
+        until = "" if wait["until"] is None else f", until {moment(wait['until'])}"
         console.print(f"  waiting for {escape(wait['for'])}: {escape(wait['what'])}{until}")
     for text in incident["needs_person"]:
         console.print(f"  [bold yellow]needs a person[/]: {escape(text)}")
 
 
-def _at(when: float) -> str:
+def goal_in_words(goal: str) -> str:
+    return "everything OFF" if goal == "off" else "everything back ON"
+
+
+def until_when(until: float | None) -> str:
+    """Until when a pause lasts; None is until an order ends it."""
+    return "until `thermo-guard resume`" if until is None else f"until {moment(until)}"
+
+
+def moment(when: float) -> str:
     return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

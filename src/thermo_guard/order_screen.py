@@ -1,0 +1,254 @@
+"""What an order will do here and now, and what became of it: plain words for somebody who was asleep a minute ago."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from .check_screen import print_beside
+from .core.wishes import STALE_S, Order, Wish
+from .orders import Situation
+from .screens import goal_in_words, moment, until_when
+
+_ALARMS = {"high", "critical"}
+_ACTS = {Order.SHUT_DOWN, Order.POWER_ON, Order.ABORT}
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What an order meets, and what it will do and leave."""
+
+    now: tuple[str, ...]
+    does: tuple[str, ...]
+    does_not: tuple[str, ...]
+    refusal: str
+    """Why the guard will decline it as things stand; empty: nothing is known against it."""
+
+
+def outlook(wish: Wish, situation: Situation) -> Outlook:
+    """What will happen if this order is given now."""
+    does, does_not = _EFFECTS[wish.order](wish, situation)
+    return Outlook(_standing(situation), tuple(does), tuple(does_not), _refusal(wish, situation))
+
+
+def show_outlook(console: Console, wish: Wish, ahead: Outlook) -> None:
+    for line in ahead.now:
+        console.print(Text(line), soft_wrap=not console.is_terminal)
+    for title, lines in ((f"`{wish.order}` will", ahead.does), ("It will not", ahead.does_not)):
+        if lines:
+            console.print(Text(title, style="bold"))
+        for line in lines:
+            print_beside(console, Text("  -"), line)
+    if ahead.refusal:
+        print_beside(console, Text("As things stand the guard will DECLINE it:", style="bold yellow"),
+                     f"{ahead.refusal}.")
+
+
+def _standing(situation: Situation) -> tuple[str, ...]:
+    """Which cluster, how warm, what is under way."""
+    facts = situation.facts
+    hosts = facts.get("hosts") or []
+    on = sum(1 for host in hosts if host["power"] == "on")
+    room = (facts.get("level") or "not known yet").upper()
+    hottest = "" if facts.get("hottest_c") is None else f", hottest {facts['hottest_c']:.1f} degC"
+    lines = [
+        (f"Cluster {situation.cluster or '(its name is not known yet)'}: {on} of {len(hosts)} hosts on, "
+         f"{facts.get('vms_on', 0)} VMs on; vCenter {facts.get('vcenter', 'not looked at yet')}."),
+        f"Room: {room}{hottest}.",
+        _incident(facts),
+    ]
+    if facts.get("standing"):
+        lines.append(f"By itself the guard would do nothing about an alarm now: {facts['standing']}.")
+    return tuple(lines)
+
+
+def _incident(facts: Mapping[str, Any]) -> str:
+    incident = facts.get("incident")
+    if incident is None:
+        return "No incident is open."
+    by = f", as {incident['wished_by']} asked" if incident.get("wished_by") else ""
+    phase = incident.get("phase_in_words") or "about to begin"
+    return f"Incident {incident['id']} is open: goal {goal_in_words(incident['goal'])}{by}; now: {phase}."
+
+
+_Effects = tuple[list[str], list[str]]
+
+
+def _shutdown(_wish: Wish, situation: Situation) -> _Effects:
+    facts = situation.facts
+    incident = facts.get("incident")
+    hosts = facts.get("hosts") or []
+    does = [
+        (f"shut down all {facts.get('vms_on', 0)} VMs that run, tier by tier (by force those whose time is over), then "
+         f"{_many(len(hosts), 'host')}, vCenter's last; before that HA goes off and DRS to manual"),
+        "keep it down, however cool the room is, until `thermo-guard power-on`",
+    ]
+    if incident is not None and incident["goal"] == "off":
+        does = ["go on with the shutdown that is under way", does[1]]
+    elif incident is not None:
+        does[0] = f"turn the way back round, and {does[0]}"
+    does_not = ["touch anything outside this cluster"]
+    if situation.kept is None and facts.get("vcenter") != "answers":
+        does_not.append("be able to stop anything yet: vCenter does not answer, and nothing is on record of the cluster")
+    if facts.get("mode") == "observe" or facts.get("is_armed") is False:
+        why = "MODE=observe" if facts.get("mode") == "observe" else "NOT ARMED"
+        does_not.append(f"be held back by {why}: a person's order acts all the same")
+    if facts.get("guard_vms"):
+        does_not.append(f"stop {', '.join(facts['guard_vms'])}, in which the guard itself runs, nor its host")
+    if unmatched := [host["name"] for host in hosts if not host["bmc"]]:
+        does_not.append(f"be able to switch on again {_named(unmatched)}: no BMC is known to be built into it")
+    return does, does_not
+
+
+def _power_on(wish: Wish, situation: Situation) -> _Effects:
+    facts, kept = situation.facts, situation.kept
+    if kept is None and facts.get("incident") is None:
+        does = ["power on, by their BMCs and one by one, the machines that are off: nothing is on record of what ran"]
+        does_not = ["start any VM: which ran is not known. Start them by hand, vCenter's first"]
+    else:
+        what = "what is on record as having run"
+        if kept is not None:
+            hosts, vms = (sum(1 for one in kind if one.is_on) for kind in (kept.hosts, kept.vms))
+            what += f" ({_many(hosts, 'host')} and {vms} VMs, as of {moment(kept.at)})"
+        does = [(f"bring back {what}, as far as it does not run: one host, a watch over the room, the other hosts, "
+                 "vCenter, HA and DRS as they were, the VMs")]
+        does_not = ["power on any VM that was off before"]
+    if wish.despite_unseen:
+        does.append("count on you: --despite-unseen says that a person stands in the room and has read that it is cool")
+    if facts.get("standing") is None:
+        does.append("turn round and shut down again if the heat comes back on the way")
+    else:
+        does_not.append("shut down again if the heat comes back on the way; it only powers nothing more on")
+    return does, does_not
+
+
+def _abort(_wish: Wish, situation: Situation) -> _Effects:
+    does = ["end the open incident where it stands: nothing more is commanded"]
+    does_not = [
+        ("undo anything: HA and DRS stay as they are, what is off stays off, and what has been told to stop may still "
+        "stop"),
+        "bring anything back later by itself; to have it all back, `thermo-guard power-on` instead",
+    ]
+    if situation.facts.get("level") in {"low", "band"}:
+        does.append("leave the alarm as it was: the next confirmed one trips")
+    else:
+        does_not.append("trip on the alarm again until the room has been below HIGH; the alarm is still told")
+    return does, does_not
+
+
+def _pause(wish: Wish, situation: Situation) -> _Effects:
+    how_long = until_when(None if wish.for_s is None else wish.at + wish.for_s)
+    does = [f"command nothing {how_long}: an alarm shuts NOTHING down, whatever the heat",
+            "go on watching the room and telling"]
+    does_not = ["take back what has been sent already"]
+    if situation.facts.get("incident") is not None:
+        does.append("leave the open incident standing where it is, half-way")
+    return does, does_not
+
+
+def _resume(_wish: Wish, situation: Situation) -> _Effects:
+    facts = situation.facts
+    does = ["end the pause, and try refused logins again at once"]
+    if facts.get("incident") is not None:
+        does.append("go on with the open incident")
+    elif _stands(facts) and facts.get("is_armed") and facts.get("mode") == "armed":
+        does.append("SHUT DOWN AT ONCE: the alarm stands")
+    return does, []
+
+
+def _acknowledge(_wish: Wish, _situation: Situation) -> _Effects:
+    return (["stop the hourly reminders until something changes"],
+            ["change anything else: what is under way goes on, and new alarms are told"])
+
+
+def _arm(_wish: Wish, situation: Situation) -> _Effects:
+    facts = situation.facts
+    does = ["take hold: from now on a confirmed alarm shuts the cluster down; that is kept over restarts"]
+    does += [f"do so although this is not in order: {line}" for line in facts.get("lacking") or []]
+    does_not = ["touch anything by itself"]
+    if facts.get("mode") == "observe":
+        does_not = [OBSERVES]
+    elif _stands(facts):
+        does_not = []
+        does.append("SHUT DOWN AT ONCE: the alarm stands")
+    return does, does_not
+
+
+OBSERVES = ("act while MODE=observe, which stands above it: nothing is done about an alarm until MODE=armed is set and "
+            "Thermo-Guard is restarted")
+_EFFECTS = {
+    Order.SHUT_DOWN: _shutdown, Order.POWER_ON: _power_on, Order.ABORT: _abort, Order.PAUSE: _pause,
+    Order.RESUME: _resume, Order.ACKNOWLEDGE: _acknowledge, Order.ARM: _arm,
+}
+
+
+def _stands(facts: Mapping[str, Any]) -> bool:
+    """An alarm would trip as soon as nothing holds it back."""
+    return facts.get("level") in _ALARMS and not facts.get("is_shelved") and facts.get("incident") is None
+
+
+def _refusal(wish: Wish, situation: Situation) -> str:
+    """What the guard will say as things stand (core.orders decides, a tick later); empty where nothing is known."""
+    facts = situation.facts
+    incident = facts.get("incident")
+    if wish.order in _ACTS and facts.get("is_paused"):
+        return "it is paused; `thermo-guard resume` first"
+    match wish.order:
+        case Order.SHUT_DOWN if incident is not None and incident["goal"] == "off" and incident.get("wished_by"):
+            return f"a shutdown is under way already, as {incident['wished_by']} asked"
+        case Order.ABORT if incident is None:
+            return "no incident is open"
+        case Order.ARM if facts.get("is_armed"):
+            return "it is armed already"
+        case Order.RESUME if facts.get("is_paused") is False and not facts.get("refused_logins"):
+            return "it is not paused, and no login is being held back"
+        case Order.POWER_ON if facts.get("level") in _ALARMS:
+            return f"the room is {facts['level'].upper()}: nothing is powered on into the heat"
+        case Order.POWER_ON if facts.get("permits_power_on") is False and not wish.despite_unseen:
+            state = "not known" if facts.get("level") in {None, "blind"} else "not yet cool"
+            return f"the room is {state}; if you stand in it and have read that it is cool, say --despite-unseen"
+        case _:
+            return ""
+
+
+def begins(wish: Wish, situation: Situation) -> str:
+    """What begins now that it was taken up."""
+    facts = situation.facts
+    match wish.order:
+        case Order.SHUT_DOWN:
+            return "The cluster is being shut down; it stays down until `thermo-guard power-on`."
+        case Order.POWER_ON if situation.kept is None and facts.get("incident") is None:
+            return "The machines that are off are being powered on by their BMCs, one by one. Start the VMs by hand."
+        case Order.POWER_ON:
+            return "What ran before is being brought back."
+        case Order.ABORT:
+            return "The incident has ended where it stood; nothing more is commanded."
+        case Order.PAUSE:
+            how_long = until_when(None if wish.for_s is None else wish.at + wish.for_s)
+            return f"Paused {how_long}: an alarm shuts NOTHING down."
+        case Order.RESUME:
+            return "Resumed; refused logins are tried again."
+        case Order.ACKNOWLEDGE:
+            return "Reminders stop until something changes."
+        case Order.ARM if facts.get("mode") == "observe":
+            return f"Armed; but it will not {OBSERVES}."
+        case Order.ARM:
+            return "Armed: a confirmed alarm shuts the cluster down."
+
+
+def unanswered(number: int, wish: Wish) -> str:
+    """The guard has said nothing in time."""
+    return (f"The guard has not answered yet. The order lies in its inbox as number {number} and is taken up at the "
+            f"guard's next tick; it stays valid until {moment(wish.at + STALE_S)}. Look with `thermo-guard status` "
+            "before you say it again.")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _named(names: list[str], most: int = 8) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
