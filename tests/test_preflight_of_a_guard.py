@@ -11,13 +11,13 @@ from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER
-from thermo_guard.core.finding import Finding, Verdict, Way, in_the_way
+from thermo_guard.core.finding import Area, Finding, Verdict, Way, in_the_way
 from thermo_guard.core.plant import BmcSeen, MissingPrivilege
 from thermo_guard.core.policy import PolicySettings
 from thermo_guard.core.step import Timing
 from thermo_guard.engine.terms import LoopSettings
 from thermo_guard.ports import PowerController
-from thermo_guard.sim.blueprint import Blueprint
+from thermo_guard.sim.blueprint import Blueprint, Infrastructure
 from thermo_guard.sim.loop import run
 from thermo_guard.sim.plans import office, vcenter_outside
 from thermo_guard.sim.site import SENSORS, VirtualSite
@@ -102,6 +102,31 @@ def test_what_the_journal_remembers_is_judged_with(tmp_path: Path) -> None:
     serials = tuple(f"Q3CA-999{n}-GONE" for n in range(9))
     found = judged(tmp_path, office(), lambda _, journal: journal.append(STARTS_AT, ev.SensorsLearned(serials)))
     assert any("3 of 12 sensors have a fresh reading" in text for text in texts(found, Way.BACK))
+
+
+def on_the_cluster(**carries: str) -> Blueprint:
+    """The office, whose guard leans on VMs of its own cluster: all of them have addresses."""
+    plan = office()
+    vms = tuple(replace(vm, addresses=vm.addresses or (f"192.0.2.{100 + n}",)) for n, vm in enumerate(plan.vms))
+    return replace(plan, vms=vms, infrastructure=Infrastructure(**carries))  # type: ignore[arg-type]
+
+
+def test_a_guard_in_a_vm_of_its_cluster_says_so_and_arms(tmp_path: Path) -> None:
+    """Its VM and host are named as what stays up; the rest would go down, so that nothing is held back by it."""
+    found = judged(tmp_path, on_the_cluster(guard="build-1"))
+    assert texts(found, Way.DOWN) == []
+    (only,) = texts(found, Way.PART)
+    assert "the VM build-1" in only
+    assert "esx1" in only
+
+
+def test_what_the_guard_itself_switches_off_is_told_before(tmp_path: Path) -> None:
+    """Name server, domain and mail on VMs of the first tier: one warning each, and no failure."""
+    found = judged(tmp_path, on_the_cluster(dns="build-1", domain_controller="print", mail="test-web"))
+    assert [finding for finding in found if finding.verdict is Verdict.FAIL] == []
+    warned = [finding.text for finding in found if finding.area is Area.INFRASTRUCTURE
+              and finding.verdict is Verdict.WARN]
+    assert ["build-1" in warned[0], "print" in warned[1], "test-web" in warned[2]] == [True] * 3
 
 
 class OneByOne:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from .adapters import logs
 from .adapters import status as status_file
 from .adapters.clock import SteadyClock, wall_now
+from .adapters.names import SystemNames
 from .config import Settings, secrets
 from .core.survey import Survey
 from .engine.logins import RefusedLogins
@@ -25,9 +26,10 @@ async def look(settings: Settings) -> Survey:
     clock = SteadyClock()
     folder = look_at_folder(settings.data_dir, _running(settings))
     async with AsyncExitStack() as stack:
-        site = Site(settings, clock, logins=RefusedLogins(clock))  # a person asks: each login is tried once
+        names = SystemNames(clock)
+        site = Site(settings, clock, logins=RefusedLogins(clock), names=names)  # a person asks: each login is tried
         stack.push_async_callback(site.aclose)
-        sides = real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs)
+        sides = real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names)
         return await survey(sides, folder, recall(settings, clock.now()))
 
 

@@ -14,6 +14,7 @@ from .adapters import logs
 from .adapters.clock import SteadyClock, wall_now
 from .adapters.journal import FolderTakenError, SqlJournal
 from .adapters.meraki import Meraki
+from .adapters.names import SystemNames
 from .adapters.notify import Outbox
 from .adapters.redfish import Bmc
 from .adapters.status import StatusFile
@@ -28,7 +29,7 @@ from .engine.logins import RefusedLogins
 from .engine.loop import Loop
 from .engine.terms import Edges, LoopSettings
 from .ports import Clock, Fault, Logins, Names, Pins
-from .preflight import own_preflight, real_sides
+from .preflight import own_addresses, own_preflight, real_sides
 
 log = structlog.get_logger()
 
@@ -85,15 +86,16 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
         clock = clock_after(journal.entries())
         outbox = Outbox([url.get_secret_value() for url in settings.notify_urls], clock)
         stack.push_async_callback(outbox.aclose, FAREWELL_S)
-        logins = RefusedLogins(clock)
-        site = Site(settings, clock, logins=logins)
+        logins, names = RefusedLogins(clock), SystemNames(clock)
+        site = Site(settings, clock, logins=logins, names=names)
         stack.push_async_callback(site.aclose)
         board = StatusFile(settings.data_dir, wall_now)
         edges = Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
-            notifier=outbox, board=board, logins=logins,
+            notifier=outbox, board=board, logins=logins, names=names,
+            own_addresses=own_addresses(settings, names, site.hypervisor),
             preflight=own_preflight(
-                settings, terms, real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs)
+                settings, terms, real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names)
             ),
         )
         stack.callback(_leave, board)
@@ -190,5 +192,6 @@ def loop_settings(settings: Settings) -> LoopSettings:
         snapshot_s=settings.snapshot_interval,
         active_s=settings.active_interval,
         vcenter_vm=settings.vcenter_vm,
+        guard_vm=settings.guard_vm,
         bmc_overrides={bmc.host: bmc.esxi_host for bmc in settings.ilo_hosts if bmc.esxi_host},
     )

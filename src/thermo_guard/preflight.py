@@ -6,16 +6,20 @@ The guard judges itself before it arms, and now and then after: from its own edg
 import asyncio
 import hashlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import parse_qs, urlsplit
 
+from .adapters import machine
 from .adapters.journal import SqlJournal
 from .adapters.meraki import Meraki
+from .adapters.vsphere import Vsphere
 from .config import Settings, split_host
+from .core.infrastructure import VMWARE, Infrastructure, Leaning, domain_of, resolvers_of
 from .core.plant import Unseen
 from .core.preflight import Terms
 from .core.survey import Memory, Network
 from .engine.terms import LoopSettings
-from .ports import Clock, Fault, Hypervisor, PowerController, Transient
+from .ports import Clock, Fault, Names, PowerController, Transient
 from .survey import Preflight, Sides, look_at_folder, memory_of
 
 CERTIFICATE_S = 7.0
@@ -25,14 +29,69 @@ BESIDE_THE_LOOP = 4
 
 
 def real_sides(
-    settings: Settings, clock: Clock, sensors: Meraki, hypervisor: Hypervisor, bmcs: Sequence[PowerController]
+    settings: Settings, clock: Clock, sensors: Meraki, hypervisor: Vsphere, bmcs: Sequence[PowerController],
+    names: Names,
 ) -> Sides:
     """Where the configured site is looked at from: edges that are open already."""
+    own = own_addresses(settings, names, hypervisor)
     return Sides(
         clock=clock, sensors=sensors, hypervisor=hypervisor, bmcs=bmcs,
         describe=lambda: _network(sensors), clock_ahead_s=lambda: sensors.clock_ahead_s,
         vcenter_certificate=lambda: _certificate(settings.vcenter_host),
+        infrastructure=lambda: _infrastructure(settings, names, own),
     )
+
+
+def own_addresses(settings: Settings, names: Names, hypervisor: Vsphere) -> Callable[[], tuple[str, ...]]:
+    """By which the guard's own VM is known, where it runs in one; nothing is asked of anybody.
+
+    A container behind a bridge has an address that only its machine knows; vCenter sees that of the machine. Where the
+    firmware tells of another maker than VMware, what vCenter sees is some router's.
+    """
+    maker = machine.maker()
+    configured = [split_host(one, 0)[0] for one in (settings.vcenter_host, *(bmc.host for bmc in settings.ilo_hosts))]
+
+    def own() -> tuple[str, ...]:
+        known = [address for found in names.known().values() for address in found]
+        seen_from = hypervisor.seen_from if maker is None or VMWARE in maker.lower() else None
+        through = () if seen_from is None else (seen_from,)
+        return tuple(dict.fromkeys((*machine.own_addresses([*configured, *known]), *through)))
+
+    return own
+
+
+async def _infrastructure(settings: Settings, names: Names, own: Callable[[], tuple[str, ...]]) -> Infrastructure:
+    """:raises Fault: never; what does not resolve leans on nothing that is known."""
+    accounts = {"VCENTER_USER": settings.vcenter_user, "ESXI_USER": settings.esxi_user}
+    domains = [(setting, domain) for setting, user in accounts.items() if (domain := domain_of(user)) is not None]
+    mail = [("NOTIFY_URLS", host) for url in settings.notify_urls if (host := mail_host(url.get_secret_value()))]
+    return Infrastructure(
+        resolvers=resolvers_of(*machine.resolver_files()), own_addresses=own(), maker=machine.maker(),
+        domains=await _resolved(names, domains), mail=await _resolved(names, dict.fromkeys(mail)),
+    )
+
+
+async def _resolved(names: Names, wanted: Iterable[tuple[str, str]]) -> tuple[Leaning, ...]:
+    async def one(setting: str, name: str) -> Leaning:
+        try:
+            return Leaning(setting, name, await names.resolve(name))
+        except Fault:
+            return Leaning(setting, name)
+
+    return tuple(await asyncio.gather(*(one(setting, name) for setting, name in wanted)))
+
+
+def mail_host(url: str) -> str | None:
+    """The mail server of an address of NOTIFY_URLS, where it is one of mail; of others a part may be a secret."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in {"mailto", "mailtos"}:
+        return None
+    smtp = parse_qs(parts.query).get("smtp", [host or ""])[0]
+    return smtp.partition(":")[0].lower() if "." in smtp else None
 
 
 def own_preflight(settings: Settings, loop: LoopSettings, sides: Sides) -> Preflight:
@@ -49,6 +108,7 @@ def terms(settings: Settings, loop: LoopSettings) -> Terms:
         policy=loop.policy, vcenter_vm=loop.vcenter_vm, vm_shutdown_s=loop.timing.vm_shutdown_s,
         bmc_overrides=loop.bmc_overrides, warnings=settings.warnings, outlets=len(settings.notify_urls),
         has_esxi_logins=settings.esxi_user is not None or any(bmc.esxi_user for bmc in settings.ilo_hosts),
+        guard_vm=loop.guard_vm, tiers=loop.tiers,
     )
 
 

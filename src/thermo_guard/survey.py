@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 from .adapters.journal import nearest_of
 from .core.events import Entry
 from .core.finding import Finding
+from .core.infrastructure import Infrastructure
 from .core.plant import ClusterSeen, HostSeen, MissingPrivilege, Trouble, Unseen
 from .core.preflight import Terms, findings
 from .core.readings import AlertCount, Poll, Reading
@@ -49,6 +50,8 @@ class Sides:
     """What the sensors' source last said of the time, against the guard's clock."""
     vcenter_certificate: Callable[[], Awaitable[str]] | None = None
     """SHA-256 of what vCenter presents, asked for only where that is not trusted."""
+    infrastructure: Callable[[], Awaitable[Infrastructure]] | None = None
+    """What this machine shows of what the guard leans on; asked for last, when names and logins have been tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +109,12 @@ async def survey(
         _look_at_room(looks, sides), _look_at_cluster(looks, sides),
         asyncio.gather(*(looks.at(bmc.observe) for bmc in sides.bmcs)),
     )
+    leans_on = None if sides.infrastructure is None else await looks.at(sides.infrastructure)
     return Survey(
         at=sides.clock.now(), network=network, poll=poll, alert_count=count, cluster=cluster, missing=missing,
         direct=direct, bmcs={bmc.address: look for bmc, look in zip(sides.bmcs, bmcs, strict=True)},
         clock_ahead_s=sides.clock_ahead_s(), folder=folder, memory=memory,
+        infrastructure=leans_on if isinstance(leans_on, Infrastructure) else Infrastructure(),
     )
 
 

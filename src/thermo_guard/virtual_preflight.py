@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from .core.infrastructure import Infrastructure, Leaning
 from .core.plant import Unseen
 from .core.preflight import Terms
 from .core.survey import DataFolder, Memory, Network
@@ -21,7 +22,25 @@ def virtual_sides(site: VirtualSite, clock: Clock) -> Sides:
             raise Transient("the sensors' source does not answer")
         return Network("N_1", "Virtual", {sensor.serial: None for sensor in site.world.plan.sensors})
 
-    return Sides(clock, site.sensors, site.hypervisor, site.bmcs, describe, lambda: 0.0)
+    async def infrastructure() -> Infrastructure:
+        return leans_on(site)
+
+    return Sides(
+        clock, site.sensors, site.hypervisor, site.bmcs, describe, lambda: 0.0, infrastructure=infrastructure
+    )
+
+
+def leans_on(site: VirtualSite) -> Infrastructure:
+    """What carries names, logins and mail in the virtual site, and the machine that its guard runs on."""
+    network = site.world.network
+    dns, domain, mail = (
+        () if vm is None else vm.plan.addresses for vm in (network.dns_vm, network.domain_vm, network.mail_vm)
+    )
+    return Infrastructure(
+        resolvers=dns, own_addresses=network.guard_addresses,
+        domains=(Leaning("VCENTER_USER", "corp.virtual.invalid", domain),) if domain else (),
+        mail=(Leaning("NOTIFY_URLS", "mail.virtual.invalid", mail),) if mail else (),
+    )
 
 
 def virtual_preflight(
@@ -47,5 +66,5 @@ def virtual_terms(loop: LoopSettings) -> Terms:
     """What the findings are judged by: the loop's own settings, and a person to tell."""
     return Terms(
         policy=loop.policy, vcenter_vm=loop.vcenter_vm, vm_shutdown_s=loop.timing.vm_shutdown_s,
-        bmc_overrides=loop.bmc_overrides, outlets=1,
+        bmc_overrides=loop.bmc_overrides, outlets=1, guard_vm=loop.guard_vm, tiers=loop.tiers,
     )

@@ -48,9 +48,12 @@ def maker(dmi: Path = Path("/sys/class/dmi/id")) -> str | None:
     return _text(dmi / "sys_vendor").strip() or None
 
 
-def resolver_file(path: Path = Path("/etc/resolv.conf")) -> str:
-    """Whom the machine asks for names, as its file has it."""
-    return _text(path)
+def resolver_files(
+    path: Path = Path("/etc/resolv.conf"), behind: Path = Path("/run/systemd/resolve/resolv.conf")
+) -> tuple[str, ...]:
+    """Whom the machine asks for names, as its file has it; behind systemd's own server also whom that one asks."""
+    text = _text(path)
+    return (text, _text(behind)) if "127.0.0.53" in text else (text,)
 
 
 def mounts(path: Path = Path("/proc/self/mountinfo")) -> str:

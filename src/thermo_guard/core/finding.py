@@ -16,6 +16,7 @@ class Area(StrEnum):
     CLUSTER = "Cluster"
     HOSTS = "ESXi hosts"
     BMCS = "BMCs"
+    INFRASTRUCTURE = "What the guard leans on"
     CLOCK = "Clock"
     DATA = "Data folder"
     PEOPLE = "Telling people"

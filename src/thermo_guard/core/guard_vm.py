@@ -6,6 +6,7 @@ those that VMware Tools report: a guard that runs on a NAS has none of them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from .plant import Power, Vm
 
@@ -43,13 +44,22 @@ def find_guard(vms: Iterable[Vm], configured: str | None, own_addresses: Iterabl
             return GuardVm(_ids(named), f"GUARD_VM={configured} fits {_names(named)}", is_certain=False)
         else:
             missing = f"GUARD_VM={configured} is no VM of the cluster"
-    own = {address.lower() for address in own_addresses}
+    own = {address.lower() for address in own_addresses if not is_local(address)}
     found = {vm.id: vm for vm in candidates if vm.power is not Power.OFF and _shared(vm, own)}
     if not found:
         return GuardVm((), missing or "no VM has an address of this machine", is_certain=not missing)
     by = "; ".join(f"{vm.name} has the guard's address {min(_shared(vm, own))}" for vm in found.values())
     why = f"{missing}; {by}" if missing else by
     return GuardVm(_ids(found.values()), why, is_certain=not missing and len(found) == 1)
+
+
+def is_local(address: str) -> bool:
+    """An address that every machine has of its own, or none: it tells no machine from another."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return True
+    return ip.is_loopback or ip.is_link_local or ip.is_unspecified
 
 
 def _shared(vm: Vm, own: set[str]) -> set[str]:

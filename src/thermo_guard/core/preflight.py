@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 from .data_folder import folder_remedy
 from .finding import Area, Finding, Way, fail, ok, warn
+from .infrastructure import infrastructure_findings
 from .plant import Unseen
 from .policy import PolicySettings
 from .preflight_bmcs import bmc_findings, pairs_of
 from .preflight_cluster import cluster_findings
 from .preflight_room import room_findings
 from .survey import DataFolder, Survey
+from .tiers import Tiers
 
 CLOCK_OFF_S = 60.0
 LEAST_FREE_BYTES = 500 * 1024 * 1024
@@ -34,6 +36,8 @@ class Terms:
     """What the settings themselves warn of, NOTIFY_URLS that are not set among it."""
     outlets: int = 0
     """How many addresses NOTIFY_URLS has."""
+    guard_vm: str | None = None
+    tiers: Tiers = field(default_factory=Tiers)
 
 
 def findings(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
@@ -46,6 +50,7 @@ def findings(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
             vm_shutdown_s=terms.vm_shutdown_s, bmc_of=pairs_of(survey, terms.bmc_overrides),
         ),
         *bmc_findings(survey, terms.bmc_overrides),
+        *_of_infrastructure(survey, terms),
         *_of_clock(survey.clock_ahead_s),
         *_of_folder(survey),
         *_of_people(terms),
@@ -56,6 +61,15 @@ def _of_settings(terms: Terms) -> Iterator[Finding]:
     yield ok(Area.SETTINGS, "Complete, and within their bounds")
     for warning in terms.warnings:
         yield warn(Area.SETTINGS, warning)
+
+
+def _of_infrastructure(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
+    """Where the cluster is not seen nobody can say which of its VMs does what."""
+    if isinstance(survey.cluster, Unseen):
+        return ()
+    return infrastructure_findings(
+        survey.cluster, survey.infrastructure, tiers=terms.tiers, vcenter_vm=terms.vcenter_vm, guard_vm=terms.guard_vm
+    )
 
 
 def _of_clock(ahead_s: float | None) -> Iterator[Finding]:

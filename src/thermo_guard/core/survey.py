@@ -4,8 +4,9 @@ A side that showed nothing is Unseen and says why; nothing in here knows how it 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from .infrastructure import Infrastructure
 from .plant import BmcSeen, ClusterSeen, HostSeen, MissingPrivilege, Unseen
 from .readings import AlertCount, Poll, Reading
 from .snapshot import Snapshot
@@ -74,3 +75,4 @@ class Survey:
     folder: DataFolder
     memory: Memory | Unseen
     """Unseen: there is a journal that cannot be read."""
+    infrastructure: Infrastructure = field(default_factory=Infrastructure)
