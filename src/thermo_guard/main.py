@@ -140,7 +140,7 @@ class Site:
         ca_file = settings.vcenter_ca_file
         self.hypervisor = Vsphere(
             settings.vcenter_host, settings.vcenter_user, settings.vcenter_password.get_secret_value(), clock,
-            cluster=settings.vcenter_cluster,
+            logins=logins, names=names, pins=pins, cluster=settings.vcenter_cluster,
             tls=TlsTrust(
                 ca_file=None if ca_file is None else str(ca_file), fingerprint=settings.vcenter_fingerprint,
                 insecure=settings.vcenter_insecure,

@@ -13,6 +13,7 @@ import trustme
 
 from peers.vsphere import ESXI_USER, PASSWORD, USER, VirtualVsphere
 from thermo_guard.adapters.vsphere import Limits, TlsTrust, Vsphere
+from thermo_guard.engine.logins import RefusedLogins
 
 StartPlant = Callable[..., VirtualVsphere]
 OpenVsphere = Callable[..., Vsphere]
@@ -71,7 +72,8 @@ async def open_vsphere(vsphere_ca_file: str, hand_clock: HandClock) -> AsyncIter
     def make(plant: VirtualVsphere, **options: Any) -> Vsphere:
         options = {
             "user": USER, "password": PASSWORD, "tls": TlsTrust(ca_file=vsphere_ca_file), "cluster": plant.cluster,
-            "esxi_user": ESXI_USER, "esxi_password": PASSWORD, "limits": Limits(connect_s=3, answer_s=5), **options,
+            "esxi_user": ESXI_USER, "esxi_password": PASSWORD, "limits": Limits(connect_s=3, answer_s=5),
+            "logins": RefusedLogins(hand_clock), **options,
         }
         adapter = Vsphere(plant.vcenter, options.pop("user"), options.pop("password"), hand_clock, **options)
         opened.append(adapter)

@@ -12,15 +12,27 @@ from pyVmomi import vim, vmodl
 
 from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.core.plant import ClusterSeen, HostSeen
-from thermo_guard.ports import Ambiguous, Clock, Fault, MissingPrivilege, Refused, Transient, Unauthorized
+from thermo_guard.ports import (
+    Ambiguous,
+    Clock,
+    Fault,
+    Logins,
+    MissingPrivilege,
+    Names,
+    Pins,
+    Refused,
+    Transient,
+    Unauthorized,
+)
 
 from . import collector, commands, privileges, tags
 from .acts import TaskError, is_as_wanted
 from .cluster import ClusterView
 from .esxi import EsxiView
 from .page import Value
-from .session import Endpoint, Limits, Login, Session, split
+from .session import Endpoint, Limits, Login, Outside, Session
 from .trust import TlsTrust
+from .turns import again
 
 __all__ = ["Limits", "Login", "TlsTrust", "Vsphere"]
 
@@ -41,12 +53,17 @@ class Vsphere:
     """Implements ports.Hypervisor."""
 
     def __init__(  # noqa: PLR0913 - a site's settings of vSphere
-        self, host: str, user: str, password: str, clock: Clock, *, cluster: str | None = None,
-        tls: TlsTrust | None = None, esxi_user: str | None = None, esxi_password: str | None = None,
-        per_host_logins: Mapping[str, tuple[str, str]] | None = None, tier_name: str = "thermo-guard-tier",
-        limits: Limits | None = None,
+        self, host: str, user: str, password: str, clock: Clock, *, logins: Logins, names: Names | None = None,
+        pins: Pins | None = None, cluster: str | None = None, tls: TlsTrust | None = None, esxi_user: str | None = None,
+        esxi_password: str | None = None, per_host_logins: Mapping[str, tuple[str, str]] | None = None,
+        tier_name: str = "thermo-guard-tier", limits: Limits | None = None,
     ) -> None:
         """`host` is vCenter's, host or host:port; `per_host_logins` goes by vCenter's name of the ESXi host.
+
+        `logins` is asked before each login, to vCenter and to each host. `names` gives the addresses that connections
+        go to; without it the machine's own resolver is asked. `pins` is read at each login: the settings' fingerprint
+        stands above a pin, a pin above the thumbprint that a verified vCenter showed of its host, and that above
+        the CAs; a pin stands above `TlsTrust.insecure` too.
 
         `cluster` may be None where vCenter has only one. `tier_name` is that of the custom attribute and of the tag
         category.
@@ -54,20 +71,22 @@ class Vsphere:
         self._clock = clock
         self._trust = tls or TlsTrust()
         self._limits = limits or Limits()
+        self._outside = Outside(logins, names, pins)
         self._esxi_login = Login(esxi_user, esxi_password or "") if esxi_user else None
         self._host_logins = {name: Login(*login) for name, login in (per_host_logins or {}).items()}
         self._tier_name = tier_name
         self._vcenter = Endpoint(
-            f"vCenter {host}", host, Login(user, password), clock, self._trust,
+            f"vCenter {host}", host, Login(user, password), self._trust, self._outside,
             calls_at_once=_TO_VCENTER, limits=self._limits,
         )
         self._cluster = ClusterView(self._vcenter, clock, cluster, tier_name)
         self._hosts: dict[tuple[str, str], EsxiView] = {}
-        self._thumbprints: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
+        """SHA-256 by host name, as vCenter, itself verified, has shown it to this process."""
+        self._remembered: dict[str, str] = {}
+        """The same from an earlier day."""
         self._tags_at: float | None = None
         self._tag_reading: asyncio.Task[None] | None = None
-        if self._trust.insecure:
-            _log.warning("vsphere.tls_unverified", server=host, meaning="anyone in between can read the password")
 
     async def observe(self) -> ClusterSeen:
         """Look at the whole cluster: one property-collector call each for cluster, hosts and VMs.
@@ -75,16 +94,17 @@ class Vsphere:
         The first look, and one every five minutes, reads also what changes slowly. Tags are read beside it.
         """
         seen = await self._cluster.observe()
-        self._thumbprints.update({h.name: h.thumbprint for h in seen.hosts if h.thumbprint is not None})
+        self._shown.update({h.name: h.thumbprint for h in seen.hosts if h.thumbprint is not None})
         return self._cluster.with_tags(seen) if await self._look_at_tags() else seen
 
     async def look_at_host(self, name: str, address: str, thumbprint: str | None = None) -> HostSeen:
         """Look at one host over its own API.
 
-        Its certificate is trusted by `thumbprint` (SHA-256, as vCenter showed it), else as vCenter's is.
+        Its certificate is trusted by its pin, else by what a verified vCenter showed of it, now or, as `thumbprint`,
+        on an earlier day, else as vCenter's is.
         """
         if thumbprint is not None:
-            self._thumbprints[name] = thumbprint
+            self._remembered[name] = thumbprint
         return await self._direct(name, address).observe()
 
     async def missing_privileges(self) -> tuple[MissingPrivilege, ...]:
@@ -119,7 +139,7 @@ class Vsphere:
         except Fault as fault:
             if isinstance(fault.__cause__, vmodl.fault.ManagedObjectNotFound):
                 view.forget()
-            raise type(fault)(f"{command.name}: {fault}") from fault
+            raise again(fault, f"{command.name}: ") from fault
 
     @property
     def seen_from(self) -> str | None:
@@ -200,11 +220,11 @@ class Vsphere:
             if login is None:
                 raise Unauthorized(f"there is no login for the ESXi host {name}: set ESXI_USER and ESXI_PASSWORD")
             endpoint = Endpoint(
-                f"ESXi host {name} ({address})", address, login, self._clock, self._trust.for_hosts(),
+                f"ESXi host {name} ({address})", address, login, self._trust.for_hosts(), self._outside,
                 calls_at_once=_TO_HOST, limits=self._limits,
             )
             view = self._hosts[(name, address)] = EsxiView(endpoint, self._clock, name)
-        view.endpoint.thumbprint = self._thumbprints.get(name)
+        view.endpoint.thumbprint = self._shown.get(name, self._remembered.get(name))
         view.has_vsan = self._cluster.has_vsan
         return view
 
@@ -223,10 +243,8 @@ class Vsphere:
     async def _read_tags(self) -> None:
         try:
             session = await self._vcenter.session()
-            host, port = split(self._vcenter.address)
-            base = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
             self._cluster.tag_tiers = await tags.tiers(
-                base, self._vcenter.login, session.context, self._tier_name, self._limits.answer_s
+                session.wire.server, self._vcenter.login, session.context, self._tier_name, self._limits.answer_s
             )
         except Fault as fault:
             _log.warning("vsphere.tags_unread", server=self._vcenter.address, reason=str(fault))

@@ -5,7 +5,6 @@ in between a look reads only what a shutdown changes, in one call for each kind 
 """
 
 import asyncio
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element
@@ -19,7 +18,8 @@ from thermo_guard.ports import Clock, Fault, Refused
 from . import collector, inventory
 from .acts import Acts
 from .page import each, text
-from .session import Endpoint, Session, split
+from .session import Endpoint, Session
+from .turns import Turns
 
 _log = structlog.get_logger(__name__)
 
@@ -76,17 +76,16 @@ class ClusterView:
         self._clock = clock
         self._wanted = cluster
         self._tier_name = tier_name
-        self._lock = asyncio.Lock()
+        self._turns = Turns(clock)
         self._slow: _Slow | None = None
         self._vms: dict[str, str] = {}
         self._hosts: dict[str, str] = {}
 
     async def observe(self) -> ClusterSeen:
         """:raises Fault: as the port says."""
-        async with self._lock:
-            await self._observe()
-            assert self.latest is not None  # noqa: S101 - the line above has set it
-            return replace(self.latest, failures=self.acts.failures())
+        await self._turns.take(self._observe)
+        assert self.latest is not None  # noqa: S101 - the line above has set it
+        return replace(self.latest, failures=self.acts.failures())
 
     def with_tags(self, seen: ClusterSeen) -> ClusterSeen:
         """Lay the tiers of tags that have been read since under a look."""
@@ -100,8 +99,7 @@ class ClusterView:
 
         :raises Fault: as `observe`.
         """
-        async with self._lock:
-            await self._observe()
+        await self._turns.take(self._observe)
 
     async def vm(self, id: str) -> str:  # noqa: A002 - the plant's word for it
         """Reference of a VM; looks again where it is not known.
@@ -122,9 +120,7 @@ class ClusterView:
 
     async def _find(self, known: dict[str, str], key: str, kind: str) -> str:
         if key not in known:
-            async with self._lock:
-                if key not in known:
-                    await self._observe()
+            await self._turns.take(self._observe, is_needless=lambda: key in known)
         if key not in known:
             raise Refused(f"{self._endpoint.at} shows no {kind} {key} in the cluster")
         return known[key]
@@ -133,14 +129,14 @@ class ClusterView:
         now = self._clock.now()
         begun = await self._endpoint.look(lambda session: self._begin(session, now))
         cluster, is_complete = self.ref or "", begun.slow is None
-        host_paths = inventory.HOST_FAST + inventory.HOST_SLOW if is_complete else inventory.HOST_FAST
         vm_paths = inventory.VM_FAST + inventory.VM_NAMES + inventory.VM_GUEST if is_complete else inventory.VM_FAST
-        # Two questions at once: a look is as long as the longer of their answers.
-        hosts, vms = await asyncio.gather(
-            self._endpoint.look(lambda session: collector.hosts(session, cluster, host_paths)),
+        # Questions at once: a look is as long as the longest of their answers.
+        hosts, vms, addresses = await asyncio.gather(
+            self._endpoint.look(lambda session: _hosts(session, cluster, is_complete=is_complete)),
             self._endpoint.look(lambda session: collector.vms(session, cluster, vm_paths)),
+            self._endpoint.addresses() if begun.slow is None else _same(begun.slow.addresses),
         )
-        look = await self._endpoint.look(lambda session: self._end(session, begun, hosts, vms, now))
+        look = await self._endpoint.look(lambda session: self._end(session, begun, hosts, vms, addresses, now))
         for known, fresh in ((self._vms, look.vms), (self._hosts, look.hosts)):
             known.clear()
             known.update(fresh)
@@ -154,12 +150,13 @@ class ClusterView:
         return _Begun(name, configuration, slow, slow.tier_key if slow else self._tier_key(session))
 
     def _end(
-        self, session: Session, begun: _Begun, hosts: collector.Found, vms: collector.Found, now: float
+        self, session: Session, begun: _Begun, hosts: collector.Found, vms: collector.Found,
+        addresses: tuple[str, ...], now: float,
     ) -> _Look:
         slow, tier_key = begun.slow, begun.tier_key
         if slow is None:
             facts = {m: inventory.vm_facts(m, p, tier_key) for m, p in vms.items()}
-            slow = _Slow(now, facts, hosts, tier_key, addresses_of(self._endpoint.address))
+            slow = _Slow(now, facts, hosts, tier_key, addresses)
             self._slow = slow
         else:
             self._learn_new(session, slow, hosts, vms)
@@ -177,7 +174,10 @@ class ClusterView:
                 for moref, seen in collector.of(session, objects, vim.VirtualMachine, paths).items():
                     slow.vms[moref] = inventory.vm_facts(moref, seen, slow.tier_key)
             if new_hosts:
-                found = collector.of(session, map(session.host, new_hosts), vim.HostSystem, inventory.HOST_SLOW)
+                found = collector.of(
+                    session, map(session.host, new_hosts), vim.HostSystem,
+                    inventory.host_slow(is_verified=session.is_verified),
+                )
                 slow.hosts.update(found)
         except vmodl.fault.ManagedObjectNotFound:
             _log.debug("vsphere.object_gone", vms=len(new_vms), hosts=len(new_hosts))
@@ -253,14 +253,13 @@ class ClusterView:
         return None
 
 
-def addresses_of(address: str) -> tuple[str, ...]:
-    """The server's name or address as it was given, and the IP addresses that it stands for now. Blocks on DNS."""
-    host, port = split(address)
-    try:
-        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    except OSError:
-        found = []
-    return tuple(dict.fromkeys([host, *found]))
+def _hosts(session: Session, cluster: str, *, is_complete: bool) -> collector.Found:
+    slow = inventory.host_slow(is_verified=session.is_verified) if is_complete else ()
+    return collector.hosts(session, cluster, inventory.HOST_FAST + slow)
+
+
+async def _same(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    return addresses
 
 
 def _configuration(seen: inventory.Properties) -> Element | None:

@@ -1,6 +1,5 @@
 """One host through its own API: what is left when vCenter is off."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from . import collector, inventory
 from .acts import Acts
 from .cluster import answer_moved
 from .session import Endpoint, Session
+from .turns import Turns
 
 _HOST_PATHS = ("runtime.inMaintenanceMode", "summary.hardware.uuid")
 _PLACE_PATHS: dict[type, Sequence[str]] = {vim.Datacenter: ("vmFolder",), vim.ComputeResource: ("resourcePool",)}
@@ -27,15 +27,16 @@ class EsxiView:
         self.has_vsan = False
         self._name = name
         self._clock = clock
-        self._lock = asyncio.Lock()
+        self._turns = Turns(clock)
+        self._latest: HostSeen | None = None
         self._vms: dict[str, str] = {}
         self._host: str | None = None
 
     async def observe(self) -> HostSeen:
         """:raises Fault: as the port says."""
-        async with self._lock:
-            seen = await self._observe()
-            return replace(seen, failures=self.acts.failures())
+        await self._turns.take(self._observe)
+        assert self._latest is not None  # noqa: S101 - the line above has set it
+        return replace(self._latest, failures=self.acts.failures())
 
     async def vm(self, id: str) -> str:  # noqa: A002 - the plant's word for it
         """Reference of a VM on this host, which is another one than vCenter's; looks again where it is not known.
@@ -43,7 +44,7 @@ class EsxiView:
         :raises Fault: it is not there, or the host does not answer.
         """
         if id not in self._vms:
-            await self._refresh()
+            await self._turns.take(self._observe, is_needless=lambda: id in self._vms)
         if id not in self._vms:
             raise Refused(f"{self.endpoint.at} shows no VM {id}")
         return self._vms[id]
@@ -51,7 +52,7 @@ class EsxiView:
     async def host(self) -> str:
         """Reference of the host itself."""
         if self._host is None:
-            await self._refresh()
+            await self._turns.take(self._observe, is_needless=lambda: self._host is not None)
         return self._host or "ha-host"
 
     def forget(self) -> None:
@@ -63,15 +64,11 @@ class EsxiView:
         """References of the VM folder and of the resource pool that a VM is registered in."""
         return await self.endpoint.look(_places)
 
-    async def _refresh(self) -> None:
-        async with self._lock:
-            await self._observe()
-
     def _look(self, session: Session, wanted: Mapping[type, Sequence[str]]) -> collector.Found:
         self.acts.check(session)
         return collector.of_esxi(session, wanted)
 
-    async def _observe(self) -> HostSeen:
+    async def _observe(self) -> None:
         now = self._clock.now()
         wanted: dict[type, Sequence[str]] = {
             vim.HostSystem: _HOST_PATHS,
@@ -92,7 +89,7 @@ class EsxiView:
             reply = self.acts.moved_answer(vm.id, seen[m].get("runtime.question"))
             if reply is not None:
                 await answer_moved(self.endpoint, m, *reply)
-        return HostSeen(
+        self._latest = HostSeen(
             at=now,
             name=self._name,
             uuid=str(properties.get("summary.hardware.uuid") or "").lower(),

@@ -4,6 +4,7 @@ import ssl
 
 from pyVmomi import vim, vmodl
 
+from thermo_guard.core.plant import Trouble
 from thermo_guard.ports import Ambiguous, Fault, Refused, Transient, Unauthorized
 
 from .wire import AnswerLostError, NotSentError
@@ -33,9 +34,9 @@ def fault_of(error: Exception, at: str, *, is_act: bool) -> Fault:
             return error
         case ssl.SSLCertVerificationError():
             return Refused(
-                f"{at}: its certificate is not trusted ({error.verify_message}). Nothing was sent to it. Give the CA "
-                "that signed it as a file, or pin its SHA-256 fingerprint"
-            )
+                f"{at}: its certificate is not trusted ({error.verify_message}). Nothing was sent to it. Trust this "
+                "certificate with `thermo-guard pin`, or give the CA that signed it as a file"
+            ).of(Trouble.UNTRUSTED)
         case AnswerLostError():
             text = f"{at}: the answer was lost: {error}"
             return Ambiguous(f"{text}; it may have been done") if is_act else Transient(text)

@@ -17,11 +17,12 @@ CLUSTER_PATHS = ("name", "configurationEx")
 InvalidProperty to any path into it (the simulator does not)."""
 
 HOST_FAST = ("name", "runtime.connectionState", "runtime.inMaintenanceMode", "runtime.powerState")
-HOST_SLOW = (
+_HOST_SLOW = (
     "summary.config.name", "summary.config.port", "summary.hardware.uuid", "summary.hardware.otherIdentifyingInfo",
-    "hardware.systemInfo", "config.certificate",
+    "hardware.systemInfo",
 )
 """`hardware.systemInfo` is read whole, as its serial number came with 6.7 and an unknown path fails the call."""
+_CERTIFICATE = "config.certificate"
 
 VM_FAST = (
     "runtime.powerState", "runtime.connectionState", "runtime.host", "runtime.question", "guest.toolsRunningStatus",
@@ -52,6 +53,13 @@ class VmFacts:
     guest_name: str | None = None
     product: str | None = None
     tier: int | None = None
+
+
+def host_slow(*, is_verified: bool) -> tuple[str, ...]:
+    """What changes slowly about a host. Its certificate is asked only of a vCenter that was itself verified: it is
+    trusted later, and whoever may stand between could have put their own there.
+    """
+    return (*_HOST_SLOW, _CERTIFICATE) if is_verified else _HOST_SLOW
 
 
 def vm_facts(moref: str, seen: Properties, tier_key: int | None = None) -> VmFacts:
@@ -106,7 +114,7 @@ def host_of(moref: str, seen: Properties) -> Host:
         is_connected=is_connected,
         in_maintenance=seen.get("runtime.inMaintenanceMode") is True,
         power=Power.OFF if power == "standBy" else shown,
-        thumbprint=_thumbprint(seen.get("config.certificate")),
+        thumbprint=_thumbprint(seen.get(_CERTIFICATE)),
     )
 
 

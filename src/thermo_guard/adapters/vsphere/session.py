@@ -1,8 +1,9 @@
 """One login to one vCenter or ESXi host: made when first needed, kept, renewed once when the server forgets it.
 
-A refused login is not tried again for 20 minutes, since repeating it locks the account. Calls run in threads, as
-pyVmomi blocks, and each server bounds its own, so that hosts that hang never hold up vCenter. The threads are daemons:
-one that hangs in a connection, which nothing can interrupt, must not keep the program from ending when it is told to.
+A login that was refused is remembered outside, since repeating it locks the account; it is heard to its end even where
+whoever needed it has stopped waiting. Calls run in threads, as pyVmomi blocks, and each server bounds its own, so that
+hosts that hang never hold up vCenter. The threads are daemons: one that hangs in a connection, which nothing can
+interrupt, must not keep the program from ending when it is told to.
 """
 
 import asyncio
@@ -11,30 +12,23 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TypeVar
 from weakref import WeakSet
 
 import structlog
 from pyVmomi import vim, vmodl
 
-from thermo_guard.ports import Ambiguous, Clock, Fault, Refused, Transient, Unauthorized
+from thermo_guard.ports import Ambiguous, Fault, Logins, Names, Pins, Refused, Transient, Unauthorized
 
 from .faults import RAISED, fault_of, privilege_of
+from .server import Server, split
 from .trust import TlsTrust
-from .wire import Wire
+from .turns import again
+from .wire import NotSentError, Wire
 
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
-
-_NO_LOGIN_S = 20 * 60.0
-"""After a refused login. vCenter's own lockout counts 5 failures in 3 minutes and lasts 5; ESXi's lasts 15."""
-
-_SHARED_S = 5.0
-"""Who has waited while another's login found no answer shares its failure for so long, instead of trying in turn: each
-try on a frozen server takes half a minute, and a look would wait behind all of them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -57,6 +51,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Outside:
+    """What an endpoint asks of the guard around it."""
+
+    logins: Logins
+    names: Names | None = None
+    """None: the machine's own resolver, without a memory."""
+    pins: Pins | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A live login. References to objects hold the wire that they came over, so they are made anew from each."""
 
@@ -68,6 +72,11 @@ class Session:
     """Objects in one answer of the property collector at most."""
     client: str | None = None
     """The address from which the server sees this login come."""
+
+    @property
+    def is_verified(self) -> bool:
+        """The server has proved, by a CA or a pin, that it is the one which is meant."""
+        return self.context.verify_mode is ssl.CERT_REQUIRED
 
     def vm(self, ref: str) -> vim.VirtualMachine:
         return vim.VirtualMachine(ref, self.wire)
@@ -83,26 +92,27 @@ class Endpoint:
     """One server that is logged in to; `at` names it for people."""
 
     def __init__(
-        self, at: str, address: str, login: Login, clock: Clock, trust: TlsTrust, *, calls_at_once: int,
+        self, at: str, address: str, login: Login, trust: TlsTrust, outside: Outside, *, calls_at_once: int,
         limits: Limits, thumbprint: str | None = None,
     ) -> None:
         self.at = at
         self.address = address
         self.login = login
         self.thumbprint = thumbprint
-        """SHA-256 learned from vCenter; taken up at the next login."""
-        self._clock = clock
+        """SHA-256 that a verified vCenter showed of it; taken up at the next login."""
         self._trust = trust
+        self._outside = outside
         self._limits = limits
         self._calls_at_once = calls_at_once
         self._slots = asyncio.Semaphore(calls_at_once)
-        self._login_lock = asyncio.Lock()
         self._session: Session | None = None
+        self._opening: asyncio.Task[Session] | None = None
+        """A login under way, shared by all who need it."""
         self._wires: WeakSet[Wire] = WeakSet()
-        self._refused_until: float | None = None
-        self._refusal = ""
-        self._failed: tuple[float, str] | None = None
-        """When a login last failed for want of an answer, and how."""
+        self._has_moved = False
+        """No connection could be made: where the name leads now is asked before the next."""
+        self._stands_for: tuple[str, ...] = ()
+        self._has_told_unverified = False
 
     async def look(self, work: Callable[[Session], T]) -> T:
         """Run `work`, which only reads, in a thread.
@@ -121,26 +131,42 @@ class Endpoint:
     async def session(self, instead_of: Session | None = None) -> Session:
         """Give the live session; log in where there is none, or where it is still the one that has ended.
 
+        Who comes while a login is under way shares it, and its failure: on a frozen server each takes half a minute.
+
         :raises Fault: the login does not work.
         """
-        asked_at = self._clock.now()
-        async with self._login_lock:
-            if self._session is not None and self._session is not instead_of:
-                return self._session
-            self._drop()
-            if self._refused_until is not None and self._clock.now() < self._refused_until:
-                again = datetime.fromtimestamp(self._refused_until, UTC).strftime("%H:%M UTC")
-                raise Unauthorized(f"{self._refusal}; this process does not try again before {again}, so as not "
-                                   "to lock the account")
-            if self._failed is not None and self._clock.now() - _SHARED_S <= self._failed[0] >= asked_at:
-                raise Transient(self._failed[1])
-            try:
-                self._session = await self._log_in()
-            except Transient as fault:
-                self._failed = (self._clock.now(), str(fault))
-                raise
-            self._refused_until = self._failed = None
+        if self._opening is None and self._session is not None and self._session is not instead_of:
+            if self._has_moved:
+                self._session.wire.server = await self._located()
+                self._has_moved = False
             return self._session
+        if self._opening is None:
+            self._drop()
+            self._opening = asyncio.create_task(self._log_in())
+            self._opening.add_done_callback(self._opened)
+        try:
+            return await asyncio.shield(self._opening)
+        except Fault as fault:
+            raise again(fault) from fault
+
+    def _opened(self, opening: asyncio.Task[Session]) -> None:
+        self._opening = None
+        if not opening.cancelled() and opening.exception() is None:
+            self._session = opening.result()
+
+    async def addresses(self) -> tuple[str, ...]:
+        """The server's name or address as it was given, and the IP addresses that it stands for; those known from
+        before where no resolver answers.
+        """
+        server, names = Server(*split(self.address)), self._outside.names
+        try:
+            async with asyncio.timeout(self._limits.connect_s):
+                found = await (self._in_thread(server.look_up) if names is None else names.resolve(server.host))
+        except (Transient, OSError, UnicodeError) as error:
+            _log.debug("vsphere.name_unresolved", server=self.address, reason=str(error))
+        else:
+            self._stands_for = found
+        return tuple(dict.fromkeys([server.host, *self._stands_for]))
 
     @property
     def seen_from(self) -> str | None:
@@ -149,6 +175,9 @@ class Endpoint:
 
     async def aclose(self) -> None:
         """Log out, for a bounded time, and end every wait."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
         session, self._session = self._session, None
         if session is not None and session.content.sessionManager is not None:
             try:
@@ -164,9 +193,10 @@ class Endpoint:
         try:
             try:
                 return await self._bounded(session, work)
-            except vim.fault.NotAuthenticated:
-                # The server refused it unread: an act is safe to send again.
-                _log.info("vsphere.session_ended", server=self.address)
+            except (vim.fault.NotAuthenticated, ssl.SSLCertVerificationError) as error:
+                # The server refused it unread, or, with another certificate than before, was not sent it at all: an
+                # act is safe to send again, over a login that looks at the certificate anew.
+                _log.info("vsphere.session_ended", server=self.address, reason=type(error).__name__)
                 session = await self.session(instead_of=session)
                 return await self._bounded(session, work)
         except TimeoutError as error:
@@ -174,7 +204,8 @@ class Endpoint:
             raise (Ambiguous(f"{text}; it may have been done") if is_act else Transient(text)) from error
         except RAISED as error:
             if isinstance(error, ssl.SSLCertVerificationError | vim.fault.NotAuthenticated):
-                self._drop()  # the next login looks at the certificate anew
+                self._drop()
+            self._has_moved = self._has_moved or isinstance(error, NotSentError)
             raise fault_of(error, self.at, is_act=is_act) from error
 
     async def _bounded(self, session: Session, work: Callable[[Session], T]) -> T:
@@ -208,37 +239,62 @@ class Endpoint:
             self._session = None
 
     async def _log_in(self) -> Session:
+        logins, endpoint = self._outside.logins, Server(*split(self.address)).endpoint
+        refusal = logins.refusal(endpoint, self.login.user)
+        if refusal is not None:
+            raise Unauthorized(refusal)
         try:
             async with asyncio.timeout(2 * (self._limits.connect_s + self._limits.answer_s)):
-                session = await self._in_thread(self._open)
+                server = await self._located()
+                pin = None if self._outside.pins is None else self._outside.pins.pin_of(endpoint)
+                thumbprint = self.thumbprint
+                session = await self._in_thread(lambda: self._open(server, pin, thumbprint))
         except TimeoutError as error:
             raise Transient(f"{self.at} has not answered in time") from error
         except vim.fault.NotAuthenticated as error:
             raise fault_of(error, self.at, is_act=False) from error
         except (vim.fault.InvalidLogin, vim.fault.NoPermission) as error:
-            raise self._remember_refusal(error) from error
+            _log.warning("vsphere.login_refused", server=self.address, user=self.login.user)
+            raise Unauthorized(logins.refused(endpoint, self.login.user, self._refusal(error))) from error
         except RAISED as error:
             raise fault_of(error, self.at, is_act=False) from error
-        _log.info("vsphere.logged_in", server=self.address, api=session.wire.version)
+        logins.accepted(endpoint, self.login.user)
+        self._has_moved = False
+        self._tell(session)
         return session
 
-    def _remember_refusal(self, error: vmodl.MethodFault) -> Fault:
-        self._refused_until = self._clock.now() + _NO_LOGIN_S
+    async def _located(self) -> Server:
+        """Where the server is now.
+
+        :raises Transient: its name stands for no address.
+        """
+        host, port = split(self.address)
+        if self._outside.names is None:
+            return Server(host, port)
+        try:
+            return Server(host, port, tuple(await self._outside.names.resolve(host)))
+        except Transient as fault:
+            raise again(fault, f"{self.at} cannot be reached: ") from fault
+
+    def _refusal(self, error: vmodl.MethodFault) -> str:
         if isinstance(error, vim.fault.NoPermission):
-            self._refusal = (
+            return (
                 f"{self.at} lets {self.login.user} not log in: {privilege_of(error)} is missing; a host in lockdown "
                 "mode takes only its exception users"
             )
-        else:
-            self._refusal = f"{self.at} refuses the user name or the password of {self.login.user}"
-        _log.warning("vsphere.login_refused", server=self.address, user=self.login.user)
-        return Unauthorized(self._refusal)
+        return f"{self.at} refuses the user name or the password of {self.login.user}"
 
-    def _open(self) -> Session:
-        host, port = split(self.address)
-        context = self._trust.context(host, port, self._limits.connect_s, self.thumbprint)
+    def _tell(self, session: Session) -> None:
+        _log.info("vsphere.logged_in", server=self.address, api=session.wire.version, verified=session.is_verified)
+        if not session.is_verified and not self._has_told_unverified:
+            self._has_told_unverified = True
+            _log.warning("vsphere.tls_unverified", server=self.address,
+                         meaning="anyone in between can read the password")
+
+    def _open(self, server: Server, pin: str | None, thumbprint: str | None) -> Session:
+        context = self._trust.context(server, self._limits.connect_s, pin=pin, thumbprint=thumbprint)
         wire = Wire(
-            host, port, context, connect_s=self._limits.connect_s, answer_s=self._limits.answer_s,
+            server, context, connect_s=self._limits.connect_s, answer_s=self._limits.answer_s,
             connections=self._calls_at_once,
         )
         self._wires.add(wire)
@@ -248,16 +304,3 @@ class Endpoint:
             raise Refused(f"{self.at} is no vCenter and no ESXi host: it has no session manager")
         opened = content.sessionManager.Login(self.login.user, self.login.password, None)
         return Session(wire, content, opened.key, context, self._limits.page, opened.ipAddress)
-
-
-def split(address: str) -> tuple[str, int]:
-    """Read `host`, `host:port`, `[v6]:port` or a bare IPv6 address; the port is 443 where it is not given.
-
-    :raises Refused: the port is no number.
-    """
-    host, colon, port = address.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")) or (address.startswith("[") and address.endswith("]")):
-        return address.strip("[]"), 443
-    if not port.isdigit():
-        raise Refused(f"{address!r} is not host:port")
-    return host.strip("[]"), int(port)

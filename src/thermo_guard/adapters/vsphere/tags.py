@@ -6,16 +6,19 @@ attributes and name patterns still give tiers.
 
 import base64
 import contextlib
+import socket
 import ssl
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from thermo_guard.ports import Fault, Refused, Transient, Unauthorized
 
 from .inventory import tier_of
+from .server import Server
 from .session import Login
 
 _SESSION_HEADER = "vmware-api-session-id"
@@ -44,16 +47,38 @@ _DIALECTS = (
 )
 
 
+class _Known(AbstractResolver):
+    """Answers with the addresses that the server is known to have."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def resolve(
+        self, host: str, port: int = 0,
+        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - each address says its own
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, proto=0, flags=socket.AI_NUMERICHOST,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+            ) for address in self._server.addresses
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
 async def tiers(
-    base: str, login: Login, context: ssl.SSLContext, category: str, timeout_s: float
+    server: Server, login: Login, context: ssl.SSLContext, category: str, timeout_s: float
 ) -> dict[str, int]:
     """Read the tier of every tagged VM: its reference -> tier. Where a VM has several, the lowest, which stops first.
 
     :raises Fault: no usable answer.
     """
     bound = aiohttp.ClientTimeout(total=timeout_s)
-    connector = aiohttp.TCPConnector(ssl=context, limit=8)
-    async with aiohttp.ClientSession(base, timeout=bound, connector=connector) as http:
+    resolver = _Known(server) if server.addresses else None
+    connector = aiohttp.TCPConnector(ssl=context, limit=8, resolver=resolver)
+    async with aiohttp.ClientSession(f"https://{server.endpoint}", timeout=bound, connector=connector) as http:
         try:
             dialect = await _log_in(http, login)
             try:

@@ -1,4 +1,4 @@
-"""Which certificate is trusted: by the system's CAs, by a CA file, by the SHA-256 of exactly one certificate, or any.
+"""Which certificate is trusted: the SHA-256 of exactly one, by the system's CAs, by a CA file, or any.
 
 A pin is kept by fetching the certificate first, comparing its SHA-256, and then trusting only that certificate for the
 real connection. pyVmomi's own `thumbprint` is not used: with verification off it accepts a wrong one.
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from thermo_guard.core.plant import Trouble
 from thermo_guard.ports import Refused
+
+from .server import Server
 
 _NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python's ssl module does not name."""
@@ -24,40 +26,53 @@ class TlsTrust:
     fingerprint: str | None = None
     """SHA-256 of the one certificate that is trusted, hex, colons allowed; its name and dates are not looked at."""
     insecure: bool = False
-    """Trust whatever answers. The password goes to it too."""
+    """Trust whatever answers, where no certificate is pinned. The password goes to it too."""
 
-    def context(self, host: str, port: int, timeout_s: float, thumbprint: str | None = None) -> ssl.SSLContext:
+    def context(
+        self, server: Server, timeout_s: float, *, pin: str | None = None, thumbprint: str | None = None
+    ) -> ssl.SSLContext:
         """Make the context for connections to one server; blocks while it fetches the certificate to compare.
 
-        `thumbprint` is a SHA-256 learned from someone trusted (vCenter, of its hosts). Where the server shows another
-        certificate, because it was renewed since, the CAs decide.
+        The fingerprint of the settings decides; where there is none, the pin; where there is none, the thumbprint,
+        which opens and never shuts: where the server shows another certificate, renewed since, the CAs decide.
 
+        :param pin: SHA-256 of the one certificate that a person has trusted; stands above `insecure`.
+        :param thumbprint: SHA-256 that a vCenter which was itself verified showed of its host.
         :raises Refused: the certificate is not the pinned one, or the CA file cannot be read.
         :raises OSError: the server does not answer.
         """
-        if self.insecure:
-            context = ssl.create_default_context()
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            return context
-        if self.fingerprint is None and thumbprint is None:
-            return self._by_authority()
-        pem = ssl.get_server_certificate((host, port), timeout=timeout_s)
-        shown = sha256(pem)
-        if shown in {plain(pin) for pin in (self.fingerprint, thumbprint) if pin}:
+        wanted = plain(self.fingerprint or pin or "")
+        if wanted:
+            pem = server.certificate(timeout_s)
+            if sha256(pem) != wanted:
+                raise self._changed(server, sha256(pem), wanted)
             return _only(pem)
-        if self.fingerprint is not None:
-            raise Refused(
-                f"{host}:{port} shows another certificate than the pinned one: its SHA-256 is {shown}, "
-                f"{plain(self.fingerprint)} is expected. Nothing was sent to it"
-            ).of(Trouble.WRONG_PIN)
+        if thumbprint and not self.insecure:
+            pem = server.certificate(timeout_s)
+            if sha256(pem) == plain(thumbprint):
+                return _only(pem)
         return self._by_authority()
 
     def for_hosts(self) -> "TlsTrust":
         """Trust for the ESXi hosts behind a vCenter trusted this way: its own pin says nothing about them."""
         return TlsTrust(ca_file=self.ca_file, insecure=self.insecure)
 
+    def _changed(self, server: Server, shown: str, wanted: str) -> Refused:
+        then = (
+            "put the new one, as `thermo-guard pin --print` shows it, into the settings" if self.fingerprint
+            else "trust the new one with `thermo-guard pin`"
+        )
+        return Refused(
+            f"{server.endpoint} shows another certificate than the pinned one: its SHA-256 is {shown}, {wanted} is "
+            f"expected. Nothing was sent to it. Find out first why it has changed; if it was renewed, {then}"
+        ).of(Trouble.WRONG_PIN)
+
     def _by_authority(self) -> ssl.SSLContext:
+        if self.insecure:
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            return context
         if self.ca_file is None:
             return ssl.create_default_context()
         try:

@@ -10,6 +10,7 @@ where the error came from. It sends nothing twice by itself (read in SoapAdapter
 import select
 import socket
 import ssl
+from functools import partial
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, cast
 from weakref import WeakSet
@@ -20,6 +21,7 @@ from pyVmomi import VmomiSupport
 from pyVmomi.SoapAdapter import SoapResponseDeserializer, SoapStubAdapter
 
 from .page import Page, read_page
+from .server import Server
 
 _PAGED = frozenset({"RetrievePropertiesEx", "ContinueRetrievePropertiesEx"})
 """Calls whose answers are read as pages of plain values instead of typed objects."""
@@ -36,16 +38,32 @@ class AnswerLostError(Exception):
     """The request left, at least in part, and no usable answer came."""
 
 
+class _Connection(HTTPSConnection):
+    """Goes to the server's addresses, which its wire knows at the time; TLS checks its name."""
+
+    def __init__(self, wire: "Wire", host: str, port: int, context: ssl.SSLContext, timeout: float) -> None:
+        super().__init__(host, port, context=context, timeout=timeout)
+        self._wire = wire
+        self._secure = context
+        self._connect_s = timeout
+
+    def connect(self) -> None:
+        self.sock = self._wire.server.secured(self._secure, self._connect_s)
+
+
 class Wire(SoapStubAdapter):
     """Connections to one server; usable by several threads at once."""
 
     def __init__(
-        self, host: str, port: int, context: ssl.SSLContext, *, connect_s: float, answer_s: float, connections: int
+        self, server: Server, context: ssl.SSLContext, *, connect_s: float, answer_s: float, connections: int
     ) -> None:
         super().__init__(
-            host, port, sslContext=context, httpConnectionTimeout=connect_s, poolSize=connections,
+            server.host, server.port, sslContext=context, httpConnectionTimeout=connect_s, poolSize=connections,
             connectionPoolTimeout=_IDLE_S,
         )
+        self.server = server
+        """Where new connections go; another may be put in its place where it has moved."""
+        self.scheme: Any = partial(_Connection, self)
         self._answer_s = answer_s
         self._open: WeakSet[HTTPSConnection] = WeakSet()
         self._used: WeakSet[HTTPSConnection] = WeakSet()

@@ -1,0 +1,88 @@
+"""Where a server is reached: its name, its port, and the addresses that the name stands for.
+
+The name is what TLS checks and what the server is told; the connection goes to an address. So a night on which the DNS
+server is off with the rest changes the way there, and not the proof of who answers.
+"""
+
+import socket
+import ssl
+from dataclasses import dataclass
+
+from thermo_guard.ports import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    host: str
+    """Name or IP address as it was given; IPv6 without brackets."""
+    port: int
+    addresses: tuple[str, ...] = ()
+    """Tried in this order; with none, the machine's own resolver is asked for each connection."""
+
+    @property
+    def endpoint(self) -> str:
+        """host:port in lower case, an IPv6 address in brackets: under this its pin and refused logins are kept."""
+        return (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}").lower()
+
+    def look_up(self) -> tuple[str, ...]:
+        """Ask the machine's own resolver; blocks.
+
+        :raises OSError: the name stands for nothing, or the resolver does not answer.
+        """
+        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        return tuple(dict.fromkeys(str(info[4][0]) for info in found))
+
+    def connect(self, timeout_s: float) -> socket.socket:
+        """Connect to the first address that answers; blocks for `timeout_s`, of which each address has its share.
+
+        :raises OSError: none answers.
+        """
+        if not self.addresses:
+            return socket.create_connection((self.host, self.port), timeout_s)
+        failures = []
+        for address in self.addresses:
+            try:
+                made = socket.create_connection((address, self.port), timeout_s / len(self.addresses))
+            except OSError as error:
+                failures.append(error)
+            else:
+                made.settimeout(timeout_s)
+                return made
+        raise failures[-1]
+
+    def secured(self, context: ssl.SSLContext, timeout_s: float) -> ssl.SSLSocket:
+        """As `connect`, with TLS under the server's name; `timeout_s` bounds the handshake anew.
+
+        :raises OSError: none answers; `ssl.SSLCertVerificationError`: who answers is not trusted.
+        """
+        plain = self.connect(timeout_s)
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return context.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
+
+    def certificate(self, timeout_s: float) -> str:
+        """What it presents, PEM, whoever signed it; nothing is sent but the handshake.
+
+        :raises OSError: it does not answer, or not with TLS.
+        """
+        anyone = ssl.create_default_context()
+        anyone.check_hostname = False
+        anyone.verify_mode = ssl.CERT_NONE
+        with self.secured(anyone, timeout_s) as met:
+            return ssl.DER_cert_to_PEM_cert(met.getpeercert(binary_form=True) or b"")
+
+
+def split(address: str) -> tuple[str, int]:
+    """Read `host`, `host:port`, `[v6]:port` or a bare IPv6 address; the port is 443 where it is not given.
+
+    :raises Refused: the port is no number.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")) or (address.startswith("[") and address.endswith("]")):
+        return address.strip("[]"), 443
+    if not port.isdigit():
+        raise Refused(f"{address!r} is not host:port")
+    return host.strip("[]"), int(port)
