@@ -19,7 +19,7 @@ from .adapters import status as status_file
 from .adapters.clock import SteadyClock, wall_now
 from .cli_orders import folder_of
 from .config import BadSettings, Mode, Settings, explain, load, load_notify_urls
-from .ports import Refused
+from .ports import Fault, Refused
 from .screens import show_status
 
 app = typer.Typer(
@@ -100,6 +100,39 @@ def check(as_json: AsJson = False) -> None:
     else:
         show_findings(Console(highlight=False), found, end)
     raise typer.Exit(0 if end.can_come_back else 1)
+
+
+@app.command()
+def pin(
+    endpoints: Annotated[list[str] | None, typer.Argument(
+        metavar="[ENDPOINT]...", help="Host or host:port as in the settings; all of them where none is named.")] = None,
+    as_lines: Annotated[bool, typer.Option(
+        "--print", help="Write nothing; print lines for the settings instead.")] = False,
+    yes: Annotated[bool, typer.Option(
+        "--yes", help="Do not ask. A changed certificate is only trusted where its endpoint is named.")] = False,
+    as_json: AsJson = False,
+    forgotten: Annotated[str | None, typer.Option(
+        "--forget", metavar="ENDPOINT", help="Trust no certificate there by a pin any more.")] = None,
+) -> None:
+    """Show the certificates of vCenter and the BMCs, and trust from then on those that you confirm.
+
+    For certificates that no authority signed, as they come from the factory. Only the TLS handshake is sent to an
+    endpoint. Ends with 1 when one does not answer or is still not trusted, with 2 when nobody is there to confirm.
+    """
+    from .pin import Asked, forget  # noqa: PLC0415 - see above
+    from .pin import pin as show_and_pin  # noqa: PLC0415
+
+    settings = settings_or_exit()
+    is_asking = sys.stdin.isatty() and not as_json
+    try:
+        if forgotten is not None:
+            raise typer.Exit(forget(settings, forgotten))
+        asked = Asked(tuple(endpoints or ()), prints=as_lines, is_agreed=yes, as_json=as_json)
+        code = show_and_pin(settings, asked, Console(highlight=False), typer.confirm if is_asking else None)
+    except Fault as fault:
+        print(fault, file=sys.stderr)
+        raise typer.Exit(1) from None
+    raise typer.Exit(code)
 
 
 @app.command()

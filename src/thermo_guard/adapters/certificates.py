@@ -21,6 +21,11 @@ _SHORT = {
     "commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU", "localityName": "L",
     "stateOrProvinceName": "ST", "countryName": "C", "domainComponent": "DC", "emailAddress": "E",
 }
+_WHY = {
+    10: "it is over", 18: "it has signed itself", 19: "the root that signed it is not known here",
+    20: "who signed it is not known here", 21: "who signed it is not known here",
+}
+"""OpenSSL's codes of what is met in life; its own words stand for the others."""
 _LONGEST = 200
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python's ssl module does not name."""
@@ -77,7 +82,7 @@ async def presented(
         try:
             der, told = await _meet(host, port, authority, timeout_s)
         except ssl.SSLCertVerificationError as untrusted:
-            distrust = untrusted.verify_message or "it cannot be verified"
+            distrust = _WHY.get(untrusted.verify_code) or _plainly(untrusted.verify_message or "it cannot be verified")
         else:
             return Presented(_read(der, told), None)
         der, _ = await _meet(host, port, _anyone(), timeout_s)
@@ -87,7 +92,7 @@ async def presented(
         der, told = await _meet(host, port, _only(der), timeout_s)
     except OSError:  # its purpose or its making is one that OpenSSL does not take; the fingerprint stands all the same
         told = {}
-    return Presented(_read(der, told), _plainly(distrust))
+    return Presented(_read(der, told), distrust)
 
 
 def _silent(endpoint: str, error: Exception, timeout_s: float) -> Transient:

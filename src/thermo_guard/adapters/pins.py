@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Pin:
 
 
 class PinFile:
-    """Implements `ports.Pins`. Endpoints are host:port in lower case, an IPv6 address in brackets.
+    """Implements `ports.Pins`. Endpoints are host:port, an IPv6 address in brackets.
 
     Nothing is made on the disk before the first write. May be used from several threads.
     """
@@ -61,7 +62,7 @@ class PinFile:
     def pin_of(self, endpoint: str) -> str | None:
         """SHA-256 of the trusted certificate; None too where the file cannot be read, which `fault` and the log say."""
         try:
-            pin = self.read().get(endpoint.lower())
+            pin = self.read().get(key_of(endpoint))
         except Fault:
             return None
         return None if pin is None else pin.sha256 or None
@@ -150,7 +151,7 @@ class PinFile:
         """Whether any of the changes was made."""
         with self._alone():
             known = self.read()
-            new = {name.lower(): pin for name, pin in changes.items()}
+            new = {key_of(name): pin for name, pin in changes.items()}
             if only_unmet:
                 new = {name: pin for name, pin in new.items() if name not in known}
             if new:
@@ -193,6 +194,17 @@ class PinFile:
             os.fsync(at)
         finally:
             os.close(at)
+
+
+def key_of(endpoint: str) -> str:
+    """One spelling for each endpoint, of which an IPv6 address has many."""
+    host, bracket, port = endpoint.strip().lower().removeprefix("[").partition("]")
+    if not bracket:
+        return host
+    try:
+        return f"[{ip_address(host).compressed}]{port}"
+    except ValueError:
+        return f"[{host}]{port}"
 
 
 def _parsed(text: bytes) -> Mapping[str, Pin]:
