@@ -81,10 +81,27 @@ class Ledger:
             self._tell(before, entry)
         return True
 
+    def catch_up(self) -> None:
+        """Write what was done from memory, as soon as the disk takes it.
+
+        :raises Refused: as `write`.
+        """
+        if not self._unwritten and self._unwritten_snapshot is None:
+            return
+        try:
+            self._flush()
+        except Refused:
+            raise
+        except Fault as fault:
+            self._fail(fault)
+        else:
+            self._recover()
+
     def _append(self, now: float, events: tuple[ev.Event, ...]) -> Sequence[Entry]:
         """In a full disk's reserve, if need be; what was remembered goes first."""
         try:
-            return self._flush_and_append(now, events)
+            self._flush()
+            return self._journal.append(now, *events)
         except Refused:
             raise
         except Fault as fault:
@@ -93,16 +110,17 @@ class Ledger:
             log.warning("journal.reserve_given_back", reason=str(fault))
             self._notifier.tell("The disk of the data folder is full: its reserve has been given back",
                                 f"{fault}. Free some space: the next time there is no reserve.", urgent=True)
-            return self._flush_and_append(now, events)
+            self._flush()
+            return self._journal.append(now, *events)
 
-    def _flush_and_append(self, now: float, events: tuple[ev.Event, ...]) -> Sequence[Entry]:
+    def _flush(self) -> None:
+        """Write what is only remembered, in its order; what has been written stays written where the rest is not."""
         if self._unwritten_snapshot is not None:
             self._journal.keep_snapshot(self._unwritten_snapshot)
             self._unwritten_snapshot = None
         while self._unwritten:
             self._journal.append(self._unwritten[0][0], *self._unwritten[0][1])
             del self._unwritten[0]
-        return self._journal.append(now, *events)
 
     def _matters(self, now: float, events: tuple[ev.Event, ...]) -> bool:
         """An incident is open, or these open one."""

@@ -132,6 +132,7 @@ class Loop:
     def tick(self) -> None:
         """One pass: take in what has come, decide, journal, act."""
         now = self.clock.now()
+        self.ledger.catch_up()
         self._take_in()
         self.room, assessment = assess(self.room, self.settings.policy, now)
         self._tell_level(assessment, now)
