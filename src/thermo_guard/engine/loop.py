@@ -27,6 +27,7 @@ from .namebook import Namebook
 from .orders import Orders
 from .reminder import Reminder
 from .snapshots import Snapshots
+from .strangers import Strangers
 from .terms import Edges, LoopSettings
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ class Loop:
         self.logins.bind(self.ledger.record.refused, self.ledger.write)
         self.names = None if edges.names is None else Namebook(edges.names, self.ledger, edges.clock)
         self.arming = Arming(settings, self.ledger, edges.notifier, edges.clock, edges.preflight)
+        self.strangers = Strangers(self.lookout, edges.notifier)
         self.reminder = Reminder(self.ledger, edges.notifier)
         self.orders = Orders(settings, self.ledger, self.lookout, self.hands, self.logins, edges.notifier)
         self.snapshots = Snapshots(settings, self.ledger, self.lookout, edges.own_addresses)
@@ -150,6 +152,7 @@ class Loop:
         elif self._may_act():
             self._act(plant, assessment, now)
         self.orders.go_on(assessment, now)
+        self.strangers.tick()
         self.reminder.tick(self.arming.stance(now), now)
         self._sum_up(assessment, now)
         bound_s = max(INCIDENT_BOUND_S, self._look_every_s()) if self._is_active() else QUIET_BOUND_S
