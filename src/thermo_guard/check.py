@@ -10,6 +10,7 @@ from .adapters import logs
 from .adapters import status as status_file
 from .adapters.clock import SteadyClock, wall_now
 from .adapters.names import SystemNames
+from .adapters.pins import PinFile
 from .config import Settings, secrets
 from .core.survey import Survey
 from .engine.logins import RefusedLogins
@@ -27,7 +28,9 @@ async def look(settings: Settings) -> Survey:
     folder = look_at_folder(settings.data_dir, _running(settings))
     async with AsyncExitStack() as stack:
         names = SystemNames(clock)
-        site = Site(settings, clock, logins=RefusedLogins(clock), names=names)  # a person asks: each login is tried
+        pins = PinFile(settings.data_dir)
+        # A person asks: each login is tried.
+        site = Site(settings, clock, logins=RefusedLogins(clock), names=names, pins=pins)
         stack.push_async_callback(site.aclose)
         sides = real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names)
         return await survey(sides, folder, recall(settings, clock.now()))

@@ -16,10 +16,12 @@ from .adapters.journal import FolderTakenError, SqlJournal
 from .adapters.meraki import Meraki
 from .adapters.names import SystemNames
 from .adapters.notify import Outbox
+from .adapters.pins import PinFile
 from .adapters.redfish import Bmc
 from .adapters.status import StatusFile
 from .adapters.vsphere import TlsTrust, Vsphere
-from .config import BadSettings, Settings, explain, load, secrets
+from .certificate_watch import CertificateWatch
+from .config import BadSettings, FirstUse, Settings, explain, load, secrets
 from .core import events as ev
 from .core.events import Entry
 from .core.policy import PolicySettings
@@ -30,6 +32,7 @@ from .engine.loop import Loop
 from .engine.terms import Edges, LoopSettings
 from .ports import Clock, Fault, Logins, Names, Pins
 from .preflight import own_addresses, own_preflight, real_sides
+from .trust import endpoints_of
 
 log = structlog.get_logger()
 
@@ -87,7 +90,8 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
         outbox = Outbox([url.get_secret_value() for url in settings.notify_urls], clock)
         stack.push_async_callback(outbox.aclose, FAREWELL_S)
         logins, names = RefusedLogins(clock), SystemNames(clock)
-        site = Site(settings, clock, logins=logins, names=names)
+        pins = PinFile(settings.data_dir)
+        site = Site(settings, clock, logins=logins, names=names, pins=pins)
         stack.push_async_callback(site.aclose)
         board = StatusFile(settings.data_dir, wall_now)
         edges = Edges(
@@ -101,6 +105,10 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
         stack.callback(_leave, board)
         loop = Loop(terms, edges)
         loop.ledger.write(ev.GuardStarted(owner=journal.owner, version=__version__))
+        is_accepting = settings.tls_first_use is FirstUse.ACCEPT
+        watch = CertificateWatch(pins, loop.lookout, outbox, clock, endpoints_of(settings) if is_accepting else ())
+        stack.push_async_callback(watch.aclose)
+        watch.start()
         await loop.run(stop)
         loop.ledger.write(ev.GuardStopped(owner=journal.owner))
         if loop.ledger.record.incident is not None:
