@@ -155,7 +155,7 @@ class Loop:
         self.strangers.tick()
         self.reminder.tick(self.arming.stance(now), now)
         self._sum_up(assessment, now)
-        bound_s = max(INCIDENT_BOUND_S, self._look_every_s()) if self._is_active() else QUIET_BOUND_S
+        bound_s = max(INCIDENT_BOUND_S, self._look_every_s()) if self._may_act() else QUIET_BOUND_S
         try:
             self.edges.board.publish(status(self, assessment, plant, now), bound_s)
         except Fault as fault:

@@ -24,6 +24,7 @@ class Namebook:
     def tick(self, every_s: float) -> None:
         """Resolve the hosts' names now and then, and journal what is known, in quiet time."""
         if self._ledger.record.incident is not None:
+            self.look.call_off()
             return
         self.look.start_if_due(every_s)
         if self.look.take() is not None:
