@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .finding import Area, Finding, Way, fail, listed, ok, warn
 from .matching import FindingKind, Matching, match_bmcs
-from .plant import BmcSeen, Host, HostSeen, Power, Unseen
+from .plant import BmcSeen, Host, HostSeen, Power, Trouble, Unseen
 from .survey import Memory, Survey
 
 SWITCHES_ON = ("On", "ForceOn")
@@ -56,11 +56,20 @@ def bmc_findings(survey: Survey, overrides: Mapping[str, str]) -> tuple[Finding,
 
 def _of_unseen(address: str, look: Unseen, host: str) -> Finding:
     whose = f" (of {host})" if host else ""
-    remedy = (
-        "See its username and password in ILO_HOSTS." if look.is_refused else
-        "See its address in ILO_HOSTS, whether this machine reaches it, and its certificate (fingerprint or ca_file)."
-    )
-    return fail(Area.BMCS, Way.BACK, f"{address}{whose}: {look.reason}", remedy)
+    return fail(Area.BMCS, Way.BACK, f"{address}{whose}: {look.reason}", _unseen_remedy(address, look))
+
+
+def _unseen_remedy(address: str, look: Unseen) -> str:
+    if look.is_refused:
+        return "See its username and password in ILO_HOSTS."
+    match look.trouble:
+        case Trouble.UNTRUSTED:
+            return ("Run `thermo-guard pin`, which shows the certificate and trusts it once you have compared its "
+                    "SHA-256; or set fingerprint or ca_file for it in ILO_HOSTS.")
+        case Trouble.WRONG_PIN:
+            return (f"If the certificate was renewed, compare its SHA-256 and run `thermo-guard pin {address}`, or "
+                    "change its fingerprint in ILO_HOSTS where that is set; if it was not, someone stands in between.")
+    return "See its address in ILO_HOSTS, and whether this machine reaches it."
 
 
 def _of_bmc(bmc: BmcSeen, host: Host | None, how: str, direct: HostSeen | Unseen | None) -> Iterator[Finding]:

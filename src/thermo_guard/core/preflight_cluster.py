@@ -50,11 +50,13 @@ def _vcenter_remedy(unseen: Unseen) -> str:
             return "See VCENTER_HOST, whether vCenter runs, and whether a firewall lets this machine through to it."
         case Trouble.UNTRUSTED:
             pin = f" It presents VCENTER_FINGERPRINT={unseen.shows}" if unseen.shows else ""
-            return ("Set VCENTER_CA_FILE to its CA (https://VCENTER/certs/download.zip), or pin the certificate: "
-                    f"compare its SHA-256 with the one on vCenter's own console, then set that line.{pin}")
+            return ("Run `thermo-guard pin`, which shows the certificate and trusts it once you have compared its "
+                    "SHA-256 with the one on vCenter's own console; or set VCENTER_CA_FILE to its CA "
+                    f"(https://VCENTER/certs/download.zip), or the fingerprint.{pin}")
         case Trouble.WRONG_PIN:
-            return ("If the certificate was renewed, compare the new SHA-256 with the one on vCenter's own console and "
-                    "set VCENTER_FINGERPRINT to it; if not, someone stands in between.")
+            return ("If the certificate was renewed, compare the new SHA-256 with the one on vCenter's own console, "
+                    "then run `thermo-guard pin` with vCenter's address, or change VCENTER_FINGERPRINT where that is "
+                    "set; if it was not renewed, someone stands in between.")
         case Trouble.WRONG_CLUSTER:
             return ("Set VCENTER_CLUSTER to one of the names above; where yours is not among them, give the account "
                     "its role on it.")
@@ -195,8 +197,11 @@ def _of_host(host: Host, look: HostSeen | Unseen | None, homes: set[str]) -> Fin
     if look is not None and look.is_refused:
         remedy = ("See ESXI_USER and ESXI_PASSWORD (or this host's in ILO_HOSTS), and in lockdown mode its exception "
                   "users.")
+    elif look is not None and look.trouble in {Trouble.UNTRUSTED, Trouble.WRONG_PIN}:
+        remedy = ("It is trusted by the certificate that vCenter shows of it, and presents another: reconnect it in "
+                  "vCenter if its certificate was renewed, and see who answers there if not.")
     else:
-        remedy = "See whether this machine reaches the host's management address, and its certificate."
+        remedy = "See whether this machine reaches the host's management address."
     if host.name in homes:
         return fail(Area.HOSTS, Way.LAST, f"{host.name}: no direct login ({why}). vCenter runs there: its VM and this "
                                           "host would stay up and heat the room", remedy)
