@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from .adapters import machine
 from .adapters.journal import nearest_of
+from .core.data_folder import storage_of
 from .core.events import Entry
 from .core.finding import Finding
 from .core.infrastructure import Infrastructure
@@ -132,6 +134,7 @@ def look_at_folder(path: Path, running: str | None) -> DataFolder:
         path=str(path.absolute()), is_there=is_folder and nearest == path.absolute(),
         is_writable=is_folder and os.access(nearest, os.W_OK | os.X_OK),
         user_id=os.getuid(), free_bytes=free, nearest=str(nearest), is_folder=is_folder, running=running,
+        storage=storage_of(machine.mounts(), os.path.realpath(path)), in_container=machine.is_container(),
     )
 
 

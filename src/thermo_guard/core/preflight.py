@@ -6,7 +6,7 @@ Each rule says what follows for the night on which it counts, and what a person 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .data_folder import folder_remedy
+from .data_folder import Storage, folder_remedy, mount_remedy
 from .finding import Area, Finding, Way, fail, ok, warn
 from .infrastructure import infrastructure_findings
 from .plant import Unseen
@@ -104,6 +104,8 @@ def _of_folder(survey: Survey) -> Iterator[Finding]:
         )
     else:
         yield ok(Area.DATA, _folder_in_words(folder))
+    yield from _of_storage(folder)
+    yield ok(Area.DATA, "Two data folders are two guards: one with another folder would know nothing of this one")
     if folder.running is not None:
         yield ok(Area.DATA, f"A guard works on it: {folder.running}")
     memory = survey.memory
@@ -115,6 +117,32 @@ def _of_folder(survey: Survey) -> Iterator[Finding]:
             Area.DATA, f"An incident is open, {memory.incident}: what is off or silent now may be its doing",
             "See `thermo-guard status`; check again when it is closed.",
         )
+
+
+def _of_storage(folder: DataFolder) -> Iterator[Finding]:
+    """How long it remembers. On a machine of its own whoever chose the folder knows what it lies on."""
+    if folder.storage is Storage.NETWORK:
+        yield warn(Area.DATA, f"{folder.path} lies on a share of another machine: its locks and its writes cannot be "
+                              "relied on, and it is gone with the network", "DATA_DIR=<a folder on a local disk>.")
+    if not folder.in_container:
+        return
+    remedy = mount_remedy(folder.path)
+    match folder.storage:
+        case Storage.MEMORY:
+            yield fail(
+                Area.DATA, Way.DOWN, f"{folder.path} lies in memory: the next start of the container forgets the "
+                                     "incident, and a shutdown stops where it is", remedy,
+            )
+        case Storage.LAYER:
+            yield fail(
+                Area.DATA, Way.BACK, f"{folder.path} lies in the container itself: whoever makes it anew, as each "
+                                     "upgrade does, has a guard that has forgotten what to bring back", remedy,
+            )
+        case Storage.ANONYMOUS:
+            yield fail(
+                Area.DATA, Way.BACK, f"{folder.path} lies on a volume without a name: a new container gets another "
+                                     "one, and has forgotten what to bring back", remedy,
+            )
 
 
 def _folder_in_words(folder: DataFolder) -> str:

@@ -6,6 +6,7 @@ A side that showed nothing is Unseen and says why; nothing in here knows how it 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .data_folder import Storage
 from .infrastructure import Infrastructure
 from .plant import BmcSeen, ClusterSeen, HostSeen, MissingPrivilege, Unseen
 from .readings import AlertCount, Poll, Reading
@@ -38,6 +39,9 @@ class DataFolder:
     """`nearest` is one."""
     running: str | None = None
     """A guard that works on it now, in words."""
+    storage: Storage = Storage.DISK
+    in_container: bool = False
+    """The guard runs in one, and the folder with it."""
 
 
 @dataclass(frozen=True, slots=True)
