@@ -1,7 +1,8 @@
 """What the guard's own crashes say: whether it ended three times in a row over the same command.
 
 A life that does not end with `guard.stopped` was a crash: a kill, a loss of power, a tick that hung. One says nothing;
-three in a row with the same command unanswered say that this command is what it cannot survive, or where it hangs.
+three in a row, each with the same command sent in that life and not answered, say that this command is what it cannot
+survive, or where it hangs. What was sent in an earlier life says nothing: it may be done, and its answer lost.
 """
 
 from collections.abc import Iterable
@@ -36,7 +37,7 @@ def set_aside(entries: Iterable[ev.Entry], phase: ev.Phase) -> tuple[ev.Abandone
 
 
 def fatal_commands(entries: Iterable[ev.Entry]) -> tuple[Command, ...]:
-    """Commands that were unanswered at each of the last three ends, all of them crashes; empty where there are none.
+    """Commands that each of the last three lives, all ended by crashes, has sent without an answer; mostly none.
 
     :param entries: up to the end of the last life; the new one has not written yet.
     """
@@ -47,13 +48,13 @@ def fatal_commands(entries: Iterable[ev.Entry]) -> tuple[Command, ...]:
         match entry.event:
             case ev.GuardStarted():
                 if is_alive:
-                    ends.append(dict(unanswered))
-                is_alive = True
+                    ends.append(unanswered)
+                unanswered, is_alive = {}, True
             case ev.GuardStopped():
                 is_alive = False
                 ends.clear()
             case ev.Intended(commands=commands):
-                unanswered |= {command.key: command for command in commands}
+                unanswered.update((command.key, command) for command in commands)
             case ev.Answered(answers=answers):
                 for answer in answers:
                     unanswered.pop((answer.verb, answer.target), None)
@@ -62,7 +63,7 @@ def fatal_commands(entries: Iterable[ev.Entry]) -> tuple[Command, ...]:
             case _:
                 pass
     if is_alive:
-        ends.append(dict(unanswered))
+        ends.append(unanswered)
     if len(ends) < CRASHES:
         return ()
     *before, last = ends[-CRASHES:]
