@@ -39,6 +39,7 @@ func (s *Site) controlHandler() http.Handler {
 	}
 	get("/state", func(*http.Request) (any, error) { return s.state(), nil })
 	get("/count", func(*http.Request) (any, error) { return s.counts.report(), nil })
+	get("/certificates", func(*http.Request) (any, error) { return s.certificates(), nil })
 	get("/log", s.log)
 	post("/log", func(q url.Values) error { s.plant.journal.clear(); return nil })
 	post("/count", func(q url.Values) error { s.counts.clear(); return nil })
@@ -47,6 +48,7 @@ func (s *Site) controlHandler() http.Handler {
 	post("/move", s.moveVM)
 	post("/fault", s.changeFaults)
 	post("/vcenter", s.changeVCenter)
+	post("/certificate", s.changeCertificate)
 	post("/deny", s.changeDenials)
 	post("/tier", s.changeTier)
 	post("/timing", s.changeTiming)

@@ -83,6 +83,17 @@ func (d *Door) tryOpen() bool {
 	return true
 }
 
+// cut drops every connection and listens again at once.
+func (d *Door) cut() {
+	d.mu.Lock()
+	wanted := d.wanted
+	d.mu.Unlock()
+	if wanted {
+		d.shut()
+		d.open()
+	}
+}
+
 // shut drops every connection. Calls that are under way go on, but nobody hears the answer.
 func (d *Door) shut() {
 	d.mu.Lock()

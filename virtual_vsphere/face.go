@@ -35,6 +35,7 @@ type Face struct {
 	model *simulator.Model
 	mux   http.Handler
 	door  *Door
+	cert  *Cert // nil = plain text
 	mould *Mould
 
 	mu       sync.Mutex
@@ -59,7 +60,8 @@ func newFace(site *Site, name string, host *Host, model *simulator.Model) *Face 
 
 // prepare gives the model its credentials, its handlers and its address. The simulator could serve itself, but then
 // nothing of ours would see a call before it, nor could its address die and return.
-func (f *Face) prepare(address, user, password string, config *tls.Config) error {
+func (f *Face) prepare(address, user, password string) error {
+	config := f.cert.config()
 	door, err := newDoor(address, config, f)
 	if err != nil {
 		return err
@@ -75,7 +77,7 @@ func (f *Face) prepare(address, user, password string, config *tls.Config) error
 	sessions := registry.SessionManager()
 	sessions.ServiceHostName = door.address
 	if config != nil {
-		sessions.TLS = func() *tls.Config { return config }
+		sessions.TLS = func() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{*f.cert.pair.Load()}} }
 	}
 	service.RegisterSDK(registry, registry.Path+"/vimService")
 	service.ServeMux.HandleFunc(registry.Path+"/vimServiceVersions.xml", service.ServiceVersions)

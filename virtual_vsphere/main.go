@@ -9,19 +9,21 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
 )
 
-// Ready is the first line on stdout.
+// Ready is the first line on stdout. Names is what a resolver of the test has to know.
 type Ready struct {
-	VCenter string      `json:"vcenter"`
-	Control string      `json:"control"`
-	Hosts   []ReadyHost `json:"hosts"`
-	Cluster string      `json:"cluster"`
-	VMs     []string    `json:"vms"`
-	Others  []string    `json:"other_vms"`
+	VCenter string            `json:"vcenter"`
+	Control string            `json:"control"`
+	Hosts   []ReadyHost       `json:"hosts"`
+	Cluster string            `json:"cluster"`
+	VMs     []string          `json:"vms"`
+	Others  []string          `json:"other_vms"`
+	Names   map[string]string `json:"names"`
 }
 
 // ReadyHost is a host of the cluster; its address is empty where there are no direct faces.
@@ -72,8 +74,12 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 }
 
 func (s *Site) ready() Ready {
-	r := Ready{VCenter: s.vcenter.door.address, Control: s.control.address, Cluster: clusterName,
+	r := Ready{VCenter: s.vcenter.door.address, Names: map[string]string{}, Control: s.control.address, Cluster: clusterName,
 		Hosts: []ReadyHost{}, VMs: []string{}, Others: []string{}}
+	if name := s.options.VCenterName; name != "" {
+		address, port, _ := net.SplitHostPort(r.VCenter)
+		r.VCenter, r.Names[name] = net.JoinHostPort(name, port), address
+	}
 	for _, h := range s.plant.hosts {
 		if h.Cluster != clusterName {
 			continue
@@ -81,6 +87,9 @@ func (s *Site) ready() Ready {
 		host := ReadyHost{Name: h.Name, UUID: h.UUID, Serial: h.Serial}
 		if h.face != nil {
 			host.Address = h.Address
+			if h.IP != h.Name {
+				r.Names[h.Name] = h.IP
+			}
 		}
 		r.Hosts = append(r.Hosts, host)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"sort"
 	"strings"
 	"time"
@@ -158,7 +157,7 @@ func hostsOf(all []*Host, cluster string) []*Host {
 }
 
 // addHosts takes the hosts of a cluster of the model into the plant, and names them by their direct face, as vCenter
-// names a host by the address with which it was added.
+// names a host by the name or address with which it was added.
 func (s *Site) addHosts(cluster, prefix string) {
 	registry := s.vcenter.model.Map()
 	for _, entity := range registry.All("ClusterComputeResource") {
@@ -172,9 +171,13 @@ func (s *Site) addHosts(cluster, prefix string) {
 			h := &Host{Name: host.Name, Cluster: cluster, Port: 443, On: true, BootTime: time.Now().Add(-240 * time.Hour)}
 			switch {
 			case prefix != "":
-				h.Name = fmt.Sprintf("%s%d", prefix, i+1)
+				h.IP = fmt.Sprintf("%s%d", prefix, i+1)
+				h.Name = h.IP
 			case cluster == clusterName:
 				h.Name = fmt.Sprintf("host-%02d", i+1)
+			}
+			if s.options.HostNames != "" && cluster == clusterName {
+				h.Name = fmt.Sprintf(s.options.HostNames, i+1)
 			}
 			h.UUID = stableUUID("host", h.Name)
 			h.Serial = fmt.Sprintf("VV%s%03d", strings.ToUpper(h.UUID[:5]), i+1)
@@ -197,6 +200,9 @@ func (s *Site) newVM(name string, host *Host) *VM {
 func (s *Site) dressAsVCenter(v *VM) {
 	address := hostPart(s.vcenter.door.address)
 	v.HostName, v.IP, v.LooksLikeVCenter = address, address, true
+	if s.options.VCenterName != "" {
+		v.HostName = s.options.VCenterName
+	}
 }
 
 // dressHost writes the plant's host into its object of a model.
@@ -214,9 +220,10 @@ func dressHost(h *Host, o *simulator.HostSystem) {
 	o.Runtime.BootTime = &boot
 	o.Runtime.ConnectionState, o.Runtime.PowerState = types.HostSystemConnectionStateConnected, types.HostSystemPowerStatePoweredOn
 	o.Summary.Runtime = &o.Runtime
-	if net.ParseIP(h.Name) != nil && len(o.Config.Network.Vnic) > 0 && o.Config.Network.Vnic[0].Spec.Ip != nil {
-		o.Config.Network.Vnic[0].Spec.Ip.IpAddress = h.Name
+	if h.IP != "" && len(o.Config.Network.Vnic) > 0 && o.Config.Network.Vnic[0].Spec.Ip != nil {
+		o.Config.Network.Vnic[0].Spec.Ip.IpAddress = h.IP
 	}
+	dressCertificate(h.Cert, o)
 	if o.Summary.Host == nil {
 		o.Summary.Host = &o.Self
 	}

@@ -14,6 +14,8 @@ type Options struct {
 	Listen, Control string
 	ESXiPrefix      string
 	ESXiPort        int
+	VCenterName     string
+	HostNames       string
 	CertFile        string
 	KeyFile         string
 	Plaintext       bool
@@ -75,7 +77,9 @@ func parseOptions(args []string, output io.Writer) (Options, error) {
 	f.StringVar(&o.Control, "control", o.Control, "control face (plain HTTP); port 0 = any")
 	f.StringVar(&o.ESXiPrefix, "esxi-prefix", o.ESXiPrefix, `first three octets of the direct ESXi faces; "" = no direct faces`)
 	f.IntVar(&o.ESXiPort, "esxi-port", o.ESXiPort, "port of every direct ESXi face; 0 = any, one for each")
-	f.StringVar(&o.CertFile, "cert", o.CertFile, "PEM certificate chain for every TLS face; none = self-signed, made at start")
+	f.StringVar(&o.VCenterName, "vcenter-name", "", "host name of vCenter, which a resolver of the test knows; none = its address")
+	f.StringVar(&o.HostNames, "host-names", "", "host names of the cluster's hosts with %d for the number; none = their addresses")
+	f.StringVar(&o.CertFile, "cert", o.CertFile, "PEM certificate chain for every TLS face; none = self-signed, one for each face")
 	f.StringVar(&o.KeyFile, "key", o.KeyFile, "PEM key for -cert")
 	f.BoolVar(&o.Plaintext, "plaintext", o.Plaintext, "serve without TLS")
 	f.StringVar(&o.User, "user", o.User, "vCenter user")
@@ -123,6 +127,8 @@ func (o Options) check() error {
 		return errors.New("numbers of VMs cannot be negative")
 	case o.ownsVCenter() && o.VMs < 1:
 		return errors.New("-vcenter-vm: needs -vms 1 or more")
+	case o.HostNames != "" && (strings.Count(o.HostNames, "%") != 1 || !strings.Contains(o.HostNames, "%d")):
+		return errors.New("-host-names: a name with one %d, as esx%d.lab.test")
 	case (o.CertFile == "") != (o.KeyFile == ""):
 		return errors.New("-cert and -key come together")
 	}

@@ -34,8 +34,11 @@ type Plant struct {
 // Host is a physical machine. Its power, its operating system and its management address die and return in steps.
 type Host struct {
 	Name, Cluster, Address string
+	IP                     string // of its management; empty without a direct face
 	Port                   int32
 	UUID, Serial           string
+	Cert                   string // what its own face presents, PEM; empty without one
+	KnownCert              string // what vCenter shows of it
 
 	On          bool // the power is on: what a BMC would say
 	Booting     bool // the power is on, but nothing answers yet

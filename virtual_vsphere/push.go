@@ -87,11 +87,15 @@ type hostView struct {
 	power       types.HostSystemPowerState
 	maintenance bool
 	boot        time.Time
+	certificate string
 }
 
 func showHost(h *Host, f *Face) hostView {
 	view := hostView{face: f, connection: types.HostSystemConnectionStateConnected,
-		power: types.HostSystemPowerStatePoweredOn, maintenance: h.Maintenance, boot: h.BootTime}
+		power: types.HostSystemPowerStatePoweredOn, maintenance: h.Maintenance, boot: h.BootTime, certificate: h.Cert}
+	if f.host == nil {
+		view.certificate = h.KnownCert
+	}
 	if f.host == nil && !h.answers() {
 		view.connection, view.power = types.HostSystemConnectionStateNotResponding, types.HostSystemPowerStateUnknown
 	}
@@ -111,6 +115,7 @@ func (now hostView) apply(ctx *simulator.Context, o *simulator.HostSystem) {
 		set(was.InMaintenanceMode != now.maintenance, now.maintenance, "inMaintenanceMode")
 		set(was.BootTime == nil || !was.BootTime.Equal(now.boot), now.boot, "bootTime")
 		set(was.PowerState != now.power, now.power, "powerState")
+		dressCertificate(now.certificate, o)
 		set(was.ConnectionState != now.connection, now.connection, "connectionState")
 		if len(changes) > 0 {
 			ctx.Update(o, changes)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"strconv"
@@ -31,10 +30,6 @@ type Site struct {
 
 // newSite builds everything and opens every door.
 func newSite(o Options) (*Site, error) {
-	config, err := serverTLS(o)
-	if err != nil {
-		return nil, err
-	}
 	s := &Site{options: o, plant: newPlant(o.Timing), faults: new(Faults), denials: new(Denials), counts: newCounts()}
 	s.done, s.stop = context.WithCancel(context.Background())
 	for _, rule := range o.Deny {
@@ -42,14 +37,15 @@ func newSite(o Options) (*Site, error) {
 			return nil, err
 		}
 	}
-	if err := s.buildVCenter(config); err != nil {
+	if err := s.buildVCenter(); err != nil {
 		s.Close()
 		return nil, err
 	}
-	if err := s.buildHosts(config); err != nil {
+	if err := s.buildHosts(); err != nil {
 		s.Close()
 		return nil, err
 	}
+	var err error
 	if s.control, err = newDoor(o.Control, nil, s.controlHandler()); err != nil {
 		s.Close()
 		return nil, err
@@ -65,17 +61,20 @@ func newSite(o Options) (*Site, error) {
 	return s, nil
 }
 
-func (s *Site) buildVCenter(config *tls.Config) error {
+func (s *Site) buildVCenter() error {
 	model, err := newVCenterModel(s.options)
 	if err != nil {
 		return err
 	}
 	s.vcenter = newFace(s, vcenterFace, nil, model)
 	s.faces = []*Face{s.vcenter}
+	if s.vcenter.cert, err = newCert(s.options, s.certName(nil)); err != nil {
+		return err
+	}
 	if s.vcenter.mould, err = takeMould(model); err != nil {
 		return err
 	}
-	if err := s.vcenter.prepare(s.options.Listen, s.options.User, s.options.Password, config); err != nil {
+	if err := s.vcenter.prepare(s.options.Listen, s.options.User, s.options.Password); err != nil {
 		return err
 	}
 	s.populate()
@@ -86,11 +85,11 @@ func (s *Site) buildVCenter(config *tls.Config) error {
 }
 
 // buildHosts makes the direct faces, then both faces' VMs: only now are all addresses known.
-func (s *Site) buildHosts(config *tls.Config) error {
+func (s *Site) buildHosts() error {
 	for _, h := range s.plant.hosts {
 		h.Address = net.JoinHostPort(h.Name, strconv.Itoa(int(h.Port)))
 		if s.options.ESXiPrefix != "" && h.Cluster == clusterName {
-			if err := s.buildESXi(h, config); err != nil {
+			if err := s.buildESXi(h); err != nil {
 				return err
 			}
 		}
@@ -105,7 +104,7 @@ func (s *Site) buildHosts(config *tls.Config) error {
 	return nil
 }
 
-func (s *Site) buildESXi(h *Host, config *tls.Config) error {
+func (s *Site) buildESXi(h *Host) error {
 	model, err := newESXiModel(0)
 	if err != nil {
 		return err
@@ -115,14 +114,18 @@ func (s *Site) buildESXi(h *Host, config *tls.Config) error {
 	if f.mould, err = s.esxiMould(); err != nil {
 		return err
 	}
-	address := net.JoinHostPort(h.Name, strconv.Itoa(s.options.ESXiPort))
-	if err := f.prepare(address, s.options.ESXiUser, s.options.ESXiPassword, config); err != nil {
+	if f.cert, err = newCert(s.options, s.certName(h)); err != nil {
+		return err
+	}
+	address := net.JoinHostPort(h.IP, strconv.Itoa(s.options.ESXiPort))
+	if err := f.prepare(address, s.options.ESXiUser, s.options.ESXiPassword); err != nil {
 		return fmt.Errorf("direct face of %s: %w", h.Name, err)
 	}
-	h.face, h.Address = f, f.door.address
 	_, port, _ := net.SplitHostPort(f.door.address)
 	n, _ := strconv.Atoi(port)
-	h.Port = int32(n)
+	h.face, h.Address, h.Port = f, net.JoinHostPort(h.Name, port), int32(n)
+	h.Cert = f.cert.leafPEM()
+	h.KnownCert = h.Cert
 	host := model.Map().Any("HostSystem").(*simulator.HostSystem)
 	f.adoptHost(h, host)
 	dressHost(h, host)

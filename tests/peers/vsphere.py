@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import ssl
 import subprocess
 import sys
 import time
@@ -57,20 +56,27 @@ class VirtualVsphere:
 
     :param folder: where its certificate goes.
     :param ca: the authority that signs it; its `cert_pem` is what a client must trust.
+    :param self_signed: each face has instead a certificate of its own, as when it was installed: see `fingerprints`.
+    :param vcenter_name: host name of vCenter; a resolver of the test must know `names`. Without it, its address.
+    :param host_names: the same for the hosts, with %d for the number: `esx%d.lab.test`.
     """
 
     def __init__(
         self, folder: Path, ca: trustme.CA, *, hosts: int = 3, vms: int = 6, deny: tuple[str, ...] = (),
-        **options: object,
+        self_signed: bool = False, vcenter_name: str = "", host_names: str = "", **options: object,
     ) -> None:
         self._folder = folder
         self._ca = ca
         # Each test process has addresses of its own, as several run at once and a host is known by its address.
         self._prefix = f"127.{64 + os.getpid() // 250 % 64}.{os.getpid() % 250}."
-        given = {"hosts": hosts, "vms": vms, "esxi_prefix": self._prefix, "esxi_port": 0, **options}
+        given = {"hosts": hosts, "vms": vms, "esxi_prefix": self._prefix, "esxi_port": 0, "vcenter_name": vcenter_name,
+                 "host_names": host_names, **options}
         self._flags = [part for name, value in given.items() for part in (f"-{name.replace('_', '-')}", str(value))]
         self._flags += [part for rule in deny for part in ("-deny", rule)]
         self._hosts = hosts
+        self._is_self_signed = self_signed
+        self._dns_names = [vcenter_name] if vcenter_name else []
+        self._dns_names += [host_names % i for i in range(1, hosts + 1)] if host_names else []
         self._process: subprocess.Popen[str] | None = None
         self.vcenter = ""
         """host:port"""
@@ -80,16 +86,14 @@ class VirtualVsphere:
         self.other_vms: tuple[str, ...] = ()
         self.control = ""
         """host:port of the control face, plain HTTP."""
+        self.names: dict[str, str] = {}
+        """What a resolver has to answer: IP address by host name; empty where everything is known by its address."""
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
-        names = ["127.0.0.2", *(f"{self._prefix}{i}" for i in range(1, self._hosts + 1))]
-        issued = self._ca.issue_cert(*names)
-        chain, key = self._folder / "chain.pem", self._folder / "key.pem"
-        chain.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-        key.write_bytes(issued.private_key_pem.bytes())
+        signed = [] if self._is_self_signed else self._issue()
         self._process = subprocess.Popen(
-            [str(program()), "-die-with-stdin", "-cert", str(chain), "-key", str(key), *self._flags],
+            [str(program()), "-die-with-stdin", *signed, *self._flags],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         assert self._process.stdout is not None
@@ -100,6 +104,7 @@ class VirtualVsphere:
         self.vcenter, self.control, self.cluster = ready["vcenter"], ready["control"], ready["cluster"]
         self.hosts = tuple(HostFace(**host) for host in ready["hosts"])
         self.vms, self.other_vms = tuple(ready["vms"] or ()), tuple(ready["other_vms"] or ())
+        self.names = ready["names"]
         return self
 
     def __exit__(
@@ -123,9 +128,22 @@ class VirtualVsphere:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the certificate that every face shows."""
-        leaf = (self._folder / "chain.pem").read_text().split("-----END CERTIFICATE-----")[0]
-        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(f"{leaf}-----END CERTIFICATE-----\n")).hexdigest()
+        """SHA-256 of the certificate that vCenter shows now; all others show the same unless they are self-signed."""
+        return self.fingerprints["vcenter"]
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 of what each face shows now: of `vcenter`, and of each host by its name."""
+        return self._get("/certificates")  # type: ignore[no-any-return]
+
+    def exchange_certificate(self, face: str, *, unknown: bool = False, signed: bool = False) -> None:
+        """Give a face (`vcenter` or a host's name) a new certificate, as a person does who renews it.
+
+        :param unknown: vCenter goes on showing the old one of its host.
+        :param signed: the CA signs it; else it is self-signed.
+        """
+        self.post("/certificate", face=face, unknown=unknown, **(dict(zip(
+            ("cert", "key"), self._issue()[1::2], strict=True)) if signed else {}))
 
     def state(self) -> dict[str, Any]:
         """Hosts, VMs, clusters, timing and vCenter as they really are."""
@@ -189,6 +207,15 @@ class VirtualVsphere:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not so within {within_s} s; the last entries: {entries[-5:]}")
             self.log(since=entries[-1]["n"] if entries else 0, wait_s=0.1)
+
+    def _issue(self) -> list[str]:
+        """A chain and its key for all faces, as options of the program."""
+        addresses = ["127.0.0.2", *(f"{self._prefix}{i}" for i in range(1, self._hosts + 1))]
+        issued = self._ca.issue_cert(*addresses, *self._dns_names)
+        chain, key = self._folder / "chain.pem", self._folder / "key.pem"
+        chain.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+        key.write_bytes(issued.private_key_pem.bytes())
+        return ["-cert", str(chain), "-key", str(key)]
 
     def _get(self, path: str) -> Any:
         with urllib.request.urlopen(f"http://{self.control}{path}", timeout=90) as answer:
