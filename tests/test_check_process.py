@@ -18,10 +18,18 @@ from peers.meraki_process import MerakiProcess
 from peers.meraki_room import NETWORK
 from peers.sushy import FakeSystem, SushyBmc, running
 from peers.vsphere import ESXI_USER, PASSWORD, USER, VirtualVsphere
+from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.journal import SqlJournal
+from thermo_guard.adapters.names import SystemNames
+from thermo_guard.adapters.pins import PinFile
+from thermo_guard.config import load
 from thermo_guard.core.data_folder import Storage
+from thermo_guard.core.finding import Verdict
 from thermo_guard.core.plant import ClusterSettings
 from thermo_guard.core.snapshot import KeptHost, KeptVm, Snapshot
+from thermo_guard.engine.logins import RefusedLogins
+from thermo_guard.main import Site, loop_settings
+from thermo_guard.preflight import own_preflight, real_sides
 from thermo_guard.survey import look_at_folder
 
 POWER_OFF = "VirtualMachine.Interact.PowerOff"
@@ -220,3 +228,40 @@ def test_what_is_wrong_with_vcenter_is_told_with_its_own_remedy(site: RealSite) 
     pin = untrusted.rpartition("VCENTER_FINGERPRINT=")[2]
     code, told = site.check(VCENTER_CA_FILE="", VCENTER_FINGERPRINT=pin)
     assert not [one for one in told["findings"] if one["area"] == "vCenter" and one["verdict"] == "fail"], (code, told)
+
+
+def test_a_guard_in_a_vm_of_its_cluster_is_told_what_stays_up(site: RealSite) -> None:
+    """GUARD_VM names a VM: it and its host would stay up, the rest would go down; a name that is none is a failure too.
+    """
+    code, told = site.check(GUARD_VM=site.vsphere.vms[2].upper())
+    assert code == 1
+    (only,) = failures(told)
+    assert f"The guard runs on the VM {site.vsphere.vms[2]}" in only
+    assert told["conclusion"].startswith("The site could be brought down, but for the hosts that are named above")
+    _, told = site.check(GUARD_VM="nobody")
+    (only,) = failures(told)
+    assert "GUARD_VM=nobody is no VM of the cluster" in only
+    assert told["conclusion"] == "The site could NOT be brought down."
+
+
+async def test_a_running_guard_judges_itself_by_its_own_sessions(site: RealSite) -> None:
+    """Two surveys on the guard's own edges find what `check` finds, with one login a server, and nothing is changed."""
+    settings = load(site.environment(), None)
+    clock = SteadyClock()
+    names = SystemNames(clock)
+    edges = Site(settings, clock, logins=RefusedLogins(clock), names=names, pins=PinFile(settings.data_dir))
+    site.vsphere.clear_count()
+    calls = [entry for entry in site.vsphere.log() if entry["what"] == "call"]
+    try:
+        sides = real_sides(settings, clock, edges.sensors, edges.hypervisor, edges.bmcs, names)
+        preflight = own_preflight(settings, loop_settings(settings), sides)
+        for _ in range(2):
+            found = await preflight()
+            assert [finding.text for finding in found if finding.verdict is Verdict.FAIL] == []
+        faces = ("vcenter", *(host.name for host in site.vsphere.hosts))
+        logins = [site.vsphere.count(face).get("Login", 0) for face in faces]
+    finally:
+        await edges.aclose()
+    assert logins == [1, 1, 1, 1]
+    assert [entry for entry in site.vsphere.log() if entry["what"] == "call"] == calls
+    assert not any(request.method == "POST" for bmc in site.bmcs for request in bmc.requests())
