@@ -231,8 +231,7 @@ def test_what_is_wrong_with_vcenter_is_told_with_its_own_remedy(site: RealSite) 
 
 
 def test_a_guard_in_a_vm_of_its_cluster_is_told_what_stays_up(site: RealSite) -> None:
-    """GUARD_VM names a VM: it and its host would stay up, the rest would go down; a name that is none is a failure too.
-    """
+    """GUARD_VM names a VM: it and its host would stay up, all else would go down; a name that is none fails too."""
     code, told = site.check(GUARD_VM=site.vsphere.vms[2].upper())
     assert code == 1
     (only,) = failures(told)
