@@ -58,3 +58,15 @@ def test_a_name_that_two_vms_have_leaves_both_up() -> None:
     twins = (HERE, replace(HERE, id="id-other", addresses=()))
     found = find_guard(twins, "tools", NAS)
     assert (found.vms, found.is_certain) == (("id-other", "id-tools"), False)
+
+
+def test_what_it_was_before_stands_while_its_tools_are_silent() -> None:
+    """An address that is not reported just now takes no protection away; another address that is reported does."""
+    silent = replace(HERE, addresses=())
+    found = find_guard((silent,), None, ("192.0.2.50",), ("id-tools",))
+    assert (found.vms, found.is_certain) == (("id-tools",), True)
+    assert find_guard((HERE,), None, (), ("id-tools",)).vms == ("id-tools",)
+    assert find_guard(VMS, None, NAS, ("id-tools",)).vms == ()
+    assert find_guard((replace(silent, power=Power.OFF),), None, NAS, ("id-tools",)).vms == ()
+    moved = replace(VMS[0], addresses=("192.0.2.50",))
+    assert find_guard((moved, silent), None, ("192.0.2.50",), ("id-tools",)).vms == ("id-web",)

@@ -4,7 +4,7 @@ The operator's word goes before addresses. Addresses by which the guard's own pa
 those that VMware Tools report: a guard that runs on a NAS has none of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -24,11 +24,15 @@ class GuardVm:
     """False where a person should say which VM it is."""
 
 
-def find_guard(vms: Iterable[Vm], configured: str | None, own_addresses: Iterable[str]) -> GuardVm:
+def find_guard(
+    vms: Iterable[Vm], configured: str | None, own_addresses: Iterable[str], known: Collection[str] = ()
+) -> GuardVm:
     """Find the VM that runs the guard.
 
     :param configured: GUARD_VM: a name, an instance UUID, or "none".
     :param own_addresses: IP addresses of this machine, as its peers see them.
+    :param known: instance UUIDs of what it was before: they stand while addresses say nothing, since its tools may be
+        silent just now.
     """
     candidates = [vm for vm in vms if not vm.is_template]
     if configured is not None and configured.lower() == NONE:
@@ -46,6 +50,10 @@ def find_guard(vms: Iterable[Vm], configured: str | None, own_addresses: Iterabl
             missing = f"GUARD_VM={configured} is no VM of the cluster"
     own = {address.lower() for address in own_addresses if not is_local(address)}
     found = {vm.id: vm for vm in candidates if vm.power is not Power.OFF and _shared(vm, own)}
+    still = [vm for vm in candidates if vm.id in known and vm.power is not Power.OFF and not (own and vm.addresses)]
+    if not found and still:
+        why = f"{_names(still)} had an address of this machine before, and reports none now"
+        return GuardVm(_ids(still), f"{missing}; {why}" if missing else why, is_certain=not missing)
     if not found:
         return GuardVm((), missing or "no VM has an address of this machine", is_certain=not missing)
     by = "; ".join(f"{vm.name} has the guard's address {min(_shared(vm, own))}" for vm in found.values())

@@ -18,6 +18,8 @@ class Namebook:
     def __init__(self, names: Names, ledger: Ledger, clock: Clock) -> None:
         self._names = names
         self._ledger = ledger
+        self._hosts: frozenset[str] = frozenset()
+        """Those that were last asked for."""
         names.recall(ledger.record.names)
         self.look: Look[Mapping[str, tuple[str, ...]]] = Look("names", self._resolve, clock)
 
@@ -26,16 +28,21 @@ class Namebook:
         if self._ledger.record.incident is not None:
             self.look.call_off()
             return
+        if self._of_hosts() != self._hosts:
+            self.look.ask_again()  # a host that was never resolved could not be reached once DNS is off
         self.look.start_if_due(every_s)
         if self.look.take() is not None:
             self._keep()
 
     async def _resolve(self) -> Mapping[str, tuple[str, ...]]:
         """The hosts' own names: nobody else asks for them before they are needed."""
-        snapshot = self._ledger.snapshot
-        hosts = [] if snapshot is None else [_host_of(host.address) for host in snapshot.hosts]
-        await asyncio.gather(*(self._one(host) for host in hosts))
+        self._hosts = self._of_hosts()
+        await asyncio.gather(*(self._one(host) for host in sorted(self._hosts)))
         return self._names.known()
+
+    def _of_hosts(self) -> frozenset[str]:
+        snapshot = self._ledger.snapshot
+        return frozenset(() if snapshot is None else (_host_of(host.address) for host in snapshot.hosts))
 
     async def _one(self, host: str) -> None:
         try:

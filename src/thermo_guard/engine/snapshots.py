@@ -62,7 +62,8 @@ class Snapshots:
         before = self._ledger.snapshot
         known = () if before is None else [vm.id for vm in before.vcenter_vms]
         appliance = find_vcenter(cluster.vms, self._settings.vcenter_vm, cluster.addresses, known)
-        own = find_guard(cluster.vms, self._settings.guard_vm, self._own_addresses())
+        before_own = () if before is None else [vm.id for vm in before.guard_vms]
+        own = find_guard(cluster.vms, self._settings.guard_vm, self._own_addresses(), before_own)
         snapshot = take(
             cluster, before,
             {host: bmcs[address] for host, address in self._ledger.record.bmc_of.items() if address in bmcs},
