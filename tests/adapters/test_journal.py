@@ -203,16 +203,6 @@ def test_a_journal_of_a_newer_version_is_not_touched(tmp_path: Path, statement: 
     assert _sql(tmp_path, "SELECT * FROM site") == before
 
 
-def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
-    """A damaged journal is said to be one; nothing is put in its place."""
-    (tmp_path / "journal.sqlite3").write_bytes(b"not a database" * 1000)
-    with pytest.raises(Refused, match="damaged"):
-        SqlJournal.open(tmp_path)
-    assert (tmp_path / "journal.sqlite3").read_bytes() == b"not a database" * 1000
-    with pytest.raises(Refused, match="damaged"):
-        SqlJournal.open(tmp_path)  # the lock was let go of
-
-
 def test_a_reader_without_a_journal_says_so(tmp_path: Path) -> None:
     """`status` in the wrong folder makes no empty journal there."""
     with pytest.raises(Refused, match="no journal"):

@@ -68,11 +68,11 @@ def encode_wish(wish: Wish) -> dict[str, Any]:
     return body
 
 
-def decode_wish(number: int, at: float, body: Any) -> Wish:
+def decode_wish(number: int, at: float, text: str) -> Wish:
     """:raises Refused: this version cannot read it."""
     try:
-        found = _WISH.validate_python({**body, "number": number, "at": at})
-    except (ValidationError, TypeError) as error:
+        found = _WISH.validate_python({**json.loads(text), "number": number, "at": at})
+    except (ValueError, TypeError) as error:
         where = _where(error) if isinstance(error, ValidationError) else "no object"
         raise Refused(f"Order {number} in the inbox cannot be read by this version of Thermo-Guard ({where})."
                       ) from error

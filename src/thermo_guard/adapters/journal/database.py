@@ -7,7 +7,7 @@ the same moment, so whoever else opens the file never does: readers read only, a
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
@@ -24,6 +24,14 @@ from .codec import to_json
 DATABASE_FILE = "journal.sqlite3"
 BUSY_TIMEOUT_S = 2.0
 """How long to wait for a lock: only a person's own sqlite3 shell would ever hold one."""
+
+
+class DamagedError(Refused):
+    """The file is no journal, or no longer one."""
+
+
+class NoRoomError(Transient):
+    """The disk is full, or over quota, or does not say why it takes no writes."""
 
 
 class Access(StrEnum):
@@ -68,9 +76,19 @@ def disconnect(connection: Connection) -> None:
     connection.engine.dispose()
 
 
+def discard_if_empty(folder: Path) -> None:
+    """Leave no file behind that a full disk has kept from becoming a database."""
+    path = folder / DATABASE_FILE
+    with suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
+
+
 @contextmanager
 def database_faults(folder: Path) -> Iterator[None]:
-    """:raises Fault: Transient where the disk would not, Refused where the file is no journal or damaged."""
+    """:raises Fault: NoRoomError or Transient where the disk would not, DamagedError or Refused where the file is no
+    journal of ours.
+    """
     try:
         yield
     except DBAPIError as error:
@@ -84,20 +102,20 @@ def fault_of(error: BaseException | None, folder: Path) -> Fault:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     match code:
         case sqlite3.SQLITE_FULL:
-            return Transient(f"The disk of the data folder {folder} is full: the journal cannot be written. "
-                             "Free some space on it.")
+            return NoRoomError(f"The disk of the data folder {folder} is full: the journal cannot be written. "
+                               "Free some space on it.")
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
             return Transient(f"The journal in {folder} cannot be written ({error}): the volume may be mounted "
                              "read-only, or the file may belong to another user.")
         case sqlite3.SQLITE_IOERR:
-            return Transient(f"The disk of the data folder {folder} does not take writes ({error}): it may be full, "
-                             "over quota or failing.")
+            return NoRoomError(f"The disk of the data folder {folder} does not take writes ({error}): it may be full, "
+                               "over quota or failing.")
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return Transient(f"The journal in {folder} is locked by another program for more than "
                              f"{BUSY_TIMEOUT_S:g} s.")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return Refused(f"The journal in {folder} is damaged ({error}). Keep a copy of the folder; put back a "
-                           "backup, or start with an empty folder and look at the hosts yourself.")
+            return DamagedError(f"The journal in {folder} is damaged ({error}). The next start of `thermo-guard run` "
+                                "sets it aside and begins an empty one: what ran before is then not known.")
         case _:
             return Refused(f"The database in {folder} declined a statement ({error}): its tables are not those of "
                            "Thermo-Guard.")

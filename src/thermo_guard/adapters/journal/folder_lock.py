@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from errno import EACCES, EAGAIN
@@ -53,7 +54,6 @@ class FolderLock:
                           f"{error.strerror}. {remedy}") from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _write_holder(fd, owner)
         except OSError as error:
             held_by = _holder(fd)
             os.close(fd)
@@ -61,8 +61,15 @@ class FolderLock:
                 raise FolderTakenError(f"Another Thermo-Guard already guards the data folder {folder}: {held_by}. "
                                        "Two guards must never share a folder; stop that one first.") from error
             raise Refused(f"The data folder {folder} cannot be locked ({error.strerror}). It must be on a local "
-                          "volume, not on SMB or NFS, with space left.") from error
+                          "volume, not on SMB or NFS.") from error
+        with suppress(OSError):  # on a full disk the lock holds without saying whose it is
+            _write_holder(fd, owner)
         return cls(fd)
+
+    @property
+    def taken_at(self) -> datetime:
+        """When this process took it, by the file system's own stamp: no clock is read here."""
+        return datetime.fromtimestamp(os.fstat(self._fd).st_mtime, UTC)
 
     def release(self) -> None:
         """Let go; the file stays, since removing it would let two processes each lock their own."""
@@ -72,12 +79,13 @@ class FolderLock:
 
 
 def _write_holder(fd: int, owner: str) -> None:
-    os.ftruncate(fd, 0)
+    """Over what the holder before has written: a full disk takes that where it would take nothing new."""
     os.pwrite(fd, b"{}", 0)
-    # The file system's own stamp of that write is the time: no clock is read here.
     started = datetime.fromtimestamp(os.fstat(fd).st_mtime, UTC).isoformat(timespec="seconds")
     holder = {"owner": owner, "pid": os.getpid(), "machine": platform.node(), "started": started}
-    os.pwrite(fd, json.dumps(holder).encode(), 0)
+    text = json.dumps(holder).encode()
+    os.pwrite(fd, text, 0)
+    os.ftruncate(fd, len(text))
 
 
 def _holder(fd: int) -> str:
@@ -87,4 +95,4 @@ def _holder(fd: int) -> str:
         # Inside containers every guard is process 1, so the machine's (the container's) name stands beside it.
         return f"process {found['pid']} on {found['machine']}, since {found['started']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return f"its {LOCK_FILE} does not yet say which process"
+        return f"its {LOCK_FILE} does not say which process"

@@ -4,14 +4,15 @@ Synchronous on purpose: a commit is a fraction of a millisecond on a local disk,
 the next line runs. Call it from one thread at a time.
 """
 
+import json
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import structlog
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Text, cast, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thermo_guard.core.events import Entry, Event, WishTaken
@@ -20,9 +21,21 @@ from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.wishes import Wish
 from thermo_guard.ports import Refused
 
-from . import schema
+from . import reserve, schema
 from .codec import decode_event, decode_snapshot, decode_wish, encode_event, encode_snapshot
-from .database import DATABASE_FILE, Access, bring_up_to_date, connect, database_faults, disconnect, require_current
+from .damage import examine, set_aside
+from .database import (
+    DATABASE_FILE,
+    Access,
+    DamagedError,
+    NoRoomError,
+    bring_up_to_date,
+    connect,
+    database_faults,
+    discard_if_empty,
+    disconnect,
+    require_current,
+)
 from .folder_lock import FolderLock
 from .inbox import put
 from .interest import counts, prune
@@ -31,6 +44,10 @@ from .schema import event, sample, site, snapshot, wish
 PRUNE_EVERY_S = 3600.0
 
 log = structlog.get_logger()
+
+
+class SiteTakenError(Refused):
+    """Another guard owns the site: this one must end."""
 
 
 class JournalReader:
@@ -91,8 +108,11 @@ class JournalReader:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with database_faults(self._folder), self._connection.begin():
-            yield self._connection
+        try:
+            with database_faults(self._folder), self._connection.begin():
+                yield self._connection
+        except json.JSONDecodeError as torn:
+            raise DamagedError(f"The journal in {self._folder} is damaged: an entry is torn ({torn}).") from torn
 
 
 class SqlJournal(JournalReader):
@@ -101,6 +121,8 @@ class SqlJournal(JournalReader):
     def __init__(self, folder: Path, connection: Connection, site_id: str, owner: str, lock: FolderLock) -> None:
         super().__init__(folder, connection, site_id)
         self.owner = owner
+        self.set_aside: str | None = None
+        """Why the journal that was found is not this one, and where it is kept, for people."""
         self._lock = lock
         self._pruned_at: float | None = None
         self._unreadable: set[int] = set()
@@ -109,23 +131,54 @@ class SqlJournal(JournalReader):
             self._epoch = _claim(connection, site_id, owner)
 
     @classmethod
-    def open(cls, data_dir: Path, site: str = "default", owner: str | None = None) -> Self:
+    def open(cls, data_dir: Path, site: str = "default", owner: str | None = None, *, reserve_bytes: int = 0) -> Self:
         """Take the folder, bring its tables up to date and become the site's owner.
 
+        A damaged journal is set aside and an empty one begun: `set_aside` then says so. On a full disk the reserve is
+        given back first.
+
         :param owner: random per start of a process; default 16 hex digits.
-        :raises Fault: Refused where another process guards the folder (named), a newer version made the journal, or
-            the file is damaged; Transient where the disk does not take writes.
+        :param reserve_bytes: room to keep for a full disk; 0: none is made, one that is there stays.
+        :raises Fault: FolderTakenError where another process guards the folder (named), Refused where a newer version
+            made the journal; Transient where the disk does not take writes.
         """
         owner = owner or secrets.token_hex(8)
         lock = FolderLock.take(data_dir, owner)
+        said: str | None = None
+        try:
+            while True:
+                try:
+                    examine(data_dir)
+                    journal = cls._owned(data_dir, site, owner, lock)
+                    break
+                except DamagedError as damaged:
+                    if said is not None:
+                        raise
+                    said = f"{damaged} It is kept as {set_aside(data_dir, lock.taken_at)}."
+                except NoRoomError as full:
+                    if not reserve.give_back(data_dir):
+                        raise
+                    log.warning("journal.reserve_given_back", reason=str(full))
+        except BaseException:
+            lock.release()
+            raise
+        journal.set_aside = said
+        if reserve_bytes:
+            reserve.make(data_dir, reserve_bytes)
+        return journal
+
+    @classmethod
+    def _owned(cls, folder: Path, site: str, owner: str, lock: FolderLock) -> Self:
+        is_new = not cls.is_in(folder)
         connection: Connection | None = None
         try:
-            connection = connect(data_dir, Access.OWN)
-            return cls(data_dir, connection, site, owner, lock)
+            connection = connect(folder, Access.OWN)
+            return cls(folder, connection, site, owner, lock)
         except BaseException:
             if connection is not None:
                 disconnect(connection)
-            lock.release()
+            if is_new:
+                discard_if_empty(folder)
             raise
 
     @staticmethod
@@ -163,7 +216,7 @@ class SqlJournal(JournalReader):
     def append(self, at: float, *events: Event) -> Sequence[Entry]:
         """Write the events in one transaction; durable on return.
 
-        :raises Fault: Refused where another owner has taken the site, Transient where the disk would not.
+        :raises Fault: SiteTakenError where another owner has taken the site, Transient where the disk would not.
         """
         if not events:
             return ()
@@ -211,14 +264,14 @@ class SqlJournal(JournalReader):
         :raises Fault: as the database.
         """
         query = (
-            select(wish.c.number, wish.c.at, wish.c.body)
+            select(wish.c.number, wish.c.at, cast(wish.c.body, Text))
             .where(wish.c.site == self._site, wish.c.number > after).order_by(wish.c.number)
         )
         with self._reading() as connection:
             rows = connection.execute(query).all()
         return tuple(found for number, at, body in rows if (found := self._wish(number, at, body)) is not None)
 
-    def _wish(self, number: int, at: float, body: Any) -> Wish | None:
+    def _wish(self, number: int, at: float, body: str) -> Wish | None:
         """One order; None, said once, where it cannot be read: it must not stand in the way of those after it."""
         try:
             return decode_wish(number, at, body)
@@ -227,6 +280,10 @@ class SqlJournal(JournalReader):
                 self._unreadable.add(number)
                 log.warning("wish.not_read", reason=str(refused))
             return None
+
+    def give_back_reserve(self) -> bool:
+        """Delete the file that keeps some room on a full disk; False where there is none. It comes back at an open."""
+        return reserve.give_back(self._folder)
 
     def close(self) -> None:
         """Let go of the site and the folder."""
@@ -241,7 +298,8 @@ class SqlJournal(JournalReader):
         ).values(epoch=self._epoch)
         with database_faults(self._folder), self._connection.begin():
             if self._connection.execute(fence).rowcount != 1:
-                raise Refused(f"Another guard owns the site {self._site!r} now: this one must not act on it any more.")
+                raise SiteTakenError(f"Another guard owns the site {self._site!r} now: this one must not act on it any "
+                                     "more.")
             yield self._connection
 
 
