@@ -16,7 +16,10 @@ from thermo_guard import __version__
 from thermo_guard.adapters.clock import wall_now
 from thermo_guard.adapters.status import StatusFile
 
-COMMANDS = ("run", "demo", "check", "plan", "status", "notify", "version")
+COMMANDS = (
+    "run", "demo", "check", "plan", "status", "notify", "version",
+    "shutdown", "power-on", "abort", "pause", "resume", "ack", "arm",
+)
 NEEDED = ("MERAKI_API_KEY", "MERAKI_NETWORK_ID", "VCENTER_HOST", "VCENTER_USER", "VCENTER_PASSWORD", "ILO_HOSTS")
 FACTS: dict[str, Any] = {
     "mode": "armed", "level": "low", "poll_fault": None, "hottest_c": 22.5, "votes": 0, "demand": 2,

@@ -46,7 +46,7 @@ def duration_s(text: str) -> float:
 
     :raises typer.BadParameter: it is none of these, or longer than a pause may be.
     """
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)\s*([smhd]?)", text.strip().lower())
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]+)?)\s*([smhd]?)", text.strip().lower())
     if found is None:
         raise typer.BadParameter(f"{text!r} is no duration: say 90 (seconds), 90s, 30m, 2h or 1d.")
     seconds = float(found[1]) * _UNITS[found[2]]

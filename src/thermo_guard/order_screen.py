@@ -91,7 +91,7 @@ def _shutdown(_wish: Wish, situation: Situation) -> _Effects:
         does[0] = f"turn the way back round, and {does[0]}"
     does_not = ["touch anything outside this cluster"]
     if situation.kept is None and facts.get("vcenter") != "answers":
-        does_not.append("be able to stop anything yet: vCenter does not answer, and nothing is on record of the cluster")
+        does_not.append("be able to stop anything yet: vCenter does not answer, and no snapshot is on record")
     if facts.get("mode") == "observe" or facts.get("is_armed") is False:
         why = "MODE=observe" if facts.get("mode") == "observe" else "NOT ARMED"
         does_not.append(f"be held back by {why}: a person's order acts all the same")
@@ -128,7 +128,7 @@ def _abort(_wish: Wish, situation: Situation) -> _Effects:
     does = ["end the open incident where it stands: nothing more is commanded"]
     does_not = [
         ("undo anything: HA and DRS stay as they are, what is off stays off, and what has been told to stop may still "
-        "stop"),
+         "stop"),
         "bring anything back later by itself; to have it all back, `thermo-guard power-on` instead",
     ]
     if situation.facts.get("level") in {"low", "band"}:
