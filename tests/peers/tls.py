@@ -64,6 +64,7 @@ class TlsEndpoint:
     """Everything that was sent after a handshake."""
     port: int = 0
     _server: asyncio.Server | None = None
+    _came: asyncio.Event = field(default_factory=asyncio.Event)
     _tls: ssl.SSLContext = field(default_factory=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
     def show(self, identity: Identity) -> None:
@@ -75,11 +76,12 @@ class TlsEndpoint:
 
     async def listen(self) -> None:
         """Also again after `close`, on the same port."""
-        kept = self.received
+        kept, came = self.received, self._came
 
         class Keeps(asyncio.Protocol):
             def data_received(self, data: bytes) -> None:
                 kept.extend(data)
+                came.set()
 
         self.show(self.identity)
         self._server = await asyncio.get_running_loop().create_server(Keeps, "127.0.0.1", self.port, ssl=self._tls)
@@ -93,7 +95,8 @@ class TlsEndpoint:
         _, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=anyone)
         writer.write(word)
         while not self.received.endswith(word):
-            await asyncio.sleep(0)
+            self._came.clear()
+            await self._came.wait()
         writer.transport.abort()
         return bytes(self.received).removesuffix(word)
 
