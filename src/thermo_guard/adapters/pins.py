@@ -133,7 +133,7 @@ class PinFile:
         before, self._pins, self._fault = self._pins, {}, None
         try:
             self._pins = _parsed(self.path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # `run` and `check` tell the latter
             if before:
                 log.warning("pins.gone", file=str(self.path), what="no certificate is trusted by a pin any more")
         except OSError as error:
