@@ -295,7 +295,7 @@ def test_three_crashes_from_the_first_command_on_are_all_read(tmp_path: Path) ->
     journal = SqlJournal.open(tmp_path)
     journal.append(0.0, STARTED, ev.GuardStopped("me"), STARTED)
     journal.append(1.0, ev.AlarmTripped("i", "high", ()), ev.Intended((STOP,)))
-    journal.append(2.0, STARTED, STARTED)
+    journal.append(2.0, STARTED, ev.Intended((STOP,)), STARTED, ev.Intended((STOP,)))
     assert fatal_commands(journal.entries()) == (STOP,)
     journal.close()
 
