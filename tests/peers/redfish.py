@@ -1,5 +1,6 @@
 """A BMC whose every answer the test writes: for firmware that misbehaves in ways that no emulator offers."""
 
+import asyncio
 import hashlib
 import json
 import ssl
@@ -99,6 +100,64 @@ async def hang_up(request: web.Request) -> Reply:
     if request.transport is not None:
         request.transport.abort()
     return Reply()
+
+
+class Eavesdropper:
+    """Shows a certificate, and writes down each byte that comes after the handshake; answers nothing.
+
+    It does TLS by hand, so that a client that turns away in the handshake is seen to have come and to have gone.
+    """
+
+    def __init__(self, certificate: trustme.LeafCert, *, listen: str = "127.0.0.1") -> None:
+        self.received = b""
+        self.left = asyncio.Event()
+        """A client has come and gone."""
+        self.port = 0
+        self._listen = listen
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(self._tls)
+
+    @property
+    def address(self) -> str:
+        return f"{self._listen}:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._meet, self._listen, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def overheard(self) -> bytes:
+        """What came from the first client, once it is gone."""
+        async with asyncio.timeout(10):
+            await self.left.wait()
+        return self.received
+
+    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self._tls.wrap_bio(incoming, outgoing, server_side=True)
+        is_open = False
+        try:
+            while not self.received and (data := await reader.read(65536)):
+                incoming.write(data)
+                try:
+                    if not is_open:
+                        tls.do_handshake()
+                        is_open = True
+                    plain = tls.read(65536)
+                    if not plain:  # the client says goodbye
+                        break
+                    self.received += plain
+                except ssl.SSLWantReadError:
+                    writer.write(outgoing.read())
+        except (ssl.SSLError, OSError):
+            pass
+        finally:
+            writer.close()
+            self.left.set()
 
 
 def ca_file(folder: Path) -> Path:

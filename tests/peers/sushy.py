@@ -58,12 +58,13 @@ class SushyBmc:
 
     :param folder: of its own; state, log and request record go there.
     :param ca: the trustme.CA that signs its certificate.
+    :param name: host name that the certificate is made out for as well.
     :param delay_s: from a Reset to the change of PowerState; None leaves the emulator's own 1 to 11 s.
     """
 
     def __init__(
         self, folder: Path, ca: Any, systems: Sequence[FakeSystem], *, listen: str = "127.0.0.1",
-        username: str = "guard", password: str = "correct horse", delay_s: float | None = None,
+        username: str = "guard", password: str = "correct horse", delay_s: float | None = None, name: str = "",
     ) -> None:
         self.username = username
         self.password = password
@@ -74,12 +75,23 @@ class SushyBmc:
         self._delay_s = delay_s
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
+        self._ca = ca
+        self._identities = [one for one in (listen, name) if one]
+        self.fingerprint = ""
+        """SHA-256 of its certificate, hex."""
         folder.mkdir(parents=True, exist_ok=True)
-        certificate = ca.issue_cert(listen)
-        certificate.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
         ca.cert_pem.write_to_path(self.ca_file)
+        self._certify()
+
+    def _certify(self) -> None:
+        certificate = self._ca.issue_cert(*self._identities)
+        certificate.private_key_and_cert_chain_pem.write_to_path(self._folder / "server.pem")
         pem = certificate.cert_chain_pems[0].bytes().decode()
         self.fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+    @property
+    def port(self) -> int:
+        return self._port
 
     @property
     def address(self) -> str:
@@ -129,6 +141,13 @@ class SushyBmc:
                 if pipe is not None:
                     pipe.close()
             self._process = None
+
+    def renew_certificate(self) -> None:
+        """Come up again on the same port with another certificate of the same CA."""
+        self.stop()
+        self._certify()
+        self.start()
+        self.wait()
 
     def __enter__(self) -> Self:
         self.start()

@@ -6,8 +6,8 @@ import pytest
 from aiohttp import web
 
 from peers import shared
-from peers.redfish import HandClock, Reply, WrittenBmc, ca_file
-from thermo_guard.adapters.redfish import Bmc
+from peers.redfish import HandClock, Reply, WrittenBmc
+from peers.redfish_bench import guarding
 from thermo_guard.core.plant import BmcSeen, Power
 
 WANTED = {
@@ -33,7 +33,7 @@ async def test_captured_machine(machine: str, tmp_path: Path) -> None:
 
     pages = {f"/redfish/v1{path}": page for path in ("", "/Systems", "/Systems/1", "/Systems/System.Embedded.1")}
     async with WrittenBmc(pages) as peer:
-        guard = Bmc(peer.address, "u", "p", HandClock(0), ca_file=ca_file(tmp_path))
+        guard = guarding(peer.address, HandClock(0), tmp_path)
         seen = await guard.observe()
         await guard.power_on()
         await guard.aclose()

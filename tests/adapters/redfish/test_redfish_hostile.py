@@ -1,15 +1,14 @@
 """Bodies that no BMC should send: whatever comes, a look ends in a value or in one of the four faults."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from peers.redfish import RESET, ROOT, SYSTEM, HandClock, Reply, WrittenBmc, ca_file
-from thermo_guard.adapters.redfish import Bmc
+from peers.redfish import RESET, ROOT, SYSTEM, HandClock, Reply, WrittenBmc
+from peers.redfish_bench import guarding
 from thermo_guard.adapters.redfish.system import (
     action_info_resets,
     bios_auto_power_on,
@@ -51,12 +50,6 @@ def test_any_json_is_read_without_trust(body: dict[str, object]) -> None:
         read(body)
 
 
-@pytest.fixture
-async def peer() -> AsyncIterator[WrittenBmc]:
-    async with WrittenBmc() as bmc:
-        yield bmc
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[
     HealthCheck.function_scoped_fixture, HealthCheck.too_slow,
 ])
@@ -79,7 +72,7 @@ async def test_only_faults_come_out(
     }
     kept = dict(peer.pages)
     peer.pages.update(written)
-    guard = Bmc(peer.address, "u", "p", HandClock(), ca_file=ca_file(tmp_path), request_timeout_s=5)
+    guard = guarding(peer.address, HandClock(), tmp_path, request_timeout_s=5)
     told: list[Fault] = []
     try:
         for act in (guard.observe, guard.power_on):
@@ -103,7 +96,7 @@ async def test_only_faults_come_out(
 async def test_nonsense_with_200_is_refused(peer: WrittenBmc, tmp_path: Path, body: bytes, why: str) -> None:
     """A web page, nothing, too deep, too long: refused, with a text that points at the address."""
     peer.pages[SYSTEM] = Reply(200, body)
-    guard = Bmc(peer.address, "u", "p", HandClock(), ca_file=ca_file(tmp_path))
+    guard = guarding(peer.address, HandClock(), tmp_path)
     with pytest.raises(Refused, match=why):
         await guard.observe()
     await guard.aclose()

@@ -3,18 +3,23 @@
 import importlib.util
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 from structlog.testing import capture_logs
 
 from peers import absent
+from peers.redfish_bench import Diary, PinBook
 from peers.sushy import FakeSystem, SushyBmc
 from thermo_guard import __version__
 from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.redfish import Bmc
-from thermo_guard.core.plant import Power
-from thermo_guard.ports import Ambiguous, PowerController, Refused, Unauthorized
+from thermo_guard.core.events import LoginRefused
+from thermo_guard.core.plant import Power, Trouble
+from thermo_guard.engine.logins import RefusedLogins
+from thermo_guard.ports import Ambiguous, Fault, PowerController, Refused, Unauthorized
+from thermo_guard.survey import trouble_of
 
 pytestmark = pytest.mark.peer
 
@@ -30,9 +35,15 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SushyBmc]:
         yield bmc
 
 
+def opened(peer: SushyBmc, **how: Any) -> Bmc:
+    clock = SteadyClock()
+    address, password = how.pop("address", peer.address), how.pop("password", peer.password)
+    return Bmc(address, peer.username, password, clock, **{"logins": RefusedLogins(clock), **how})
+
+
 @pytest.fixture
 async def guard(peer: SushyBmc) -> AsyncIterator[Bmc]:
-    bmc = Bmc(peer.address, peer.username, peer.password, SteadyClock(), ca_file=peer.ca_file)
+    bmc = opened(peer, ca_file=peer.ca_file)
     yield bmc
     await bmc.aclose()
 
@@ -89,27 +100,26 @@ async def test_lost_answer_of_an_undone_power_on_is_ambiguous(peer: SushyBmc, gu
 
 
 async def test_wrong_password_is_unauthorized_and_asked_once(peer: SushyBmc) -> None:
-    """A refused login is told without the password, and the BMC hears no second one."""
-    bmc = Bmc(peer.address, peer.username, "not the password", SteadyClock(), ca_file=peer.ca_file)
+    """A refused login is told without the password, and the BMC hears no second one, from the next process neither."""
+    diary = Diary(SteadyClock())
     before = len(peer.requests())
-    with pytest.raises(Unauthorized) as first:
-        await bmc.observe()
-    heard = len(peer.requests())
-    with pytest.raises(Unauthorized, match="minutes"):
-        await bmc.observe()
-    with pytest.raises(Unauthorized):
-        await bmc.power_on()
-    await bmc.aclose()
+    for _ in range(2):
+        bmc = opened(peer, password="not the password", ca_file=peer.ca_file, logins=diary.process())
+        for act in (bmc.observe, bmc.observe, bmc.power_on):
+            with pytest.raises(Unauthorized, match=r"refuses the login of guard.*not tried again before") as refused:
+                await act()
+            assert "not the password" not in str(refused.value)
+        await bmc.aclose()
     assert [request.path for request in peer.requests()[before:]] == ["/redfish/v1/", "/redfish/v1/Systems"]
-    assert heard == len(peer.requests())
-    assert "not the password" not in str(first.value)
+    assert [event.endpoint for event in diary.events if isinstance(event, LoginRefused)] == [peer.address]
+    assert "not the password" not in repr(diary.events)
 
 
 async def test_right_pin_is_taken_in_either_spelling(peer: SushyBmc) -> None:
     """A fingerprint works with colons in capitals and as bare hex, without any CA."""
     spelled = ":".join(peer.fingerprint[at:at + 2] for at in range(0, 64, 2)).upper()
     for pin in (peer.fingerprint, spelled):
-        bmc = Bmc(peer.url, peer.username, peer.password, SteadyClock(), fingerprint=pin)
+        bmc = opened(peer, address=peer.url, fingerprint=pin)
         assert (await bmc.observe()).address == peer.url
         await bmc.aclose()
 
@@ -117,10 +127,10 @@ async def test_right_pin_is_taken_in_either_spelling(peer: SushyBmc) -> None:
 async def test_untrusted_certificate_gets_nothing(peer: SushyBmc) -> None:
     """Neither a wrong pin nor a CA that did not sign lets a single request through; both name the remedy."""
     before = len(peer.requests())
-    wrong = Bmc(peer.address, peer.username, peer.password, SteadyClock(), fingerprint="ab" * 32)
+    wrong = opened(peer, fingerprint="ab" * 32)
     with pytest.raises(Refused, match=peer.fingerprint):
         await wrong.observe()
-    system_cas = Bmc(peer.address, peer.username, peer.password, SteadyClock())
+    system_cas = opened(peer)
     with pytest.raises(Refused, match="fingerprint or ca_file"):
         await system_cas.observe()
     for bmc in (wrong, system_cas):
@@ -131,7 +141,7 @@ async def test_untrusted_certificate_gets_nothing(peer: SushyBmc) -> None:
 async def test_foreign_ca_does_not_vouch(peer: SushyBmc, tmp_path: Path) -> None:
     """ca_file is the only anchor: another CA's signature is refused."""
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
-    bmc = Bmc(peer.address, peer.username, peer.password, SteadyClock(), ca_file=tmp_path / "other.pem")
+    bmc = opened(peer, ca_file=tmp_path / "other.pem")
     with pytest.raises(Refused, match="not trusted"):
         await bmc.observe()
     await bmc.aclose()
@@ -139,9 +149,47 @@ async def test_foreign_ca_does_not_vouch(peer: SushyBmc, tmp_path: Path) -> None
 
 async def test_unverified_is_possible_and_loud(peer: SushyBmc) -> None:
     """The insecure mode works, and says so once and not at every look."""
-    bmc = Bmc(peer.address, peer.username, peer.password, SteadyClock(), insecure=True)
+    bmc = opened(peer, insecure=True)
     with capture_logs() as logs:
         await bmc.observe()
         await bmc.observe()
     await bmc.aclose()
     assert [entry["log_level"] for entry in logs if entry["event"] == "bmc.certificate_unchecked"] == ["warning"]
+
+
+async def test_a_pin_counts_as_soon_as_it_is_there(peer: SushyBmc) -> None:
+    """What a person pins while the guard runs is trusted at the next look, without a restart, and without any CA."""
+    pins = PinBook()
+    bmc = opened(peer, pins=pins)
+    with pytest.raises(Refused, match="`thermo-guard pin` shows it"):
+        await bmc.observe()
+    pins[peer.address] = peer.fingerprint
+    assert (await bmc.observe()).uuid == UUID.lower()
+    del pins[peer.address]
+    with pytest.raises(Refused, match="not trusted"):
+        await bmc.observe()
+    await bmc.aclose()
+
+
+@pytest.mark.parametrize("how", ["pins", "fingerprint"])
+async def test_a_changed_certificate_gets_nothing_until_a_person_agrees(peer: SushyBmc, how: str) -> None:
+    """A BMC that comes back with another certificate, be it of the same CA, is refused as a wrong pin, with both named.
+
+    Then the pin is all that has to change: the guard goes on as it is.
+    """
+    old, pins = peer.fingerprint, PinBook({peer.address: peer.fingerprint})
+    bmc = opened(peer, ca_file=peer.ca_file, **({"pins": pins} if how == "pins" else {"fingerprint": old}))
+    await bmc.observe()
+    peer.renew_certificate()
+    before = len(peer.requests())
+    with pytest.raises(Fault):  # the connection that was kept has ended, and with it the old certificate
+        await bmc.observe()
+    for act in (bmc.observe, bmc.power_on):
+        with pytest.raises(Refused, match=f"{peer.fingerprint}, {old} is expected. Nothing was sent") as refused:
+            await act()
+        assert trouble_of(refused.value) is Trouble.WRONG_PIN
+    assert len(peer.requests()) == before
+    if how == "pins":
+        pins[peer.address] = peer.fingerprint
+        assert (await bmc.observe()).uuid == UUID.lower()
+    await bmc.aclose()
