@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
+
 from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.core.commands import VCENTER
 from thermo_guard.core.finding import Conclusion, Finding, Verdict, conclusion
@@ -43,7 +45,8 @@ class Looked:
 
 
 def looked(
-    plan: Blueprint, trouble: Callable[[VirtualSite], None] = lambda site: None, *, hangs: bool = False
+    plan: Blueprint, trouble: Callable[[VirtualSite], None] = lambda site: None, *, hangs: bool = False,
+    is_one_account: bool = False,
 ) -> Looked:
     """Survey a virtual site after some trouble, in virtual time."""
 
@@ -60,7 +63,9 @@ def looked(
             return Network("N_1", "Virtual", {sensor.serial: None for sensor in plan.sensors})
 
         folder = look_at_folder(Path("/tmp"), None)
-        sides = Sides(clock, site.sensors, site.hypervisor, site.bmcs, describe, lambda: 0.2)
+        sides = Sides(
+            clock, site.sensors, site.hypervisor, site.bmcs, describe, lambda: 0.2, is_one_account=is_one_account
+        )
         return Looked(await survey(sides, folder, Memory()), clock.now() - STARTS_AT)
 
     return run(look())
@@ -110,6 +115,23 @@ def test_a_host_that_refuses_the_login_is_told_with_what_stays_up() -> None:
     (only,) = found.failures
     assert only.startswith("esx2: no direct login")
     assert "heat the room" in only
+
+
+@pytest.mark.parametrize(("denying", "tried"), [
+    (("esx1", "esx2", "esx3"), {"esx1", "esx2"}), (("esx1",), {"esx1", "esx2", "esx3"}), ((), {"esx1", "esx2", "esx3"}),
+])
+def test_an_account_of_a_domain_is_not_locked_by_a_look(denying: tuple[str, ...], tried: set[str]) -> None:
+    """What each host refuses counts against the same account: after two refusals it is tried nowhere else."""
+
+    def deny(site: VirtualSite) -> None:
+        for host in denying:
+            site.faults.deny_login(host)
+
+    direct = looked(office(), deny, is_one_account=True).survey.direct
+    assert set(direct) == {"esx1", "esx2", "esx3"}
+    assert {name for name, look in direct.items() if "not tried" not in getattr(look, "reason", "")} == tried
+    assert all(isinstance(look, Unseen) and look.is_refused for name, look in direct.items()
+               if name in denying or name not in tried)
 
 
 def test_a_bmc_that_refuses_the_login_leaves_its_host_to_a_person() -> None:

@@ -4,12 +4,11 @@ The guard judges itself before it arms, and now and then after: from its own edg
 """
 
 import asyncio
-import hashlib
-import ssl
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 from .adapters import machine
+from .adapters.certificates import presented
 from .adapters.journal import SqlJournal
 from .adapters.meraki import Meraki
 from .adapters.vsphere import Vsphere
@@ -19,7 +18,7 @@ from .core.plant import Unseen
 from .core.preflight import Terms
 from .core.survey import Memory, Network
 from .engine.terms import LoopSettings
-from .ports import Clock, Fault, Names, PowerController, Transient
+from .ports import Clock, Fault, Names, PowerController
 from .survey import Preflight, Sides, look_at_folder, memory_of
 
 CERTIFICATE_S = 7.0
@@ -37,8 +36,9 @@ def real_sides(
     return Sides(
         clock=clock, sensors=sensors, hypervisor=hypervisor, bmcs=bmcs,
         describe=lambda: _network(sensors), clock_ahead_s=lambda: sensors.clock_ahead_s,
-        vcenter_certificate=lambda: _certificate(settings.vcenter_host),
+        vcenter_certificate=lambda: _certificate(settings.vcenter_host, names),
         infrastructure=lambda: _infrastructure(settings, names, own),
+        is_one_account=domain_of(settings.esxi_user) is not None,
     )
 
 
@@ -134,11 +134,8 @@ async def _network(meraki: Meraki) -> Network:
     return Network(told.network_id, told.name, {sensor.serial: sensor.name for sensor in told.sensors})
 
 
-async def _certificate(vcenter: str) -> str:
+async def _certificate(vcenter: str, names: Names) -> str:
     """SHA-256 of what it presents, as VCENTER_FINGERPRINT takes it; nothing is sent to it."""
     host, port = split_host(vcenter, 443)
-    try:
-        pem = await asyncio.to_thread(ssl.get_server_certificate, (host, port), timeout=CERTIFICATE_S)
-    except OSError as error:
-        raise Transient(f"{vcenter} shows no certificate: {error}") from error
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).digest().hex(":").upper()
+    address, *_ = await names.resolve(host)
+    return (await presented(address, port, CERTIFICATE_S)).certificate.fingerprint

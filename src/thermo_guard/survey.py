@@ -21,7 +21,7 @@ from .core.data_folder import storage_of
 from .core.events import Entry
 from .core.finding import Finding
 from .core.infrastructure import Infrastructure
-from .core.plant import ClusterSeen, HostSeen, MissingPrivilege, Trouble, Unseen
+from .core.plant import ClusterSeen, Host, HostSeen, MissingPrivilege, Trouble, Unseen
 from .core.preflight import Terms, findings
 from .core.readings import AlertCount, Poll, Reading
 from .core.record import Record, fold
@@ -34,6 +34,10 @@ SIDE_S = 90.0
 """Longest wait for one look: more than any adapter's own bound, which says better what is wrong."""
 AT_ONCE = 16
 """Hosts and BMCs that are looked at together: each look of a BMC may take half a minute."""
+TRIED_FIRST = 3
+"""Hosts that an account of a domain is tried on, one after another, until one lets it in."""
+MOST_REFUSED = 2
+"""After so many refusals it is tried nowhere else: the usual lockout counts five."""
 
 T = TypeVar("T")
 
@@ -54,6 +58,8 @@ class Sides:
     """SHA-256 of what vCenter presents, asked for only where that is not trusted."""
     infrastructure: Callable[[], Awaitable[Infrastructure]] | None = None
     """What this machine shows of what the guard leans on; asked for last, when names and logins have been tried."""
+    is_one_account: bool = False
+    """The hosts' own login is an account of a domain: what each of them refuses counts against the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,7 @@ class _Looks:
     """Single looks, each bounded and a few at a time."""
 
     def __init__(self, clock: Clock, at_once: int) -> None:
-        self._clock = clock
+        self.clock = clock
         self._slots = asyncio.Semaphore(at_once)
 
     async def at(self, ask: Callable[[], Awaitable[T]]) -> T | Unseen:
@@ -152,9 +158,9 @@ class _Looks:
                     return await ask()
             except Fault as fault:
                 is_refused = isinstance(fault, Unauthorized)
-                return Unseen(self._clock.now(), str(fault), is_refused, None if is_refused else trouble_of(fault))
+                return Unseen(self.clock.now(), str(fault), is_refused, None if is_refused else trouble_of(fault))
             except TimeoutError:
-                return Unseen(self._clock.now(), f"no answer within {SIDE_S:g} s", trouble=Trouble.NO_ANSWER)
+                return Unseen(self.clock.now(), f"no answer within {SIDE_S:g} s", trouble=Trouble.NO_ANSWER)
 
 
 def trouble_of(fault: Fault) -> Trouble | None:
@@ -197,11 +203,34 @@ async def _look_at_cluster(
             cluster = cluster if isinstance(shown, Unseen) else replace(cluster, shows=shown)
         return cluster, cluster, {}
 
-    def asker(name: str, address: str, thumbprint: str | None) -> Callable[[], Awaitable[HostSeen]]:
-        return lambda: sides.hypervisor.look_at_host(name, address, thumbprint)
-
     missing, direct = await asyncio.gather(
-        looks.at(sides.hypervisor.missing_privileges),
-        asyncio.gather(*(looks.at(asker(host.name, host.address, host.thumbprint)) for host in cluster.hosts)),
+        looks.at(sides.hypervisor.missing_privileges), _look_at_hosts(looks, sides, cluster.hosts)
     )
-    return cluster, missing, {host.name: look for host, look in zip(cluster.hosts, direct, strict=True)}
+    return cluster, missing, direct
+
+
+async def _look_at_hosts(looks: _Looks, sides: Sides, hosts: Sequence[Host]) -> dict[str, HostSeen | Unseen]:
+    """All at once; with an account of a domain only after one of them has let it in.
+
+    A wrong password that is tried on each host would lock that account in the whole domain.
+    """
+    found: dict[str, HostSeen | Unseen] = {}
+    left = list(hosts) if sides.is_one_account else []
+    refused: list[str] = []
+    while left and len(found) < TRIED_FIRST and len(refused) < MOST_REFUSED:
+        host = left.pop(0)
+        look = found[host.name] = await looks.at(_asker(sides.hypervisor, host))
+        if isinstance(look, HostSeen):
+            refused = []
+            break
+        refused += [host.name] if look.is_refused else []
+    if refused:
+        text = f"not tried, as {' and '.join(refused)} refused the same account of a domain: each try may lock it"
+        return found | {host.name: Unseen(looks.clock.now(), text, is_refused=True) for host in left}
+    others = [host for host in hosts if host.name not in found]
+    shown = await asyncio.gather(*(looks.at(_asker(sides.hypervisor, host)) for host in others))
+    return found | {host.name: look for host, look in zip(others, shown, strict=True)}
+
+
+def _asker(hypervisor: Hypervisor, host: Host) -> Callable[[], Awaitable[HostSeen]]:
+    return lambda: hypervisor.look_at_host(host.name, host.address, host.thumbprint)

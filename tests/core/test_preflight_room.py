@@ -63,7 +63,7 @@ def test_more_votes_than_sensors_are_no_alarm() -> None:
     """TRIP_VOTES above the number of sensors fails, with the number to set."""
     (only,) = worse(replace(TERMS, policy=policy(votes=4)))
     assert (only.verdict, only.way) == (Verdict.FAIL, Way.DOWN)
-    assert "TRIP_VOTES to 2" in only.remedy
+    assert "TRIP_VOTES=2," in only.remedy
 
 
 def test_a_stale_reading_does_not_count() -> None:
@@ -147,7 +147,7 @@ def test_an_age_below_the_cadence_makes_a_sensor_blind_between() -> None:
     """SENSOR_MAX_AGE that is shorter than what a sensor needs for its next measurement is told."""
     found = of(Area.ROOM, worse(replace(TERMS, policy=policy(max_age_s=100.0)), cluster=OUTSIDE))
     assert len(found) == 3
-    assert all("SENSOR_MAX_AGE to 300" in finding.remedy for finding in found)
+    assert all("SENSOR_MAX_AGE=300," in finding.remedy for finding in found)
 
 
 def test_one_sensor_alone_is_warned_of() -> None:

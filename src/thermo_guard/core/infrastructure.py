@@ -65,10 +65,14 @@ class _Site:
 
 
 def infrastructure_findings(
-    cluster: ClusterSeen, seen: Infrastructure, *, tiers: Tiers, vcenter_vm: str | None, guard_vm: str | None
+    cluster: ClusterSeen, seen: Infrastructure, *, tiers: Tiers, vcenter_vm: str | None, guard_vm: str | None,
+    known: Collection[str] = (),
 ) -> tuple[Finding, ...]:
-    """All that can be said of a cluster that is seen."""
-    own = find_guard(cluster.vms, guard_vm, seen.own_addresses)
+    """All that can be said of a cluster that is seen.
+
+    :param known: instance UUIDs of the VM that ran the guard before.
+    """
+    own = find_guard(cluster.vms, guard_vm, seen.own_addresses, known)
     vcenter = find_vcenter(cluster.vms, vcenter_vm, cluster.addresses).vms
     site = _site_of(cluster, own, vcenter, tiers)
     return (

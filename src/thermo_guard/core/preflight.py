@@ -14,7 +14,7 @@ from .policy import PolicySettings
 from .preflight_bmcs import bmc_findings, pairs_of
 from .preflight_cluster import cluster_findings
 from .preflight_room import room_findings
-from .survey import DataFolder, Survey
+from .survey import DataFolder, Memory, Survey
 from .tiers import Tiers
 
 CLOCK_OFF_S = 60.0
@@ -67,8 +67,10 @@ def _of_infrastructure(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
     """Where the cluster is not seen nobody can say which of its VMs does what."""
     if isinstance(survey.cluster, Unseen):
         return ()
+    kept = survey.memory.snapshot if isinstance(survey.memory, Memory) else None
     return infrastructure_findings(
-        survey.cluster, survey.infrastructure, tiers=terms.tiers, vcenter_vm=terms.vcenter_vm, guard_vm=terms.guard_vm
+        survey.cluster, survey.infrastructure, tiers=terms.tiers, vcenter_vm=terms.vcenter_vm, guard_vm=terms.guard_vm,
+        known=() if kept is None else [vm.id for vm in kept.guard_vms],
     )
 
 
@@ -111,7 +113,8 @@ def _of_folder(survey: Survey) -> Iterator[Finding]:
     memory = survey.memory
     if isinstance(memory, Unseen):
         yield fail(Area.DATA, Way.DOWN, f"Its journal cannot be read: {memory.reason}",
-                   "Put back a backup, or start with an empty folder.")
+                   "Where it is damaged, put a backup of the folder in its place. Only if no host is off by its doing: "
+                   f"mv {folder.path} {folder.path}.old, and the guard begins anew, unarmed.")
     elif memory.incident is not None:
         yield warn(
             Area.DATA, f"An incident is open, {memory.incident}: what is off or silent now may be its doing",

@@ -65,10 +65,11 @@ def _vcenter_remedy(unseen: Unseen) -> str:
 
 def _of_appliance(cluster: ClusterSeen, appliance: Appliance) -> Iterator[Finding]:
     if not appliance.is_certain:
+        names = " or ".join(f"VCENTER_VM={vm.name}" for vm in cluster.vms if vm.id in appliance.vms)
         yield fail(
             Area.VCENTER, Way.LAST, f"Which VM is vCenter itself is not certain: {appliance.why}. It has to be stopped "
                                     "last, since without it the rest takes no commands",
-            "Say it with VCENTER_VM: the VM's name, its instance UUID, or external.",
+            f"{names or 'VCENTER_VM=<its name as vCenter shows it>'}, or VCENTER_VM=external.",
         )
         return
     if appliance.against:
@@ -76,7 +77,7 @@ def _of_appliance(cluster: ClusterSeen, appliance: Appliance) -> Iterator[Findin
             Area.VCENTER, Way.DOWN,
             f"{appliance.why}, but {appliance.against}. If vCenter is stopped with the other VMs, the guard is cut off "
             "in the middle of the shutdown",
-            "Correct VCENTER_VM, or leave it out: then vCenter is looked for.",
+            "Take VCENTER_VM out of the settings: then vCenter is looked for. Or let it name the right one.",
         )
         return
     if not appliance.vms and appliance.is_unproved:
@@ -113,7 +114,8 @@ def _of_privileges(missing: tuple[MissingPrivilege, ...] | Unseen) -> Iterator[F
         way, harm = _NEEDED_FOR.get(privilege, (Way.DOWN, "a step of the shutdown needs it"))
         word = {"vm": "VM", "host": "host"}.get(kind, kind) + ("s" if len(entities) > 1 else "")
         yield fail(Area.PRIVILEGES, way, f"{privilege} is missing on the {word} {listed(entities, _NAMED)}: {harm}",
-                   "Give it to the account's role there; a permission on the object itself overrides the one above.")
+                   f"Add {privilege} to the role of the guard's account there; a permission on the object itself "
+                   "overrides the one above (docs/PRIVILEGES.md).")
 
 
 def _of_cluster(cluster: ClusterSeen, vm_shutdown_s: float) -> Iterator[Finding]:

@@ -93,7 +93,7 @@ def _of_votes(assessment: Assessment, policy: PolicySettings) -> Iterator[Findin
     elif wanted > total:
         yield fail(Area.ROOM, Way.DOWN, f"TRIP_VOTES is {wanted} and there are {total} sensors: the alarm could only "
                                         "be raised by a critical temperature",
-                   f"Set TRIP_VOTES to {total // 2 + 1}, or leave it out.")
+                   f"TRIP_VOTES={total // 2 + 1}, or leave it out.")
     elif fresh < least:
         yield fail(Area.ROOM, Way.DOWN, f"{fresh} of {total} sensors have a fresh reading, at least {least} are "
                                         "needed: the room would be BLIND",
@@ -132,7 +132,7 @@ def _of_sensor(label: str, sensor: SensorNow, track: Track | None, policy: Polic
     if cadence is not None and track.max_age_s(policy) < cadence:
         return warn(Area.ROOM, f"{said}: between two measurements it is too old to count "
                                f"(after {_minutes(track.max_age_s(policy))})",
-                    f"Raise SENSOR_MAX_AGE to {min(2700.0, math.ceil(2.5 * cadence)):g} or leave it out.")
+                    f"SENSOR_MAX_AGE={min(2700.0, math.ceil(2.5 * cadence)):g}, or leave it out.")
     return ok(Area.ROOM, said)
 
 
