@@ -100,6 +100,8 @@ class MerakiPeer:
     sensors: dict[str, Sensor] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    name: str = ""
+    """The host name that it is known by; empty: its address."""
     alert_count: Any = 0
     supported: list[str] = field(default_factory=lambda: ["temperature", "humidity"])
     origin: str = ""
@@ -152,7 +154,7 @@ class MerakiPeer:
         site = web.TCPSite(self._runner, self.host, port, ssl_context=self.tls)
         await site.start()
         taken = self._runner.addresses[-1][1]
-        return f"{'https' if self.tls else 'http'}://{self.host}:{taken}"
+        return f"{'https' if self.tls else 'http'}://{self.name or self.host}:{taken}"
 
     def _api(self, handler: Callable[[web.Request], web.Response]) -> Callable[[web.Request], Any]:
         """Put on record, let in, meet the due fault, answer."""

@@ -27,7 +27,7 @@ class Resolver(AbstractResolver):
         try:
             addresses = await self._names.resolve(host.rstrip("."))
         except Fault as fault:
-            raise socket.gaierror(socket.EAI_NONAME, str(fault)) from fault
+            raise socket.gaierror(socket.EAI_NONAME, str(fault).rstrip(".")) from fault
         found = [(address, _family_of(address)) for address in addresses]
         wanted = [(address, kind) for address, kind in found if family in (socket.AF_UNSPEC, kind)]
         if not wanted:
