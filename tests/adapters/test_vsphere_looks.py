@@ -1,13 +1,20 @@
 """What the vSphere adapter shows of a cluster, asked of VMware's simulator over verified TLS."""
 
+import asyncio
+import os
+import signal
+import time
 from collections.abc import Callable
 
 import pytest
 
-from peers.vsphere import VirtualVsphere
-from thermo_guard.adapters.vsphere import Limits, Vsphere
+from peers.vsphere import PASSWORD, USER, VirtualVsphere
+from thermo_guard.adapters.vsphere import Limits, Login, TlsTrust, Vsphere
+from thermo_guard.adapters.vsphere.cluster import ClusterView
+from thermo_guard.adapters.vsphere.session import Endpoint, Outside
 from thermo_guard.core.plant import Power
-from thermo_guard.ports import Refused, Unauthorized
+from thermo_guard.engine.logins import RefusedLogins
+from thermo_guard.ports import Clock, Refused, Transient, Unauthorized
 
 pytestmark = pytest.mark.peer
 
@@ -110,6 +117,30 @@ async def test_tiers_from_attributes_and_tags(start_plant: StartPlant, open_vsph
     for _ in range(2):
         tiers = {vm.name: vm.tier for vm in (await adapter.observe()).vms}
         assert tiers == {plant.vms[0]: 2, plant.vms[1]: 1, plant.vms[2]: 4, plant.vms[3]: None}
+
+
+async def test_who_waits_for_a_look_at_a_frozen_vcenter_shares_its_failure(
+    start_plant: StartPlant, vsphere_ca_file: str, hand_clock: Clock
+) -> None:
+    """Commands that need to find their VMs first end together when vCenter is frozen, not one look after another."""
+    plant = start_plant(hosts=1, vms=1)
+    endpoint = Endpoint(
+        "vCenter", plant.vcenter, Login(USER, PASSWORD), TlsTrust(ca_file=vsphere_ca_file),
+        Outside(RefusedLogins(hand_clock)), calls_at_once=16, limits=Limits(connect_s=1, answer_s=1),
+    )
+    view = ClusterView(endpoint, hand_clock, plant.cluster, "tier")
+    await endpoint.session()
+    os.kill(plant.process_id, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        found = await asyncio.gather(*(view.vm(f"vm-{n}") for n in range(8)), return_exceptions=True)
+        assert {type(fault) for fault in found} == {Transient}
+        assert time.monotonic() - began < 3
+    finally:
+        os.kill(plant.process_id, signal.SIGCONT)
+    with pytest.raises(Refused, match="shows no VM"):
+        await view.vm("vm-0")
+    await endpoint.aclose()
 
 
 async def test_a_silent_host_is_unknown_not_off(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:

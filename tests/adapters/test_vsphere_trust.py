@@ -226,7 +226,8 @@ async def test_who_waited_for_a_login_that_found_no_answer_shares_its_failure(ha
     with socket.create_server(("127.0.0.1", 0)) as frozen:
         endpoint = Endpoint(
             "vCenter", f"127.0.0.1:{frozen.getsockname()[1]}", Login("guard", PASSWORD),
-            TlsTrust(insecure=True), Outside(RefusedLogins(hand_clock)), calls_at_once=16, limits=Limits(connect_s=0.5, answer_s=0.5),
+            TlsTrust(insecure=True), Outside(RefusedLogins(hand_clock)), calls_at_once=16,
+            limits=Limits(connect_s=0.5, answer_s=0.5),
         )
         began = time.monotonic()
         found = await asyncio.gather(*(endpoint.look(lambda _: None) for _ in range(8)), return_exceptions=True)
