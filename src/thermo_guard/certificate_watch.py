@@ -19,7 +19,7 @@ from .trust import Endpoint
 
 log = structlog.get_logger()
 
-EVERY_S = 15.0
+EVERY_S = 5.0
 RETRY_S = 60.0
 RETRY_CAP_S = 600.0
 AT_ONCE = 4
