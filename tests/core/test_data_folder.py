@@ -64,6 +64,13 @@ def test_a_container_that_forgets_fails_with_the_lines_that_mend_it(storage: Sto
     assert "docker run: -v thermo-guard-data:/data" in only.remedy
 
 
+def test_a_mount_that_cannot_be_written_is_mended_on_the_machine() -> None:
+    """Inside of a container nobody may change its owner: the line is for the machine that runs it."""
+    (only,) = worse(folder=replace(FOLDER, in_container=True, is_writable=False, user_id=10001))
+    assert "On the machine that runs the container, as root: chown 10001" in only.remedy
+    assert "mounted at /data" in only.remedy
+
+
 def test_on_a_machine_of_its_own_only_a_share_is_said() -> None:
     """Outside of a container there is nothing to mount; a network share is doubtful anywhere."""
     for storage in (Storage.LAYER, Storage.MEMORY, Storage.DISK):

@@ -6,7 +6,7 @@ Each rule says what follows for the night on which it counts, and what a person 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .data_folder import Storage, folder_remedy, mount_remedy
+from .data_folder import Storage, folder_remedy, mount_remedy, volume_remedy
 from .finding import Area, Finding, Way, fail, ok, warn
 from .infrastructure import infrastructure_findings
 from .plant import Unseen
@@ -93,9 +93,11 @@ def _of_clock(ahead_s: float | None) -> Iterator[Finding]:
 def _of_folder(survey: Survey) -> Iterator[Finding]:
     folder = survey.folder
     if not folder.is_writable:
+        is_mounted = folder.in_container and folder.is_there
         yield fail(
             Area.DATA, Way.DOWN,
             f"{folder.path} cannot be written by this user (id {folder.user_id}): the guard would not start",
+            volume_remedy(folder.path, folder.user_id) if is_mounted else
             folder_remedy(folder.path, folder.nearest or folder.path, folder.user_id, is_folder=folder.is_folder),
         )
     elif folder.free_bytes is not None and folder.free_bytes < LEAST_FREE_BYTES:
