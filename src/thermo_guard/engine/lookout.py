@@ -43,6 +43,8 @@ class Look(Generic[T]):
         self.shown_at: float | None = None
         self.fault: Fault | None = None
         self.failing_since: float | None = None
+        self.tried_at: float | None = None
+        """When it was last answered or failed."""
         self.took_s = 0.0
         self.tries = 0
         self.failures = 0
@@ -65,6 +67,7 @@ class Look(Generic[T]):
         if self.task is None or not self.task.done():
             return None
         task, self.task = self.task, None
+        self.tried_at = self.clock.now()
         try:
             shown = task.result()
         except Fault as fault:
@@ -100,7 +103,7 @@ class Look(Generic[T]):
     @property
     def has_looked(self) -> bool:
         """It has shown something or failed, at least once."""
-        return self.shown_at is not None or self.fault is not None
+        return self.tried_at is not None
 
     def value(self, valid_s: float) -> T | Unseen:
         """What it shows, unless that is too old to act on or has been missed too often since."""

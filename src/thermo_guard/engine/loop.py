@@ -27,7 +27,6 @@ from .namebook import Namebook
 from .orders import Orders
 from .reminder import Reminder
 from .snapshots import Snapshots
-from .strangers import Strangers
 from .terms import Edges, LoopSettings
 
 log = structlog.get_logger()
@@ -54,7 +53,6 @@ class Loop:
         self.logins.bind(self.ledger.record.refused, self.ledger.write)
         self.names = None if edges.names is None else Namebook(edges.names, self.ledger, edges.clock)
         self.arming = Arming(settings, self.ledger, edges.notifier, edges.clock, edges.preflight)
-        self.strangers = Strangers(self.lookout, edges.notifier)
         self.reminder = Reminder(self.ledger, edges.notifier)
         self.orders = Orders(settings, self.ledger, self.lookout, self.hands, self.logins, edges.notifier)
         self.snapshots = Snapshots(settings, self.ledger, self.lookout, edges.own_addresses)
@@ -64,6 +62,8 @@ class Loop:
         room = Room(started_at=now, sensors=self.ledger.record.sensors)
         self.room = remembered(room, kept, settings.policy)
         self.step: Step | None = None
+        self.idle_at = float("-inf")
+        """When an incident was last not worked on, for a pause."""
         self.summed_up_at = now
         self.is_count_missing = False
 
@@ -151,8 +151,9 @@ class Loop:
             self.step = None
         elif self._may_act():
             self._act(plant, assessment, now)
+        else:
+            self.step, self.idle_at = None, now
         self.orders.go_on(assessment, now)
-        self.strangers.tick()
         self.reminder.tick(self.arming.stance(now), now)
         self._sum_up(assessment, now)
         bound_s = max(INCIDENT_BOUND_S, self._look_every_s()) if self._may_act() else QUIET_BOUND_S
@@ -241,7 +242,13 @@ class Loop:
         )
 
     def _can_plan(self, incident: Incident, assessment: Assessment) -> bool:
-        """The plant has been looked at; after a start on the way back, hosts and room too: nothing is urgent there."""
+        """The plant has been looked at, after a pause anew: what was seen before it would be taken for silence.
+
+        After a start on the way back, hosts and room too: nothing is urgent there.
+        """
+        looks = [look for address, look in self.lookout.bmcs.items() if address in self.ledger.record.bmc_of.values()]
+        if any((look.tried_at or 0.0) <= self.idle_at for look in (self.lookout.cluster, *looks)):
+            return False
         if incident.goal is ev.Goal.OFF or self.step is not None:
             return self.lookout.has_looked
         hosts = all(look.has_looked for look in self.lookout.direct.values())
