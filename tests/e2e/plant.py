@@ -56,7 +56,7 @@ TIMING: dict[str, Any] = {
     "vcenter_boot_ms": 1200,
 }
 SETTINGS = {
-    "MERAKI_POLLING_INTERVAL": "1", "TRIP_ON_DELAY": "2", "RECOVERY_HOLD": "2", "RESTART_WATCH": "2",
+    "ARM_AFTER": "3", "MERAKI_POLLING_INTERVAL": "1", "TRIP_ON_DELAY": "2", "RECOVERY_HOLD": "2", "RESTART_WATCH": "2",
     "VM_SHUTDOWN_TIMEOUT": "3", "HOST_START_STAGGER": "1", "ACTIVE_INTERVAL": "0.5", "SNAPSHOT_INTERVAL": "60",
     "VM_TIERS": json.dumps({f"*{vm(5)[-4:]}".lower(): 2}),
 }
