@@ -48,6 +48,8 @@ class Incident:
     phase: Phase | None = None
     tier: int | None = None
     phase_since: float = 0.0
+    is_interrupted: bool = False
+    """There was a pause: the phase in which it goes on begins anew."""
     intents: Mapping[tuple[Verb, str], Intent] = field(default_factory=dict)
     stopping: Mapping[str, float] = field(default_factory=dict)
     """Target to the time it was last asked to stop in an earlier leg, until it is seen off."""
@@ -141,7 +143,9 @@ def _wished(record: Record, event: ev.WishTaken, at: float) -> Record:
         return record
     match wish.order:
         case Order.PAUSE:
-            return replace(record, paused_until=math.inf if wish.for_s is None else at + wish.for_s)
+            until = math.inf if wish.for_s is None else at + wish.for_s
+            incident = None if record.incident is None else _interrupted(record.incident)
+            return replace(record, paused_until=until, incident=incident)
         case Order.RESUME:
             return replace(record, paused_until=None, refused={
                 key: replace(kept, until=min(kept.until, at)) for key, kept in record.refused.items()
@@ -180,7 +184,7 @@ def _incident_after(incident: Incident, entry: Entry) -> Incident:
             turned = incident if is_same else _turned(incident, event.goal, at, (event.reason,))
             return replace(turned, wished_by=event.by, despite_unseen=event.despite_unseen)
         case ev.PhaseBegun():
-            return replace(incident, phase=event.phase, tier=event.tier, phase_since=at)
+            return replace(incident, phase=event.phase, tier=event.tier, phase_since=at, is_interrupted=False)
         case ev.Intended():
             return replace(incident, intents=_intended(incident.intents, event, at))
         case ev.Answered():
@@ -205,6 +209,12 @@ def _turned(incident: Incident, goal: Goal, at: float, reasons: tuple[str, ...])
     return Incident(
         incident.id, incident.opened_at, goal, at, reasons, incident.is_snapshot_closed, stopping=stopping
     )
+
+
+def _interrupted(incident: Incident) -> Incident:
+    """A pause: what is left of the leg begins anew after it, since no deadline may run while nothing is commanded."""
+    anew = _turned(incident, incident.goal, incident.goal_since, incident.reasons)
+    return replace(incident, is_interrupted=True, intents={}, abandoned={}, stopping=anew.stopping)
 
 
 def _intended(

@@ -121,8 +121,7 @@ class Leg:
     def since(self) -> float:
         """When the phase that is being planned began; now, if it only begins."""
         incident = self.s.incident
-        is_same = (incident.phase, incident.tier) == (self.step.phase, self.step.tier)
-        return incident.phase_since if is_same else self.now
+        return incident.phase_since if is_in(incident, self.step) else self.now
 
     def begin(self, phase: Phase, tier: int | None = None) -> None:
         self.step.phase, self.step.tier = phase, tier
@@ -182,6 +181,11 @@ class Leg:
             self.given_up.add(event.target)
 
 
+def is_in(incident: Incident, step: Step) -> bool:
+    """The incident has been in the step's phase without a break until now."""
+    return (incident.phase, incident.tier) == (step.phase, step.tier) and not incident.is_interrupted
+
+
 def is_due(intent: Intent | None, timing: Timing, now: float) -> bool:
     """Whether a command whose target still does not stand where it is wanted is to be sent (again) now."""
     if intent is None:
@@ -215,7 +219,7 @@ def told(step: Step, incident: Incident, commands: Sequence[Command]) -> tuple[E
     :param commands: those of the step that will be sent now.
     """
     events: list[Event] = []
-    if (incident.phase, incident.tier) != (step.phase, step.tier):
+    if not is_in(incident, step):
         events.append(PhaseBegun(incident.id, step.phase, step.tier))
     if step.observed:
         events.append(Observed(tuple(step.observed)))
