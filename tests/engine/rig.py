@@ -11,11 +11,14 @@ import pytest
 from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.core import events as ev
+from thermo_guard.core.finding import Finding
 from thermo_guard.core.goal import Mode
 from thermo_guard.core.policy import PolicySettings
 from thermo_guard.core.record import Record, fold
 from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.step import Timing
+from thermo_guard.core.survey import DataFolder
+from thermo_guard.core.wishes import Order, Wish
 from thermo_guard.engine.logins import RefusedLogins
 from thermo_guard.engine.loop import Loop
 from thermo_guard.engine.terms import Edges, LoopSettings, Preflight
@@ -25,9 +28,11 @@ from thermo_guard.sim.machines import Stage
 from thermo_guard.sim.physics import Heat
 from thermo_guard.sim.site import VirtualSite
 from thermo_guard.sim.world import World
+from thermo_guard.virtual_preflight import FOLDER, virtual_preflight
 
 E = TypeVar("E", bound=ev.Event)
 STARTS_AT = 1_767_340_800.0
+OPERATOR = "ada@nas"
 
 
 @dataclass
@@ -107,7 +112,33 @@ class Guarded:
             listeners=(self._hear,), preflight=self.preflight, logins=self.logins, names=self.site.names,
             own_addresses=lambda: self.world.network.guard_addresses,
         ))
+        self.loop.ledger.write(ev.GuardStarted(owner=self._journal.owner, version="test"))
         self._task = asyncio.ensure_future(self.loop.run(asyncio.Event()))
+
+    def new_folder(self, folder: DataFolder = FOLDER) -> None:
+        """Begin as on the first evening: nothing is on record, and the site must prove itself."""
+        self.is_armed = False
+
+        async def preflight() -> Sequence[Finding]:
+            assert self._journal is not None
+            look = virtual_preflight(
+                self.site, self.clock, self.settings, self._journal, hypervisor=self.hypervisor,
+                bmcs=tuple(self.bmcs), folder=folder,
+            )
+            return await look()
+
+        self.preflight = preflight
+
+    def order(self, order: Order, **changes: object) -> int:
+        """What an operator says beside the guard; its number in the inbox."""
+        wish = Wish(0, self.clock.now(), order, OPERATOR, "works on the cooling")
+        return SqlJournal.put_wish(self.folder, replace(wish, **changes))  # type: ignore[arg-type]
+
+    def answer_to(self, number: int) -> ev.WishTaken | None:
+        """What became of an order."""
+        answers = [taken for taken in self.of(ev.WishTaken) if taken.wish.number == number]
+        assert len(answers) <= 1, "an order is answered once"
+        return answers[0] if answers else None
 
     def _hear(self, at: float, event: ev.Event) -> None:
         self.events.append((at, event))
