@@ -5,6 +5,7 @@ The guard judges itself before it arms, and now and then after: from its own edg
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from .adapters import machine
@@ -42,18 +43,29 @@ def real_sides(
     )
 
 
-def own_addresses(settings: Settings, names: Names, hypervisor: Vsphere) -> Callable[[], tuple[str, ...]]:
+class SeesUs(Protocol):
+    """A server that says from where it sees the guard come."""
+
+    @property
+    def seen_from(self) -> str | None: ...
+
+
+def own_addresses(
+    settings: Settings, names: Names, server: SeesUs, maker: str | None = None
+) -> Callable[[], tuple[str, ...]]:
     """By which the guard's own VM is known, where it runs in one; nothing is asked of anybody.
 
     A container behind a bridge has an address that only its machine knows; vCenter sees that of the machine. Where the
     firmware tells of another maker than VMware, what vCenter sees is some router's.
+
+    :param maker: of this machine; default what its firmware says.
     """
-    maker = machine.maker()
+    maker = maker or machine.maker()
     configured = [split_host(one, 0)[0] for one in (settings.vcenter_host, *(bmc.host for bmc in settings.ilo_hosts))]
 
     def own() -> tuple[str, ...]:
         known = [address for found in names.known().values() for address in found]
-        seen_from = hypervisor.seen_from if maker is None or VMWARE in maker.lower() else None
+        seen_from = server.seen_from if maker is None or VMWARE in maker.lower() else None
         through = () if seen_from is None else (seen_from,)
         return tuple(dict.fromkeys((*machine.own_addresses([*configured, *known]), *through)))
 

@@ -29,8 +29,8 @@ def folder_remedy(path: str, nearest: str, user_id: int, *, is_folder: bool) -> 
 def volume_remedy(path: str, user_id: int) -> str:
     """What makes a container's mount usable for this user: inside nobody may change its owner."""
     return (
-        f"On the machine that runs the container, as root: chown {user_id} <the folder that is mounted at {path}> (of a "
-        "named volume: /var/lib/docker/volumes/<its name>/_data); or mount it writable, without :ro."
+        f"On the machine that runs the container, as root: chown {user_id} <the folder that is mounted at {path}> (of "
+        "a named volume: /var/lib/docker/volumes/<its name>/_data); or mount it writable, without :ro."
     )
 
 
