@@ -1,18 +1,19 @@
 """The composition root: the only place that names concrete classes; `main.py` and `thermo-guard run` come in here."""
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import structlog
 
-from . import __version__
+from . import __version__, bad_start
 from .adapters import logs
-from .adapters.clock import SteadyClock, wall_now
-from .adapters.journal import FolderTakenError, SqlJournal
+from .adapters.clock import SteadyClock, monotonic_now, wall_now
+from .adapters.journal import RESERVE_BYTES, FolderTakenError, SiteTakenError, SqlJournal
 from .adapters.meraki import Meraki
 from .adapters.names import SystemNames
 from .adapters.notify import Outbox
@@ -20,6 +21,7 @@ from .adapters.pins import PinFile
 from .adapters.redfish import Bmc
 from .adapters.status import StatusFile
 from .adapters.vsphere import TlsTrust, Vsphere
+from .adapters.watchdog import Watchdog
 from .certificate_watch import CertificateWatch
 from .config import BadSettings, FirstUse, Settings, explain, load, secrets
 from .core import events as ev
@@ -30,7 +32,7 @@ from .core.tiers import Tiers
 from .engine.logins import RefusedLogins
 from .engine.loop import Loop
 from .engine.terms import Edges, LoopSettings
-from .ports import Clock, Fault, Logins, Names, Pins
+from .ports import Clock, Fault, Logins, Names, Notifier, Pins
 from .preflight import own_addresses, own_preflight, real_sides
 from .trust import endpoints_of
 
@@ -41,6 +43,12 @@ EXIT_BAD_SETTINGS = 2
 EXIT_FOLDER_TAKEN = 3
 FAREWELL_S = 5.0
 """For messages still in the outbox when the process is told to end."""
+CLOSE_S = 2.0
+"""For logging out everywhere; a peer that does not answer is left as it is."""
+LEAVE_S = 7.5
+"""From the order to end until the process is gone, whatever hangs: a container is killed after 10 s by default."""
+LET_GO_S = 0.5
+"""Once the journal is closed nothing is waited for but threads that only look something up."""
 
 
 def main(env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> int:
@@ -48,55 +56,72 @@ def main(env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"
 
     Without settings it never falls back to the virtual site: nobody shall believe a room guarded that is not.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal is no reason to leave a room unguarded
     try:
         settings = load(env, dotenv)
     except BadSettings as bad:
         print(explain(bad.problems), file=sys.stderr)  # noqa: T201 - before there is a log
+        bad_start.tell(bad.problems, os.environ if env is None else env, dotenv)
         return EXIT_BAD_SETTINGS
     logs.configure(settings.log_format.value, settings.log_level.value)
     logs.register_secrets(secrets(settings))
     for warning in settings.warnings:
         log.warning("settings.noticed", what=warning)
+    watchdog = Watchdog(monotonic_now)
+    watchdog.start()
     try:
-        return asyncio.run(_until_told(settings))
-    except FolderTakenError as taken:
+        return asyncio.run(_until_told(settings, watchdog))
+    except (FolderTakenError, SiteTakenError) as taken:
         log.error("guard.refused", reason=str(taken))
         return EXIT_FOLDER_TAKEN
     except Fault as fault:
         log.error("guard.refused", reason=str(fault))
         return EXIT_REFUSED
+    finally:
+        watchdog.stop()
 
 
-async def _until_told(settings: Settings) -> int:
+async def _until_told(settings: Settings, watchdog: Watchdog) -> int:
     stop = asyncio.Event()
     running = asyncio.get_running_loop()
+
+    def leave() -> None:
+        if not stop.is_set():
+            log.info("guard.leaving")
+            watchdog.leave(LEAVE_S)
+            stop.set()
+
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(signal_number, stop.set)
-    await guard(settings, stop)
+        running.add_signal_handler(signal_number, leave)
+    await guard(settings, stop, watchdog)
+    watchdog.leave(LET_GO_S, code=0)
     return 0
 
 
-async def guard(settings: Settings, stop: asyncio.Event) -> None:
+async def guard(settings: Settings, stop: asyncio.Event, watchdog: Watchdog) -> None:
     """Run the loop on the real site until `stop` is set.
 
     :raises FolderTakenError: another guard has the data folder.
+    :raises SiteTakenError: another guard has become the site's owner.
     :raises Refused: the folder cannot be used.
     """
     async with AsyncExitStack() as stack:
         terms = loop_settings(settings)
-        journal = SqlJournal.open(settings.data_dir)
+        journal = SqlJournal.open(settings.data_dir, reserve_bytes=RESERVE_BYTES)
         stack.callback(journal.close)
         clock = clock_after(journal.entries())
         outbox = Outbox([url.get_secret_value() for url in settings.notify_urls], clock)
-        stack.push_async_callback(outbox.aclose, FAREWELL_S)
+        stack.push_async_callback(_farewell, outbox, watchdog)
+        if journal.set_aside is not None:
+            _tell_set_aside(journal.set_aside, outbox)
         logins, names = RefusedLogins(clock), SystemNames(clock)
         pins = PinFile(settings.data_dir)
         site = Site(settings, clock, logins=logins, names=names, pins=pins)
-        stack.push_async_callback(site.aclose)
+        stack.push_async_callback(_close, site.aclose)
         board = StatusFile(settings.data_dir, wall_now)
         edges = Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
-            notifier=outbox, board=board, logins=logins, names=names,
+            notifier=outbox, board=WatchedBoard(board, watchdog), logins=logins, names=names,
             own_addresses=own_addresses(settings, names, site.hypervisor),
             preflight=own_preflight(
                 settings, terms, real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names)
@@ -114,6 +139,40 @@ async def guard(settings: Settings, stop: asyncio.Event) -> None:
         if loop.ledger.record.incident is not None:
             outbox.tell("Thermo-Guard was stopped in the middle of an incident",
                         "It goes on from here when it is started again.", urgent=True)
+
+
+def _tell_set_aside(why: str, notifier: Notifier) -> None:
+    log.critical("journal.set_aside", reason=why)
+    notifier.tell(
+        "The journal was damaged and has been set aside: what ran before is not known",
+        f"{why}\nNothing is powered on by itself, and Thermo-Guard is NOT ARMED until it has proved itself again. "
+        "Where machines are off that should run, a person decides: `thermo-guard power-on`.", urgent=True,
+    )
+
+
+async def _farewell(outbox: Outbox, watchdog: Watchdog) -> None:
+    """What is left of the time to leave, but for what it takes to close the journal."""
+    await outbox.aclose(max(0.1, min(FAREWELL_S, watchdog.left_s() - 1.0)))
+
+
+async def _close(aclose: Callable[[], Awaitable[None]]) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await aclose()
+    except TimeoutError:
+        log.warning("edges.not_closed", within_s=CLOSE_S)
+
+
+class WatchedBoard:
+    """Implements `ports.StatusBoard`: what is published is also the sign of life that the watchdog waits for."""
+
+    def __init__(self, board: StatusFile, watchdog: Watchdog) -> None:
+        self._board = board
+        self._watchdog = watchdog
+
+    def publish(self, facts: Mapping[str, object], tick_bound_s: float) -> None:
+        self._watchdog.beat(tick_bound_s)
+        self._board.publish(facts, tick_bound_s)
 
 
 def _leave(board: StatusFile) -> None:

@@ -34,6 +34,11 @@ def wall_now() -> float:
     return time.time()
 
 
+def monotonic_now() -> float:
+    """Seconds on the system's monotonic line, from any thread: for what must not depend on the event loop."""
+    return time.monotonic()
+
+
 def _line_of(loop: asyncio.AbstractEventLoop | None) -> Callable[[], float]:
     if loop is None:
         try:

@@ -115,10 +115,11 @@ class Outbox:
 
     async def test(self) -> list[Tested]:
         """Send one message by each outlet at once, without the queues, and say what became of it."""
-        message = Message(
-            "Thermo-Guard: test", "This is a test. Thermo-Guard can reach you here.", urgent=False,
-            at=self._clock.now(),
-        )
+        return await self.tell_now("Thermo-Guard: test", "This is a test. Thermo-Guard can reach you here.")
+
+    async def tell_now(self, title: str, body: str, *, urgent: bool = False) -> list[Tested]:
+        """Try one message once by each outlet at once, without the queues, and say what became of it."""
+        message = Message(_sendable(title), _sendable(body), urgent, self._clock.now())
 
         async def once(label: str, courier: Courier) -> Tested:
             try:
