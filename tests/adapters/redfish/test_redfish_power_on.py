@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from peers.redfish import RESET, SYSTEM, HandClock, Reply, WrittenBmc, hang_up
-from peers.redfish_bench import guarding
+from peers.redfish_bench import Diary, guarding
 from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.redfish import Bmc
 from thermo_guard.core.plant import Power
@@ -127,3 +127,19 @@ async def test_account_without_the_reset_right_can_still_look(peer: WrittenBmc, 
     peer.pages[RESET] = peer.reset
     await guard.power_on()
     assert len(peer.seen("POST")) == 2
+
+
+async def test_a_missing_right_to_reset_is_no_refused_login(
+    peer: WrittenBmc, clock: HandClock, tmp_path: Path
+) -> None:
+    """It locks no account, so it is kept by the process alone, whose text says so; the login stays on no record."""
+    peer.pages[RESET] = Reply(403)
+    diary = Diary(clock)
+    for _ in range(2):
+        guard = guarding(peer.address, clock, tmp_path, logins=diary.process())
+        for _ in range(2):
+            with pytest.raises(Unauthorized, match="asked again in 20 minutes, or as soon as the guard is started"):
+                await guard.power_on()
+        await guard.aclose()
+    assert len(peer.seen("POST")) == 2
+    assert diary.events == []

@@ -80,8 +80,8 @@ async def test_bmc_that_stops_in_mid_answer_ends_within_the_timeout(peer: Writte
 
 async def test_refused_connection_and_unknown_name_are_transient(tmp_path: Path, clock: HandClock) -> None:
     """A BMC that is not there now may be there later."""
-    for address in ("127.0.0.1:1", "no-such-bmc.invalid"):
+    for address, why in (("127.0.0.1:1", "Connection refused"), ("no-such-bmc.invalid", "cannot be reached")):
         guard = guarding(address, clock, tmp_path)
-        with pytest.raises(Transient):
+        with pytest.raises(Transient, match=why):
             await guard.observe()
         await guard.aclose()

@@ -6,6 +6,7 @@ at all where the login was refused lately, by this process or one before it.
 """
 
 import json
+import os
 from base64 import b64encode
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -272,7 +273,8 @@ class Wire:
                 why = cause.strerror or "the name does not resolve"
                 return Transient(f"{self._name} cannot be reached ({why})").of(Trouble.NO_NAME)
             case aiohttp.ClientConnectorError(os_error=cause):
-                return Transient(f"{self._name} cannot be reached ({cause.strerror or type(cause).__name__})")
+                why = os.strerror(cause.errno) if cause.errno else cause.strerror or type(cause).__name__
+                return Transient(f"{self._name} cannot be reached ({why})")
             case aiohttp.ConnectionTimeoutError():
                 return Transient(f"{self._name} cannot be reached within {self._connect_timeout_s:g} s")
         why = (
