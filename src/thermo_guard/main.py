@@ -45,7 +45,7 @@ FAREWELL_S = 5.0
 """For messages still in the outbox when the process is told to end."""
 CLOSE_S = 2.0
 """For logging out everywhere; a peer that does not answer is left as it is."""
-LEAVE_S = 7.5
+LEAVE_S = 7.0
 """From the order to end until the process is gone, whatever hangs: a container is killed after 10 s by default."""
 LET_GO_S = 0.5
 """Once the journal is closed nothing is waited for but threads that only look something up."""
