@@ -239,6 +239,22 @@ async def test_who_waited_for_a_login_that_found_no_answer_shares_its_failure(ha
         assert time.monotonic() - began > 0.4, "it asked the server again"
 
 
+async def test_the_end_does_not_wait_for_a_login(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
+    """A program that is told to end while a server hangs in its login ends at once, and so does who waited for it."""
+    plant = start_plant(hosts=1, vms=1)
+    plant.fault("Login", "timeout")
+    adapter = open_vsphere(plant)
+    waiting = asyncio.create_task(adapter.observe())
+    async with asyncio.timeout(5):
+        while "Login" not in await asyncio.to_thread(plant.count):
+            continue
+        began = time.monotonic()
+        await adapter.aclose()
+        with pytest.raises(Transient, match="given up"):
+            await waiting
+    assert time.monotonic() - began < 1
+
+
 async def test_a_cancelled_call_leaves_the_loop_free(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
     """Cancelling a call that hangs returns at once."""
     plant = start_plant(hosts=1, vms=1)

@@ -144,10 +144,15 @@ class Endpoint:
             self._drop()
             self._opening = asyncio.create_task(self._log_in())
             self._opening.add_done_callback(self._opened)
+        opening, caller = self._opening, asyncio.current_task()
         try:
-            return await asyncio.shield(self._opening)
+            return await asyncio.shield(opening)
         except Fault as fault:
             raise again(fault) from fault
+        except asyncio.CancelledError:
+            if opening.cancelled() and caller is not None and not caller.cancelling():
+                raise Transient(f"{self.at}: the login was given up, as everything is logged out") from None
+            raise
 
     def _opened(self, opening: asyncio.Task[Session]) -> None:
         self._opening = None
