@@ -14,6 +14,7 @@ from peers.redfish_bench import Diary, PinBook
 from peers.sushy import FakeSystem, SushyBmc
 from thermo_guard import __version__
 from thermo_guard.adapters.clock import SteadyClock
+from thermo_guard.adapters.pins import PinFile
 from thermo_guard.adapters.redfish import Bmc
 from thermo_guard.core.events import LoginRefused
 from thermo_guard.core.plant import Power, Trouble
@@ -157,15 +158,15 @@ async def test_unverified_is_possible_and_loud(peer: SushyBmc) -> None:
     assert [entry["log_level"] for entry in logs if entry["event"] == "bmc.certificate_unchecked"] == ["warning"]
 
 
-async def test_a_pin_counts_as_soon_as_it_is_there(peer: SushyBmc) -> None:
+async def test_a_pin_counts_as_soon_as_it_is_there(peer: SushyBmc, tmp_path: Path) -> None:
     """What a person pins while the guard runs is trusted at the next look, without a restart, and without any CA."""
-    pins = PinBook()
-    bmc = opened(peer, pins=pins)
+    by_hand = PinFile(tmp_path)  # what `thermo-guard pin` writes, and the guard reads
+    bmc = opened(peer, pins=PinFile(tmp_path))
     with pytest.raises(Refused, match="`thermo-guard pin` shows it"):
         await bmc.observe()
-    pins[peer.address] = peer.fingerprint
+    by_hand.trust({peer.address: (peer.fingerprint, "")}, "admin@nas", 0.0)
     assert (await bmc.observe()).uuid == UUID.lower()
-    del pins[peer.address]
+    by_hand.forget(peer.address, "admin@nas", 0.0)
     with pytest.raises(Refused, match="not trusted"):
         await bmc.observe()
     await bmc.aclose()
