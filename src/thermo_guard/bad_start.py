@@ -14,7 +14,7 @@ from .config import BadSettings, Problem, load_notify_urls
 from .settings_hosts import secret_parts
 from .settings_sources import gather
 
-STAMP_FILE = "bad-settings.told"
+STAMP_FILE = "bad-start.told"
 AGAIN_AFTER_S = 3600.0
 """A container restarts every minute; the same message once an hour is enough."""
 WITHIN_S = 8.0
@@ -23,7 +23,7 @@ WITHIN_S = 8.0
 log = structlog.get_logger()
 
 
-def tell(problems: Sequence[Problem], env: Mapping[str, str], dotenv: Path | None) -> None:
+def tell_bad_settings(problems: Sequence[Problem], env: Mapping[str, str], dotenv: Path | None) -> None:
     """Tell people by NOTIFY_URLS, if that variable alone can be used, that nothing is guarded and why.
 
     :param problems: as `load` gave them: no secret is in their words.
@@ -32,16 +32,27 @@ def tell(problems: Sequence[Problem], env: Mapping[str, str], dotenv: Path | Non
         urls = [url.get_secret_value() for url in load_notify_urls(env, dotenv)]
     except BadSettings:
         return
-    if not urls:
-        return
     logs.configure("auto", "INFO")
     logs.register_secrets({part for url in urls for part in secret_parts(url)})
-    title = "Thermo-Guard does not start: the room is NOT guarded"
     body = "\n".join(["Its settings cannot be used:", *(f"{one.variable} {one.wrong}" for one in problems)])
-    stamp = _stamp(env, dotenv)
-    mark = hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()
+    _tell_once(body, urls, _folder(env, dotenv))
+
+
+def tell_refused(why: str, urls: Sequence[str], data_dir: Path) -> None:
+    """Tell people that the guard has ended and will not get further at its next start.
+
+    :param urls: apprise addresses; registered as secrets.
+    """
+    _tell_once(why, urls, data_dir)
+
+
+def _tell_once(body: str, urls: Sequence[str], data_dir: Path) -> None:
+    if not urls:
+        return
+    title = "Thermo-Guard does not run: the room is NOT guarded"
+    stamp, mark = data_dir / STAMP_FILE, hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()
     if _is_told(stamp, mark):
-        log.info("bad_settings.told_lately", again_after_s=AGAIN_AFTER_S)
+        log.info("bad_start.told_lately", again_after_s=AGAIN_AFTER_S)
         return
     outbox = Outbox(urls, SteadyClock(), deliver_timeout_s=WITHIN_S)
     said = asyncio.run(outbox.tell_now(title, body, urgent=True))
@@ -52,9 +63,9 @@ def tell(problems: Sequence[Problem], env: Mapping[str, str], dotenv: Path | Non
         _keep(stamp, mark)
 
 
-def _stamp(env: Mapping[str, str], dotenv: Path | None) -> Path:
-    """In the data folder, whatever is wrong with the other settings; it is not made for this."""
-    return Path(gather(env, dotenv, ["DATA_DIR"], []).values.get("DATA_DIR", "data")) / STAMP_FILE
+def _folder(env: Mapping[str, str], dotenv: Path | None) -> Path:
+    """The data folder, whatever is wrong with the other settings; it is not made for this."""
+    return Path(gather(env, dotenv, ["DATA_DIR"], []).values.get("DATA_DIR", "data"))
 
 
 def _is_told(stamp: Path, mark: str) -> bool:
@@ -69,4 +80,4 @@ def _keep(stamp: Path, mark: str) -> None:
     try:
         stamp.write_text(mark, encoding="utf-8")
     except (OSError, ValueError) as error:
-        log.debug("bad_settings.not_stamped", reason=str(error))
+        log.debug("bad_start.not_stamped", reason=str(error))

@@ -61,7 +61,7 @@ def main(env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"
         settings = load(env, dotenv)
     except BadSettings as bad:
         print(explain(bad.problems), file=sys.stderr)  # noqa: T201 - before there is a log
-        bad_start.tell(bad.problems, os.environ if env is None else env, dotenv)
+        bad_start.tell_bad_settings(bad.problems, os.environ if env is None else env, dotenv)
         return EXIT_BAD_SETTINGS
     logs.configure(settings.log_format.value, settings.log_level.value)
     logs.register_secrets(secrets(settings))
@@ -76,6 +76,7 @@ def main(env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"
         return EXIT_FOLDER_TAKEN
     except Fault as fault:
         log.error("guard.refused", reason=str(fault))
+        bad_start.tell_refused(str(fault), [url.get_secret_value() for url in settings.notify_urls], settings.data_dir)
         return EXIT_REFUSED
     finally:
         watchdog.stop()

@@ -230,7 +230,7 @@ def test_bad_settings_are_told_once_an_hour(tmp_path: Path, settings: dict[str, 
     other = _run(tmp_path, {**bad, "TRIP_VOTES": "-1"})  # something else is wrong now
     assert other.returncode == 2
     assert "VCENTER_PASSWORD" in sink.messages.get(timeout=1)["message"]
-    assert sorted(path.name for path in data.iterdir()) == ["bad-settings.told"]
+    assert sorted(path.name for path in data.iterdir()) == ["bad-start.told"]
 
 
 def test_bad_settings_without_a_data_folder_are_told_each_time(
@@ -260,3 +260,18 @@ def test_a_dead_outlet_delays_the_end_of_a_bad_start_by_seconds(tmp_path: Path, 
     assert "notify.failed" in ended.stderr
     assert "Nightjar" not in ended.stderr
     assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_start_that_is_refused_is_told_once_an_hour(tmp_path: Path, settings: dict[str, str], sink: Sink) -> None:
+    """After a downgrade the journal is a newer version's: it ends with 1 each time, and nobody looks at its log."""
+    data = tmp_path / "data"
+    SqlJournal.open(data).close()
+    shell = sqlite3.connect(data / "journal.sqlite3")
+    shell.execute("UPDATE alembic_version SET version_num = '0099'")
+    shell.commit()
+    shell.close()
+    assert [_run(tmp_path, {**settings, "DATA_DIR": str(data)}).returncode for _ in range(2)] == [1, 1]
+    told = sink.messages.get(timeout=1)
+    assert "NOT guarded" in told["title"]
+    assert "newer Thermo-Guard" in told["message"]
+    assert sink.messages.empty()
