@@ -129,8 +129,8 @@ def _abort(_wish: Wish, situation: Situation) -> _Effects:
     does_not = [
         ("undo anything: HA and DRS stay as they are, what is off stays off, and what has been told to stop may still "
          "stop"),
-        ("bring anything back later by itself, nor remember for long what ran: in a cool room what is off soon counts "
-         "as switched off on purpose. To have it all back, `thermo-guard power-on` instead"),
+        ("bring anything back later by itself. `thermo-guard power-on` still can, within 24 hours: after that what is "
+         "off counts as switched off on purpose"),
     ]
     if situation.facts.get("level") in {"low", "band"}:
         does.append("leave the alarm as it was: the next confirmed one trips")
