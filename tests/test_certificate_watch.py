@@ -15,10 +15,11 @@ from thermo_guard.adapters.pins import PinFile
 from thermo_guard.adapters.redfish import Bmc
 from thermo_guard.certificate_watch import CertificateWatch
 from thermo_guard.core.commands import Command
+from thermo_guard.core.finding import Finding
 from thermo_guard.core.plant import ClusterSeen, HostSeen, MissingPrivilege, Trouble
 from thermo_guard.core.readings import AlertCount, Poll
 from thermo_guard.engine.logins import RefusedLogins
-from thermo_guard.engine.lookout import Lookout
+from thermo_guard.engine.lookout import Look, Lookout
 from thermo_guard.ports import PowerController, Transient
 from thermo_guard.trust import Endpoint, Kind
 
@@ -86,7 +87,11 @@ class Guard:
         self.pins = PinFile(folder)
         self.told = Told()
         self.lookout = Lookout(self.clock, Nothing(), Nothing(), bmcs)
-        self.watch = CertificateWatch(self.pins, self.lookout, self.told, self.clock, endpoints)
+        self.check: Look[Sequence[Finding]] = Look("check", self._nothing_found, self.clock)
+        self.watch = CertificateWatch(self.pins, self.lookout, self.told, self.clock, endpoints, self.check)
+
+    async def _nothing_found(self) -> Sequence[Finding]:
+        return ()
 
     async def until(self, is_so: Callable[[], object]) -> None:
         async with asyncio.timeout(20):
@@ -214,11 +219,16 @@ async def test_a_new_pin_is_looked_at_at_once(tmp_path: Path, bmc: MakeBmc) -> N
         await guard.look()
         assert look.fault is not None
         assert look.fault.trouble is Trouble.UNTRUSTED
+        guard.check.start_if_due(3600)
+        assert guard.check.task is not None
+        await guard.check.task
+        guard.check.take()
         guard.watch.round()
         assert look.due_in_s(600) > 500
+        assert guard.check.due_in_s(3600) > 3500
         PinFile(tmp_path).trust({key: (endpoint.identity.sha256, "")}, "me", 1.0)
         guard.watch.round()
-        assert look.due_in_s(600) == 0
+        assert look.due_in_s(600) == guard.check.due_in_s(3600) == 0
         assert guard.told.messages == []
 
 

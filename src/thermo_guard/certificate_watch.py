@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import structlog
 
 from .adapters.pins import PinFile
+from .core.finding import Finding
 from .core.plant import Trouble
-from .engine.lookout import Lookout
+from .engine.lookout import Look, Lookout
 from .ports import Clock, Fault, Notifier
 from .survey import trouble_of
 from .trust import Endpoint
@@ -42,13 +43,16 @@ class CertificateWatch:
 
     :param unmet: endpoints whose first certificate is trusted without asking; none where the settings do not say so.
     :param lookout: whose looks are made at once when a pin has come that they waited for.
+    :param check: the guard's look at its whole site, which is made anew then too.
     """
 
     def __init__(
-        self, pins: PinFile, lookout: Lookout, notifier: Notifier, clock: Clock, unmet: Sequence[Endpoint] = ()
+        self, pins: PinFile, lookout: Lookout, notifier: Notifier, clock: Clock, unmet: Sequence[Endpoint] = (),
+        check: Look[Sequence[Finding]] | None = None,
     ) -> None:
         self._pins = pins
         self._lookout = lookout
+        self._check = check
         self._notifier = notifier
         self._clock = clock
         self._unmet = [_Unmet(endpoint, clock.now()) for endpoint in unmet if not _is_settled(endpoint)]
@@ -100,9 +104,12 @@ class CertificateWatch:
             self._ask_again()
 
     def _ask_again(self) -> None:
-        for look in self._lookout.all():
-            if look.fault is not None and trouble_of(look.fault) in {Trouble.UNTRUSTED, Trouble.WRONG_PIN}:
-                look.ask_again()
+        waiting = [look for look in self._lookout.all()
+                   if look.fault is not None and trouble_of(look.fault) in {Trouble.UNTRUSTED, Trouble.WRONG_PIN}]
+        for look in waiting:
+            look.ask_again()
+        if waiting and self._check is not None:
+            self._check.ask_again()
 
     def _tell_changed(self) -> None:
         """Once for each look, until it has succeeded again: what fails for another reason meanwhile proves nothing."""

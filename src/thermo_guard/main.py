@@ -132,7 +132,8 @@ async def guard(settings: Settings, stop: asyncio.Event, watchdog: Watchdog) -> 
         loop = Loop(terms, edges)
         loop.ledger.write(ev.GuardStarted(owner=journal.owner, version=__version__))
         is_accepting = settings.tls_first_use is FirstUse.ACCEPT
-        watch = CertificateWatch(pins, loop.lookout, outbox, clock, endpoints_of(settings) if is_accepting else ())
+        unmet = endpoints_of(settings) if is_accepting else ()
+        watch = CertificateWatch(pins, loop.lookout, outbox, clock, unmet, loop.arming.look)
         stack.push_async_callback(watch.aclose)
         watch.start()
         await loop.run(stop)
