@@ -13,7 +13,7 @@ from .commands import Command, Outcome, Verb
 from .events import Entry, Goal, Phase
 from .plant import Power
 from .policy import Level
-from .wishes import Order
+from .wishes import Order, Wish
 
 POWER_ON_WINDOW_S = 24 * 3600.0
 _STOPS = {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.SHUT_DOWN_HOST}
@@ -78,10 +78,14 @@ class Record:
     """When the site was powered on, lately."""
     closed: tuple[float, ev.IncidentClosed] | None = None
     """The last incident that ended."""
+    aborted_at: float | None = None
+    """When that was, where a person ended it where it stood."""
     armed: tuple[float, ev.GuardArmed] | None = None
     """When the guard took hold, and by whose word."""
     wish: int = 0
     """Number of the last order that was taken up or declined."""
+    by_hand: tuple[float, Wish] | None = None
+    """The last order to power on, and when, where it opened no incident: what is off is not on record as running."""
     paused_until: float | None = None
     """Nothing is commanded before; infinite: until RESUME."""
     is_shelved: bool = False
@@ -123,12 +127,13 @@ def _after(record: Record, entry: Entry) -> Record:
             gone = (event.endpoint, event.user)
             return replace(record, refused={key: kept for key, kept in record.refused.items() if key != gone})
         case ev.AlarmTripped() | ev.ShutdownWished() | ev.PowerOnWished():
-            return replace(record, incident=_opened(event, at))
+            return replace(record, incident=_opened(event, at), by_hand=None)
         case ev.SitePoweredOn():
             lately = tuple(t for t in record.power_ons if at - t < POWER_ON_WINDOW_S)
             record = replace(record, power_ons=(*lately, at))
         case ev.IncidentClosed():
-            return replace(record, incident=None, closed=(at, event))
+            aborted_at = at if event.aborted_by else None
+            return replace(record, incident=None, closed=(at, event), aborted_at=aborted_at, by_hand=None)
         case _:
             pass
     if record.incident is None:
@@ -150,6 +155,8 @@ def _wished(record: Record, event: ev.WishTaken, at: float) -> Record:
             return replace(record, paused_until=None, refused={
                 key: replace(kept, until=min(kept.until, at)) for key, kept in record.refused.items()
             })
+        case Order.POWER_ON if record.incident is None:
+            return replace(record, by_hand=(at, wish))
         case Order.ABORT:
             return replace(record, is_shelved=record.level not in {Level.LOW, Level.BAND})
         case Order.ACKNOWLEDGE:

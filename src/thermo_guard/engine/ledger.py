@@ -128,10 +128,15 @@ class Ledger:
         return self.record.incident is not None or after.incident is not None
 
     def _from_memory(self, now: float, events: tuple[ev.Event, ...]) -> Sequence[Entry]:
-        """The events as entries that are not durable yet, where they are of a way down; else none."""
+        """The events as entries that are not durable yet, where they are of a way down or a person's order; else none.
+
+        Of an order that a crash takes out of the memory again, the inbox still knows.
+        """
         entries = _numbered(self.record.seq, now, events)
         incident = fold(self.record, entries).incident
-        if incident is None or incident.goal is not ev.Goal.OFF or not any(map(_is_of_incident, events)):
+        is_down = incident is not None and incident.goal is ev.Goal.OFF and any(map(_is_of_incident, events))
+        is_order = any(isinstance(event, ev.WishTaken) for event in events) and not needs_disk(events)
+        if not is_down and not is_order:
             return ()
         self._unwritten.append((now, events))
         return entries
@@ -235,6 +240,14 @@ class Ledger:
 
 def _numbered(seq: int, at: float, events: Sequence[ev.Event]) -> tuple[Entry, ...]:
     return tuple(Entry(seq + place, at, event) for place, event in enumerate(events, 1))
+
+
+def needs_disk(events: Sequence[ev.Event]) -> bool:
+    """An order with which something is powered on, or the guard takes hold: not before it is durable."""
+    return any(
+        isinstance(event, ev.PowerOnWished | ev.GuardArmed)
+        or (isinstance(event, ev.GoalWished) and event.goal is ev.Goal.ON) for event in events
+    )
 
 
 def _is_of_incident(event: ev.Event) -> bool:

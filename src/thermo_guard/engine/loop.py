@@ -246,8 +246,9 @@ class Loop:
 
         After a start on the way back, hosts and room too: nothing is urgent there.
         """
-        looks = [look for address, look in self.lookout.bmcs.items() if address in self.ledger.record.bmc_of.values()]
-        if any((look.tried_at or 0.0) <= self.idle_at for look in (self.lookout.cluster, *looks)):
+        matched = [self.lookout.bmcs.get(address) for address in self.ledger.record.bmc_of.values()]
+        tried = [self.lookout.cluster.tried_at, *(look.tried_at for look in matched if look is not None)]
+        if any(at is None or at <= self.idle_at for at in tried):
             return False
         if incident.goal is ev.Goal.OFF or self.step is not None:
             return self.lookout.has_looked

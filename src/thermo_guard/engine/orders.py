@@ -4,16 +4,17 @@ import structlog
 
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import Command, Outcome, Verb
+from thermo_guard.core.goal import is_paused
 from thermo_guard.core.orders import taken
 from thermo_guard.core.plant import BmcSeen, Power
 from thermo_guard.core.policy import Assessment
 from thermo_guard.core.report import differences, missing
 from thermo_guard.core.view import PlantNow
-from thermo_guard.core.wishes import Order, Wish
+from thermo_guard.core.wishes import STALE_S, Order, Wish
 from thermo_guard.ports import Fault, Notifier
 
 from .hands import Hands
-from .ledger import Ledger
+from .ledger import Ledger, needs_disk
 from .logins import RefusedLogins
 from .lookout import Lookout
 from .terms import LoopSettings
@@ -34,42 +35,44 @@ class Orders:
         self._notifier = notifier
         self._is_memory_lost = ledger.snapshot is None
         """Nothing was on record of any plant when this guard started."""
+        self._by_hand = 0
+        """Number of the order to power on what is not on record that is being carried out."""
         self._left: list[str] = []
-        """BMCs that are still to be asked for On by a person's order, of machines that are not on record."""
+        """BMCs that are still to be asked for On by it."""
         self._asked: set[str] = set()
         self._asked_at = float("-inf")
 
     def take_up(self, assessment: Assessment, plant: PlantNow, now: float) -> bool:
-        """Take up each new order; whether the goal may have turned."""
+        """Take up each new order, in the order in which they were given; whether the goal may have turned."""
         try:
             wishes = self._ledger.wishes()
         except Fault as fault:
             log.debug("inbox.not_read", reason=str(fault))
             return False
-        return any([self._take(wish, assessment, plant, now) for wish in wishes])  # noqa: C419 - each is taken up
+        has_turned = False
+        for wish in wishes:
+            is_taken, is_turn = self._take(wish, assessment, plant, now)
+            has_turned |= is_taken and is_turn
+            if not is_taken and wish is not wishes[-1]:  # it must not hold up an order that needs no disk
+                why = "the journal cannot be written, and another order came after it"
+                self._ledger.write(ev.WishTaken(wish, why))
+        return has_turned
 
-    def _take(self, wish: Wish, assessment: Assessment, plant: PlantNow, now: float) -> bool:
+    def _take(self, wish: Wish, assessment: Assessment, plant: PlantNow, now: float) -> tuple[bool, bool]:
+        """Whether it was taken up or declined, else it stays in the inbox until the disk takes it; whether it turns."""
         record, snapshot = self._ledger.record, self._ledger.snapshot
         lacking = () if snapshot is None else missing(snapshot, plant)
         report = () if snapshot is None or record.incident is None else differences(snapshot, plant, record.incident)
-        leftovers = self._leftovers()
-        events = taken(wish, record, assessment, now, missing=lacking, leftovers=leftovers, report=report)
+        events = taken(wish, record, assessment, now, missing=lacking, leftovers=self._leftovers(), report=report)
         is_turn = len(events) > 1 or wish.order is Order.PAUSE
-        if is_turn and (recalled := self._hands.recall()):
+        is_waiting = self._ledger.fault is not None and needs_disk(events)
+        if is_turn and not is_waiting and (recalled := self._hands.recall()):
             self._ledger.write(ev.Answered(recalled))
         if not self._ledger.write(*events):
-            return False  # it stays in the inbox until the disk takes it
+            return False, is_turn
         if wish.order is Order.RESUME and self._logins is not None:
             self._logins.forgive()
-        is_by_hand = wish.order is Order.POWER_ON and self._ledger.record.incident is None
-        if is_by_hand and not (isinstance(events[0], ev.WishTaken) and events[0].declined):
-            self._left = list(leftovers)
-            self._notifier.tell(
-                f"Powering on {len(leftovers)} machines that are not on record as running, as {wish.by} asked",
-                "By their BMCs, one by one. What ran on them is not known: start their VMs by hand, vCenter's first.",
-                urgent=True,
-            )
-        return is_turn
+        return True, is_turn
 
     def _leftovers(self) -> tuple[str, ...]:
         """BMCs that say OFF, of the cluster's hosts where it is known which they are."""
@@ -83,8 +86,16 @@ class Orders:
         if self._is_memory_lost and self._lookout.has_looked:
             self._is_memory_lost = False
             self._tell_unknown()
+        record = self._ledger.record
+        if record.by_hand is None or record.incident is not None:
+            self._left.clear()  # from here the planner powers on, or nobody does
+            return
+        ordered_at, wish = record.by_hand
+        if wish.number != self._by_hand and now - ordered_at <= STALE_S and self._lookout.has_looked:
+            self._begin(wish)
+        is_permitted = assessment.permits_power_on or (wish.despite_unseen and not assessment.is_alarm)
         is_next = self._left and now >= self._asked_at + self._settings.timing.host_stagger_s
-        if not is_next or assessment.is_alarm:
+        if not is_next or not is_permitted or is_paused(record, now):
             return
         address = self._left[0]
         command = Command(Verb.POWER_ON_HOST, address, address, address)
@@ -93,6 +104,16 @@ class Orders:
             self._asked.add(address)
             self._asked_at = now
             self._hands.start([command], {})
+
+    def _begin(self, wish: Wish) -> None:
+        """An order that has just been taken up, or soon before this guard was started."""
+        self._by_hand, self._left = wish.number, list(self._leftovers())
+        if self._left:
+            self._notifier.tell(
+                f"Powering on {len(self._left)} machines that are not on record as running, as {wish.by} asked",
+                "By their BMCs, one by one. What ran on them is not known: start their VMs by hand, vCenter's first.",
+                urgent=True,
+            )
 
     def _tell_unknown(self) -> None:
         if self._ledger.record.incident is None and (off := self._leftovers()):
