@@ -32,6 +32,7 @@ from thermo_guard.adapters.vsphere import TlsTrust, Vsphere
 from thermo_guard.core import events as ev
 from thermo_guard.core.policy import PolicySettings
 from thermo_guard.core.step import Timing
+from thermo_guard.engine.logins import RefusedLogins
 from thermo_guard.engine.loop import Loop
 from thermo_guard.engine.terms import Edges, LoopSettings
 
@@ -118,8 +119,9 @@ async def incident(plant: VirtualVsphere, folder: Path, ca_file: str, call_s: fl
     heard = Heard()
     with Follower(plant) as follower:
         journal = SqlJournal.open(folder)
+        journal.append(clock.now(), ev.GuardArmed(by="bench"))
         room = Room(clock, COOL_C)
-        hypervisor = Vsphere(plant.vcenter, USER, PASSWORD, clock, cluster=plant.cluster,
+        hypervisor = Vsphere(plant.vcenter, USER, PASSWORD, clock, logins=RefusedLogins(clock), cluster=plant.cluster,
                              tls=TlsTrust(ca_file=ca_file), esxi_user=ESXI_USER, esxi_password=PASSWORD)
         loop = Loop(
             LoopSettings(policy=PolicySettings(on_delay_s=0, poll_interval_s=1), timing=Timing(), poll_s=1.0),

@@ -24,6 +24,7 @@ from bench.table import Report
 from peers.vsphere import PASSWORD, USER, VirtualVsphere
 from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.vsphere import TlsTrust, Vsphere, inventory
+from thermo_guard.engine.logins import RefusedLogins
 
 GOAL_S = 2.0
 PAGE = 2000
@@ -104,7 +105,8 @@ async def measure(plant: VirtualVsphere, ca_file: str, vms: int, runs: int, repo
     cluster = ""
     for _ in range(runs):
         clock = AheadClock()
-        hypervisor = Vsphere(plant.vcenter, USER, PASSWORD, clock, cluster=plant.cluster, tls=TlsTrust(ca_file=ca_file))
+        hypervisor = Vsphere(plant.vcenter, USER, PASSWORD, clock, logins=RefusedLogins(clock), cluster=plant.cluster,
+                             tls=TlsTrust(ca_file=ca_file))
         login.append(await look(hypervisor, vms))
         clock.ahead_s += 301
         plant.clear_count()
