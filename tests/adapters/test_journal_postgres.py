@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import not_, select
+from sqlalchemy.dialects import postgresql
 
 from peers import absent
-from thermo_guard.adapters.journal import schema
+from thermo_guard.adapters.journal import interest, schema
 
 HERE_OR_THERE = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
 
@@ -61,14 +63,18 @@ def _psql(folder: Path, sql: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_schema_stands_on_postgresql(folder: Path) -> None:
-    """The migrations run there from empty, and the fence, the numbering and once-only samples hold."""
+def _migrated(folder: Path) -> None:
     sql = io.StringIO()
     config = Config(output_buffer=sql)
     config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
     config.set_main_option("dialect", "postgresql")
     command.upgrade(config, "head", sql=True)
     _psql(folder, sql.getvalue())
+
+
+def test_the_schema_stands_on_postgresql(folder: Path) -> None:
+    """The migrations run there from empty, and the fence, the numbering and once-only samples hold."""
+    _migrated(folder)
     assert _psql(folder, "SELECT version_num FROM alembic_version") == schema.REVISIONS[-1]
     said = _psql(folder, r"""
         INSERT INTO site (id, zone, epoch, owner, state, schema_version) VALUES ('a', '', 1, 'me', '{}', 1);
@@ -84,3 +90,29 @@ def test_the_schema_stands_on_postgresql(folder: Path) -> None:
             SELECT count(*) FROM fence;
     """)
     assert said.splitlines() == ["1|1792000000.123456", "2|2", "1|abort", "1|2", "0"]
+
+
+def test_the_same_entries_count_on_postgresql(folder: Path) -> None:
+    """What a start reads is found by the same words there: the paths into JSON above all."""
+    _migrated(folder)
+    rows = [
+        ("sensors.learned", "{}"), ("sensors.learned", "{}"),
+        ("login.refused", '{"endpoint": "a", "user": "u"}'), ("login.accepted", '{"endpoint": "a", "user": "u"}'),
+        ("login.refused", '{"endpoint": "b", "user": "u"}'), ("level.changed", '{"level": "low"}'),
+        ("level.changed", '{"level": "high"}'), ("wish.taken", '{"wish": {"number": 1}}'),
+        ("level.changed", '{"level": "blind"}'), ("phase.begun", "{}"), ("alarm.tripped", "{}"),
+    ]
+    values = ", ".join(f"('a', 1, 1, '{kind}', '{body}')" for kind, body in rows)
+    _psql(folder, f"""
+        INSERT INTO site (id, zone, epoch, state, schema_version) VALUES ('a', '', 1, '{{}}', 1);
+        INSERT INTO event (site, epoch, at, kind, body) VALUES {values};
+    """)
+    seq = schema.event.c.seq
+    for condition, expected in (
+        (interest.counts_from(11, "a"), "2 4 5 6 7 8 9 11"), (not_(interest.counts_from(11, "a")), "1 3 10"),
+        (schema.event.c.body["wish"]["number"].as_integer() == 1, "8"),
+    ):
+        query = select(seq).where(condition).order_by(seq).compile(
+            dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}  # type: ignore[no-untyped-call]
+        )
+        assert _psql(folder, str(query)).split() == expected.split()

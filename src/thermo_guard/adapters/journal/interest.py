@@ -44,7 +44,11 @@ def counts(connection: Connection, site_id: str) -> ColumnElement[bool]:
     in none of the lists here is read at any age, which is slow at worst, never wrong: `guard.armed` and `wish.taken`
     are such kinds, few in any life.
     """
-    start = _start_of_interest(connection, site_id)
+    return counts_from(_start_of_interest(connection, site_id), site_id)
+
+
+def counts_from(start: int, site_id: str) -> ColumnElement[bool]:
+    """The same, where all is read from `start` on."""
     older = and_(event.c.site == site_id, event.c.seq < start)
     return or_(
         event.c.seq >= start,
