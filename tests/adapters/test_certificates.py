@@ -81,7 +81,10 @@ async def test_what_does_not_answer_is_told_by_its_trouble() -> None:
 
     @asynccontextmanager
     async def plain(word: bytes) -> AsyncIterator[int]:
+        kept = []  # a writer that nobody holds closes its connection
+
         async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            kept.append(writer)
             writer.write(word)
             await writer.drain()
 
