@@ -38,12 +38,15 @@ def differences(snapshot: Snapshot, plant: PlantNow, incident: Incident) -> tupl
 
 
 def missing(snapshot: Snapshot, plant: PlantNow) -> tuple[str, ...]:
-    """Names of the hosts and VMs that ran and do not run now, as far as that is known."""
+    """What a power-on would bring back: names of hosts and VMs that ran and are not known to run now, or settings."""
     hosts = [host.name for host in snapshot.hosts
              if host.is_on and (host.name not in plant.hosts or plant.hosts[host.name].power is not Power.ON)]
     vms = [vm.name for vm in snapshot.vms
            if vm.is_on and (vm.id not in plant.vms or plant.vms[vm.id].power is not Power.ON)]
-    return (*hosts, *vms)
+    entered = [f"maintenance mode of {host.name}" for host in snapshot.hosts
+               if not host.in_maintenance and host.name in plant.hosts and plant.hosts[host.name].in_maintenance]
+    changed = [] if plant.settings is None else _changed_settings(plant.settings, snapshot.settings)
+    return (*hosts, *vms, *entered, *changed)
 
 
 def _changed_settings(now: ClusterSettings, kept: ClusterSettings) -> Iterator[str]:

@@ -130,6 +130,13 @@ def take(
     )
 
 
+def undisturbed(snapshot: Snapshot, before: Snapshot) -> Snapshot:
+    """With HA, DRS and maintenance mode as they were before an incident that a person has ended half-way."""
+    kept = {host.name: host.in_maintenance for host in before.hosts}
+    hosts = (replace(host, in_maintenance=kept.get(host.name, host.in_maintenance)) for host in snapshot.hosts)
+    return replace(snapshot, hosts=tuple(hosts), settings=before.settings)
+
+
 def _kept_host(
     host: Host, before: KeptHost | None, bmc: BmcSeen | Unseen | None, look: _Look
 ) -> KeptHost:

@@ -139,13 +139,14 @@ class Loop:
         self.room, assessment = assess(self.room, self.settings.policy, now)
         self._tell_level(assessment, now)
         self.arming.tick(assessment, now)
-        has_ordered = self.orders.take_up(assessment, self._plant(), now)
+        plant = self._plant()
+        has_ordered = self.orders.take_up(assessment, plant, now)
         turned = turn(self.ledger.record, assessment, self.settings.mode, now)
         if turned is not None and (recalled := self.hands.recall()):
             self.ledger.write(ev.Answered(recalled))
         if (turned is not None and self.ledger.write(turned)) or has_ordered:
             self.lookout.cluster.ask_again()
-        self.snapshots.learn(assessment)
+        self.snapshots.learn(assessment, plant)
         plant = self._plant()
         if not self._is_active():
             self.step = None
@@ -232,7 +233,7 @@ class Loop:
         incident = self.ledger.record.incident
         if incident is None or not self._can_plan(incident, assessment):
             return
-        if not incident.is_snapshot_closed and not self.snapshots.close(incident, now):
+        if not incident.is_snapshot_closed and not self.snapshots.close(incident, plant, now):
             return
         despite_unseen = incident.despite_unseen
         self.step = self.conductor.conduct(

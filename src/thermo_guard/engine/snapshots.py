@@ -10,7 +10,9 @@ from thermo_guard.core.matching import match_bmcs, merged_pairs
 from thermo_guard.core.plant import BmcSeen, ClusterSeen, Host
 from thermo_guard.core.policy import Assessment, Level
 from thermo_guard.core.record import Incident
-from thermo_guard.core.snapshot import take
+from thermo_guard.core.report import missing
+from thermo_guard.core.snapshot import Snapshot, take, undisturbed
+from thermo_guard.core.view import PlantNow
 
 from .ledger import Ledger
 from .lookout import Lookout
@@ -21,6 +23,9 @@ FRESH_LOOK_S = 45.0
 KEPT_AFTER_ABORT_S = 24 * 3600.0
 """For so long after an abort what is off, and HA and DRS, stay in the snapshot as they were: an order to power on can
 still bring them back."""
+HELD_S = 24 * 3600.0
+"""So long after an abort nothing of what the incident has stopped is forgotten, for a person's power-on: in a cool room
+a guard that only looks would take it for what somebody has switched off."""
 
 
 class Snapshots:
@@ -33,7 +38,7 @@ class Snapshots:
         self._lookout = lookout
         self._learned_from: list[float | None] = []
 
-    def learn(self, assessment: Assessment) -> None:
+    def learn(self, assessment: Assessment, plant: PlantNow) -> None:
         """Take in new looks: which BMC is which host, always; the snapshot, in quiet time."""
         cluster = self._lookout.cluster.shown
         looked_at = [self._lookout.cluster.shown_at, *(look.shown_at for look in self._lookout.bmcs.values())]
@@ -44,7 +49,7 @@ class Snapshots:
         if self._ledger.record.incident is not None or cluster is None:
             return
         if self._ledger.snapshot is None or cluster.at > self._ledger.snapshot.at:
-            self._take(cluster, assessment.level, assessment.cool_as_of)
+            self._take(cluster, plant, assessment.level, assessment.cool_as_of)
 
     def _match(self, cluster: ClusterSeen | None) -> None:
         """By what vCenter shows of the hosts; by the snapshot where it is silent."""
@@ -60,9 +65,18 @@ class Snapshots:
         kept = self._ledger.snapshot.hosts if self._ledger.snapshot is not None else ()
         return tuple(Host(host.name, host.address, host.uuid, host.serials) for host in kept)
 
-    def _take(self, cluster: ClusterSeen, level: Level | None, cool_as_of: float | None) -> bool:
+    def _is_held(self, before: Snapshot | None, plant: PlantNow, now: float) -> bool:
+        """An abort lately, and not all is as it was before that incident."""
+        closed = self._ledger.record.closed
+        is_aborted = closed is not None and bool(closed[1].aborted_by) and now - closed[0] < HELD_S
+        return is_aborted and before is not None and bool(missing(before, plant))
+
+    def _take(
+        self, cluster: ClusterSeen, plant: PlantNow, level: Level | None, cool_as_of: float | None
+    ) -> bool:
         bmcs = self._lookout.sight(2 * self._settings.snapshot_s).bmcs
         before = self._ledger.snapshot
+        is_held = self._is_held(before, plant, cluster.at)
         known = () if before is None else [vm.id for vm in before.vcenter_vms]
         appliance = find_vcenter(cluster.vms, self._settings.vcenter_vm, cluster.addresses, known)
         before_own = () if before is None else [vm.id for vm in before.guard_vms]
@@ -74,22 +88,24 @@ class Snapshots:
         snapshot = take(
             cluster, before,
             {host: bmcs[address] for host, address in self._ledger.record.bmc_of.items() if address in bmcs},
-            tiers=self._settings.tiers, vcenter_vms=appliance.vms, guard_vms=own.vms, level=level,
-            cool_as_of=cool_as_of,
+            tiers=self._settings.tiers, vcenter_vms=appliance.vms, guard_vms=own.vms,
+            level=None if is_held else level, cool_as_of=cool_as_of,
         )
+        if is_held and before is not None:
+            snapshot = undisturbed(snapshot, before)
         if was_aborted and before is not None:
             snapshot = replace(snapshot, settings=before.settings)
         if before is not None and replace(snapshot, at=before.at) == before:
             return True  # nothing has changed: the row is large, and a NAS writes slowly
         return self._ledger.keep_snapshot(snapshot)
 
-    def close(self, incident: Incident, now: float) -> bool:
+    def close(self, incident: Incident, plant: PlantNow, now: float) -> bool:
         """One more look after the trip, then the snapshot is closed; True once it is."""
         look = self._lookout.cluster
         is_new = look.shown is not None and look.shown.at >= incident.opened_at
         is_late = now - incident.opened_at >= FRESH_LOOK_S or (look.fault is not None and look.task is None)
         if is_new and look.shown is not None:
-            if not self._take(look.shown, Level.HIGH, None):
+            if not self._take(look.shown, plant, Level.HIGH, None):
                 return False
         elif not is_late:
             return False
