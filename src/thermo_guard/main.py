@@ -113,8 +113,7 @@ async def guard(settings: Settings, stop: asyncio.Event, watchdog: Watchdog) -> 
         clock = clock_after(journal.entries())
         outbox = Outbox([url.get_secret_value() for url in settings.notify_urls], clock)
         stack.push_async_callback(_farewell, outbox, watchdog)
-        if journal.set_aside is not None:
-            _tell_set_aside(journal.set_aside, outbox)
+        _tell_of_storage(journal, outbox)
         logins, names = RefusedLogins(clock), SystemNames(clock)
         pins = PinFile(settings.data_dir)
         site = Site(settings, clock, logins=logins, names=names, pins=pins)
@@ -143,13 +142,20 @@ async def guard(settings: Settings, stop: asyncio.Event, watchdog: Watchdog) -> 
                         "It goes on from here when it is started again.", urgent=True)
 
 
-def _tell_set_aside(why: str, notifier: Notifier) -> None:
-    log.critical("journal.set_aside", reason=why)
-    notifier.tell(
-        "The journal was damaged and has been set aside: what ran before is not known",
-        f"{why}\nNothing is powered on by itself, and Thermo-Guard is NOT ARMED until it has proved itself again. "
-        "Where machines are off that should run, a person decides: `thermo-guard power-on`.", urgent=True,
-    )
+def _tell_of_storage(journal: SqlJournal, notifier: Notifier) -> None:
+    """What its opening has cost, if anything."""
+    if journal.gave_back_reserve is not None:
+        log.warning("journal.reserve_given_back", reason=journal.gave_back_reserve)
+        notifier.tell("The disk of the data folder is full: its reserve has been given back",
+                      f"{journal.gave_back_reserve} The next start with room on it makes a new one.", urgent=True)
+    if journal.set_aside is not None:
+        log.critical("journal.set_aside", reason=journal.set_aside)
+        notifier.tell(
+            "The journal was damaged and has been set aside: what ran before is not known",
+            f"{journal.set_aside}\nNothing is powered on by itself, and Thermo-Guard is NOT ARMED until it has proved "
+            "itself again. Where machines are off that should run, a person decides: `thermo-guard power-on`.",
+            urgent=True,
+        )
 
 
 async def _farewell(outbox: Outbox, watchdog: Watchdog) -> None:

@@ -61,7 +61,7 @@ with open(folder / "filler", "wb", buffering=0) as filler:
             size //= 2
 print("FREE", os.statvfs(folder).f_bavail, (folder / "reserve").stat().st_size)
 journal = SqlJournal.open(folder, owner="x" * 3000, reserve_bytes=2**20)
-print("RESERVE", (folder / "reserve").exists())
+print("RESERVE", (folder / "reserve").exists(), journal.gave_back_reserve is not None)
 journal.append(2.0, GuardStarted("after", "v"))
 print("OWNERS", *[entry.event.owner for entry in journal.entries()])
 journal.close()
@@ -151,7 +151,7 @@ def test_a_guard_starts_on_a_full_disk_by_its_reserve(tmp_path: Path) -> None:
     """A restart in that night finds no room for its own start: the reserve goes first, and comes back with the room."""
     said = _on_a_small_disk(FULL_AT_START, tmp_path)
     assert said["FREE"] == f"0 {MIB}"
-    assert (said["RESERVE"], said["OWNERS"], said["AGAIN"]) == ("False", "before after", "True")
+    assert (said["RESERVE"], said["OWNERS"], said["AGAIN"]) == ("False True", "before after", "True")
 
 
 def test_a_start_without_room_costs_the_reserve_first_and_holds_no_lock(tmp_path: Path) -> None:

@@ -123,6 +123,8 @@ class SqlJournal(JournalReader):
         self.owner = owner
         self.set_aside: str | None = None
         """Why the journal that was found is not this one, and where it is kept, for people."""
+        self.gave_back_reserve: str | None = None
+        """Why this start needed the reserve, for people."""
         self._lock = lock
         self._pruned_at: float | None = None
         self._unreadable: set[int] = set()
@@ -135,7 +137,7 @@ class SqlJournal(JournalReader):
         """Take the folder, bring its tables up to date and become the site's owner.
 
         A damaged journal is set aside and an empty one begun: `set_aside` then says so. On a full disk the reserve is
-        given back first.
+        given back first: `gave_back_reserve` says so.
 
         :param owner: random per start of a process; default 16 hex digits.
         :param reserve_bytes: room to keep for a full disk; 0: none is made, one that is there stays.
@@ -145,6 +147,7 @@ class SqlJournal(JournalReader):
         owner = owner or secrets.token_hex(8)
         lock = FolderLock.take(data_dir, owner)
         said: str | None = None
+        given_back: str | None = None
         try:
             while True:
                 try:
@@ -158,11 +161,11 @@ class SqlJournal(JournalReader):
                 except NoRoomError as full:
                     if not reserve.give_back(data_dir):
                         raise
-                    log.warning("journal.reserve_given_back", reason=str(full))
+                    given_back = str(full)
         except BaseException:
             lock.release()
             raise
-        journal.set_aside = said
+        journal.set_aside, journal.gave_back_reserve = said, given_back
         if reserve_bytes:
             reserve.make(data_dir, reserve_bytes)
         return journal
