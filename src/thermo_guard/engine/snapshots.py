@@ -25,7 +25,10 @@ KEPT_AFTER_ABORT_S = 24 * 3600.0
 still bring them back."""
 HELD_S = 24 * 3600.0
 """So long after an abort nothing of what the incident has stopped is forgotten, for a person's power-on: in a cool room
-a guard that only looks would take it for what somebody has switched off."""
+a guard that only looks would take it for what somebody has switched off.
+
+So long after a start too, while the room has not been cool since: a life that ended on a full disk may have been in
+mid-shutdown, and what it had done is then not on record."""
 
 
 class Snapshots:
@@ -37,6 +40,9 @@ class Snapshots:
         self._ledger = ledger
         self._lookout = lookout
         self._learned_from: list[float | None] = []
+        self._first_at: float | None = None
+        """Of the cluster's looks since the start."""
+        self._has_been_cool = False
 
     def learn(self, assessment: Assessment, plant: PlantNow) -> None:
         """Take in new looks: which BMC is which host, always; the snapshot, in quiet time."""
@@ -46,6 +52,10 @@ class Snapshots:
             return
         self._learned_from = looked_at
         self._match(cluster)
+        if cluster is not None:
+            self._first_at = cluster.at if self._first_at is None else self._first_at
+            as_of = assessment.cool_as_of
+            self._has_been_cool |= as_of is not None and as_of > self._first_at
         if self._ledger.record.incident is not None or cluster is None:
             return
         if self._ledger.snapshot is None or cluster.at > self._ledger.snapshot.at:
@@ -66,10 +76,11 @@ class Snapshots:
         return tuple(Host(host.name, host.address, host.uuid, host.serials) for host in kept)
 
     def _is_held(self, before: Snapshot | None, plant: PlantNow, now: float) -> bool:
-        """An abort lately, and not all is as it was before that incident."""
+        """An abort lately or a start into a warm room, and not all is as it was before."""
         closed = self._ledger.record.closed
         is_aborted = closed is not None and bool(closed[1].aborted_by) and now - closed[0] < HELD_S
-        return is_aborted and before is not None and bool(missing(before, plant))
+        is_new = not self._has_been_cool and (self._first_at is None or now - self._first_at < HELD_S)
+        return (is_aborted or is_new) and before is not None and bool(missing(before, plant))
 
     def _take(
         self, cluster: ClusterSeen, plant: PlantNow, level: Level | None, cool_as_of: float | None
