@@ -7,8 +7,8 @@ from .core.plant import Unseen
 from .core.preflight import Terms
 from .core.survey import DataFolder, Memory, Network
 from .engine.terms import LoopSettings
-from .ports import Clock, Hypervisor, PowerController, Transient
-from .sim.site import SENSORS, VirtualSite
+from .ports import Clock, Hypervisor, PowerController
+from .sim.site import VirtualSite
 from .survey import Preflight, Remembers, Sides, memory_of
 
 FOLDER = DataFolder("/virtual", is_there=True, is_writable=True, user_id=1000, free_bytes=10**10)
@@ -18,8 +18,7 @@ def virtual_sides(site: VirtualSite, clock: Clock) -> Sides:
     """Where a virtual site is looked at from; its faults are felt here as at its edges."""
 
     async def describe() -> Network:
-        if site.faults.is_silent(SENSORS):
-            raise Transient("the sensors' source does not answer")
+        await site.sensors.reach()
         return Network("N_1", "Virtual", {sensor.serial: None for sensor in site.world.plan.sensors})
 
     async def infrastructure() -> Infrastructure:

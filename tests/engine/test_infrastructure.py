@@ -9,16 +9,19 @@ import pytest
 from engine import rig
 from engine.rig import Guarded
 from engine.test_troubles import HOUR_S, hot_day, in_phase, with_vm
+from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.adapters.notify import Delivery, Message, Outbox
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Verb
 from thermo_guard.core.events import Phase
+from thermo_guard.core.finding import Area, Verdict
 from thermo_guard.engine.logins import NO_LOGIN_S
 from thermo_guard.ports import Clock
 from thermo_guard.sim.blueprint import Blueprint, Infrastructure
 from thermo_guard.sim.loop import run
 from thermo_guard.sim.plans import infrastructure, office
 from thermo_guard.sim.world import World
+from thermo_guard.virtual_preflight import virtual_preflight
 
 POWER_ONS = {f"call.{verb}" for verb in (Verb.POWER_ON_HOST, Verb.POWER_ON_VM, Verb.ADOPT_VM)}
 
@@ -488,5 +491,23 @@ def test_an_office_that_leans_on_itself(tmp_path: Path, phase: Phase | None) -> 
         assert (running.vms, running.hosts) == (guarded.before.vms, guarded.before.hosts)
         for endpoint in {attempt.endpoint for attempt in guarded.site.doors.tries if not attempt.is_accepted}:
             assert_tried_rarely(guarded, endpoint)
+
+    run(scenario())
+
+
+def test_what_the_guard_leans_on_is_told_beforehand(tmp_path: Path) -> None:
+    """The preflight names each VM that carries something of the guard's own, before the night on which it is off."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, infrastructure(is_guard_inside=True))
+        guarded.start()
+        await guarded.clock.sleep(60)
+        journal = SqlJournal.open(tmp_path / "other")
+        findings = await virtual_preflight(guarded.site, guarded.clock, guarded.settings, journal)()
+        journal.close()
+        await guarded.kill()
+        found = [(f.verdict, f.text) for f in findings if f.area is Area.INFRASTRUCTURE]
+        for vm, verdict in (("dns", Verdict.WARN), ("mail", Verdict.WARN), ("nas", Verdict.FAIL)):
+            assert any(vm in text and of is verdict for of, text in found), (vm, found)
 
     run(scenario())

@@ -85,10 +85,12 @@ def infrastructure(
     plan = office(sensor_cadence_s=sensor_cadence_s) if is_vcenter_inside else vcenter_outside(
         sensor_cadence_s=sensor_cadence_s
     )
+    addresses = {"dc-1": ("192.0.2.20",), "mail": ("192.0.2.25",)}
+    vms = tuple(replace(vm, addresses=addresses.get(vm.name, vm.addresses)) for vm in plan.vms)
     guard = (VmPlan("nas", "esx1", tier=1, addresses=("192.0.2.60", "2001:db8::60")),) if is_guard_inside else ()
     return replace(
         plan, hosts=tuple(replace(host, address=f"{host.name}.virtual.invalid") for host in plan.hosts),
-        vms=(*plan.vms, VmPlan("dns", "esx3", tier=dns_tier, shut_s=10.0, addresses=("192.0.2.53",)), *guard),
+        vms=(*vms, VmPlan("dns", "esx3", tier=dns_tier, shut_s=10.0, addresses=("192.0.2.53",)), *guard),
         vcenter=replace(plan.vcenter, user="thermo-guard@office.virtual.invalid"),
         infrastructure=Infrastructure(
             dns="dns", domain_controller="dc-1", mail="mail", guard="nas" if is_guard_inside else None

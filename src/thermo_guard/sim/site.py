@@ -200,17 +200,21 @@ class SiteSensors:
         )
 
     async def poll(self) -> Poll:
-        await self._reach()
+        await self.reach()
         return self._edges.world.room.poll()
 
     async def alert_count(self) -> AlertCount:
-        await self._reach()
+        await self.reach()
         return self._edges.world.room.alert_count()
 
     async def aclose(self) -> None:
         return
 
-    async def _reach(self) -> None:
+    async def reach(self) -> None:
+        """Ask for nothing in particular.
+
+        :raises Fault: the source would answer nothing else either.
+        """
         await self._edges.reach(self._peer)
         if self._edges.faults.denies(SENSORS):
             raise Unauthorized("the sensors' source refuses the key")
