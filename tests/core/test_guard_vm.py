@@ -66,6 +66,9 @@ def test_what_it_was_before_stands_while_its_tools_are_silent() -> None:
     found = find_guard((silent,), None, ("192.0.2.50",), ("id-tools",))
     assert (found.vms, found.is_certain) == (("id-tools",), True)
     assert find_guard((HERE,), None, (), ("id-tools",)).vms == ("id-tools",)
+    starting = replace(HERE, addresses=("fe80::50", "127.0.0.1"))
+    assert find_guard((starting,), None, ("192.0.2.50",), ("id-tools",)).vms == ("id-tools",)
+    assert not find_guard((silent, VMS[0]), None, (), ("id-tools", "id-web")).is_certain
     assert find_guard(VMS, None, NAS, ("id-tools",)).vms == ()
     assert find_guard((replace(silent, power=Power.OFF),), None, NAS, ("id-tools",)).vms == ()
     moved = replace(VMS[0], addresses=("192.0.2.50",))

@@ -50,15 +50,21 @@ def find_guard(
             missing = f"GUARD_VM={configured} is no VM of the cluster"
     own = {address.lower() for address in own_addresses if not is_local(address)}
     found = {vm.id: vm for vm in candidates if vm.power is not Power.OFF and _shared(vm, own)}
-    still = [vm for vm in candidates if vm.id in known and vm.power is not Power.OFF and not (own and vm.addresses)]
+    still = [vm for vm in candidates if vm.id in known and vm.power is not Power.OFF and not (own and _own(vm))]
     if not found and still:
         why = f"{_names(still)} had an address of this machine before, and reports none now"
-        return GuardVm(_ids(still), f"{missing}; {why}" if missing else why, is_certain=not missing)
+        is_certain = not missing and len(still) == 1
+        return GuardVm(_ids(still), f"{missing}; {why}" if missing else why, is_certain=is_certain)
     if not found:
         return GuardVm((), missing or "no VM has an address of this machine", is_certain=not missing)
     by = "; ".join(f"{vm.name} has the guard's address {min(_shared(vm, own))}" for vm in found.values())
     why = f"{missing}; {by}" if missing else by
     return GuardVm(_ids(found.values()), why, is_certain=not missing and len(found) == 1)
+
+
+def _own(vm: Vm) -> list[str]:
+    """The addresses that tell it from another machine."""
+    return [address for address in vm.addresses if not is_local(address)]
 
 
 def is_local(address: str) -> bool:
