@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .loop import Loop
 
 QUIET_BOUND_S = 20.0
-INCIDENT_BOUND_S = 5.0
+INCIDENT_BOUND_S = 10.0
 """In quiet time and in an incident, a tick comes at least this often; the health check allows three times as much."""
 _WAITS_SHOWN = 20
 
