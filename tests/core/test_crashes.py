@@ -4,7 +4,7 @@ import pytest
 
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Command, Outcome, Verb
-from thermo_guard.core.crashes import CRASHES, fatal_commands, set_aside
+from thermo_guard.core.crashes import CRASHES, fatal_commands, set_aside, suspects
 from thermo_guard.core.events import Entry, Goal, Phase
 
 INCIDENT = "20260102T080000Z"
@@ -82,6 +82,19 @@ def test_what_was_set_aside_is_not_set_aside_again() -> None:
     over_db = life(ev.Intended((DB,)))
     assert fatal(TRIPPED, *over_web, *over_web, *over_web, *told) == set()
     assert fatal(TRIPPED, *over_web, *over_web, *over_web, *told, *over_db, *over_db) == {"db"}
+
+
+def test_after_two_crashes_over_several_commands_each_of_them_is_suspected() -> None:
+    """So that the third life sends them one by one, and ends over the one whose fault it is."""
+    def suspected(*events: ev.Event) -> set[str]:
+        return {target for _, target in suspects(Entry(i, i * 10.0, event) for i, event in enumerate(events))}
+
+    both = life(ev.Intended((WEB, DB)))
+    assert suspected(TRIPPED, *both) == set()
+    assert suspected(TRIPPED, *both, *both) == {"id-web", "id-db"}
+    one_by_one = life(ev.Intended((WEB,)), answer(WEB), ev.Intended((DB,)))
+    assert fatal(TRIPPED, *both, *both, *one_by_one) == {"db"}
+    assert suspected(TRIPPED, *both, *both, STOPPED) == set()
 
 
 @pytest.mark.parametrize(("command", "kind"), [

@@ -41,6 +41,26 @@ def fatal_commands(entries: Iterable[ev.Entry]) -> tuple[Command, ...]:
 
     :param entries: up to the end of the last life; the new one has not written yet.
     """
+    return _in_common(_ends(entries), CRASHES)
+
+
+def suspects(entries: Iterable[ev.Entry]) -> frozenset[Key]:
+    """What may be fatal after one crash less: sent one by one, so that the third crash shows which of them it is.
+
+    :param entries: as of `fatal_commands`.
+    """
+    return frozenset(command.key for command in _in_common(_ends(entries), CRASHES - 1))
+
+
+def _in_common(ends: list[dict[Key, Command]], count: int) -> tuple[Command, ...]:
+    if len(ends) < count:
+        return ()
+    *before, last = ends[-count:]
+    return tuple(command for key, command in last.items() if all(key in end for end in before))
+
+
+def _ends(entries: Iterable[ev.Entry]) -> list[dict[Key, Command]]:
+    """What each of the lives that crashed, since one last ended in order, had sent and not heard of."""
     ends: list[dict[Key, Command]] = []
     unanswered: dict[Key, Command] = {}
     is_alive = False
@@ -62,9 +82,4 @@ def fatal_commands(entries: Iterable[ev.Entry]) -> tuple[Command, ...]:
                 unanswered.clear()
             case _:
                 pass
-    if is_alive:
-        ends.append(unanswered)
-    if len(ends) < CRASHES:
-        return ()
-    *before, last = ends[-CRASHES:]
-    return tuple(command for key, command in last.items() if all(key in end for end in before))
+    return [*ends, unanswered] if is_alive else ends

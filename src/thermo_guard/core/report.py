@@ -20,7 +20,8 @@ def differences(snapshot: Snapshot, plant: PlantNow, incident: Incident) -> tupl
         elif now is None or now.power is not Power.ON:
             lines.append(f"host {host.name} was on and is {now.power if now else 'gone'}{_why(incident, host.name)}")
         elif now.in_maintenance != host.in_maintenance:
-            lines.append(f"host {host.name} is {'' if now.in_maintenance else 'not '}in maintenance mode")
+            lines.append(f"host {host.name} is {'' if now.in_maintenance else 'not '}in maintenance mode"
+                         f"{_why(incident, host.name)}")
     for vm in snapshot.vms:
         seen = plant.vms.get(vm.id)
         if vm.is_on and (seen is None or seen.power is not Power.ON):

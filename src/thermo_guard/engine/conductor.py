@@ -1,6 +1,6 @@
 """Conducts an incident: plan, journal what is intended, then send it; close it with the report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Command, Verb
@@ -29,6 +29,8 @@ class Conductor:
         self._hands = hands
         self._is_permitted = False
         self._is_vcenter_seen = False
+        self._suspect: tuple[Verb, str] | None = None
+        """The one that is being tried."""
 
     def conduct(
         self, plant: PlantNow, assessment: Assessment, watch: Callable[[float], Watch], now: float
@@ -45,8 +47,9 @@ class Conductor:
             why_not_permitted="; ".join(assessment.reasons), watch=watch,
             power_ons=tuple(t for t in record.power_ons if now - t < POWER_ON_WINDOW_S),
         ))
-        commands = self._hands.idle(step.commands)
+        commands = self._one_suspect(self._hands.idle(step.commands))
         if not self._ledger.write(*told(step, incident, commands)):
+            self._suspect = None  # it was not sent
             return step
         if commands:
             self._hands.start(commands, {host.name: host.address for host in snapshot.hosts},
@@ -54,6 +57,18 @@ class Conductor:
         elif step.is_done and incident.goal is ev.Goal.ON and (latest := self._ledger.record.incident) is not None:
             self._ledger.write(ev.IncidentClosed(incident.id, differences(snapshot, plant, latest)))
         return step
+
+    def _one_suspect(self, commands: Sequence[Command]) -> Sequence[Command]:
+        """Of what the guard may not have survived twice one at a time: it is cleared once it was answered."""
+        suspects = self._ledger.suspects
+        if self._suspect is not None and not self._hands.is_under_way(self._suspect):
+            suspects.discard(self._suspect)
+            self._suspect = None
+        for command in commands if self._suspect is None else ():
+            if command.key in suspects:
+                self._suspect = command.key
+                break
+        return [c for c in commands if c.key not in suspects or c.key == self._suspect]
 
     def _why_not(self, command: Command) -> str | None:
         """Why a command that was planned a while ago must not be sent any more, by what the last tick knew."""

@@ -52,6 +52,9 @@ class Hands:
         """Those of the commands that are not under way already."""
         return tuple(command for command in commands if command.key not in self._under_way)
 
+    def is_under_way(self, key: tuple[Verb, str]) -> bool:
+        return key in self._under_way
+
     def start(
         self, commands: Iterable[Command], addresses: Mapping[str, str], why_not: WhyNot = lambda _: None
     ) -> None:

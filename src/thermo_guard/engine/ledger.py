@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from thermo_guard.core import events as ev
-from thermo_guard.core.crashes import set_aside
+from thermo_guard.core.crashes import set_aside, suspects
 from thermo_guard.core.events import Entry
 from thermo_guard.core.messages import facts, message
 from thermo_guard.core.readings import Reading
@@ -41,6 +41,8 @@ class Ledger:
         incident = self.record.incident
         self.fatal = () if incident is None else set_aside(entries, incident.phase or ev.Phase.DISARM)
         """What the guard did not survive in its last lives; for the loop to write."""
+        self.suspects = set(suspects(entries))
+        """Of these commands one may be what it did not survive; for the conductor to send one by one."""
         self.snapshot: Snapshot | None = journal.snapshot()
         self.fault: str | None = None
         """Why the journal cannot be written; None while it can."""
