@@ -90,6 +90,21 @@ async def test_a_message_reaches_each_outlet_beside_the_loop() -> None:
             assert sink.told[0]["message"] == "35.2 °C\nsecond line"
 
 
+async def test_a_title_that_says_it_all_arrives_and_holds_up_nothing() -> None:
+    """An order without a reason is told, and with it all that is told after it: nothing waits for a body for days."""
+    async with listening(Sink(_free_port())) as sink:
+        outbox = Outbox([sink.url()], SteadyClock())
+        outbox.tell("The cluster is being shut down, as admin@nas asked", "", urgent=True)
+        outbox.tell("Acknowledged by admin@nas", " \n")
+        outbox.tell("VMs shutting down, tier 1", "incident 1")
+        await outbox.aclose(30.0)
+        assert [each["title"] for each in sink.told] == [
+            "The cluster is being shut down, as admin@nas asked", "Acknowledged by admin@nas",
+            "VMs shutting down, tier 1",
+        ]
+        assert sink.told[0]["message"] == "The cluster is being shut down, as admin@nas asked"
+
+
 async def test_a_dead_outlet_gets_all_in_order_once_it_lives() -> None:
     """A mail server that stops with tier 1 still tells the story when it is back, and no other outlet waits for it."""
     dead = Sink(_free_port())

@@ -379,8 +379,10 @@ def _send(order: dict[str, Any]) -> dict[str, Any]:
         outlets = apprise.Apprise()
         outlets.add(plugin)
         kind = apprise.NotifyType.FAILURE if order["urgent"] else apprise.NotifyType.INFO
+        # Apprise delivers nothing that has no body; a message that cannot ever go out holds up all that come after it.
+        body = order["body"] if order["body"].strip() else order["title"]
         ok = bool(outlets.notify(
-            title=order["title"], body=order["body"], notify_type=kind, body_format=apprise.NotifyFormat.TEXT
+            title=order["title"], body=body, notify_type=kind, body_format=apprise.NotifyFormat.TEXT
         ))
     except Exception as error:  # noqa: BLE001 - an outlet: whatever a plugin raises, this try has failed
         ok = False
