@@ -14,6 +14,9 @@ from .step import DIRECT_S, RESTORE_S, Leg, Situation, Step, last_answer
 from .view import HostNow
 
 _LIMIT_WINDOW_H = 24
+LATE_VCENTER_S = 1800.0
+"""Where vCenter was given up, so long is waited for it once the guests run: a refused login may be tried again after 20
+minutes."""
 
 
 def step_up(situation: Situation) -> Step:
@@ -182,6 +185,11 @@ def _start_vcenter(leg: Leg) -> bool:
         why = f"vCenter did not answer within {leg.s.timing.vcenter_start_s:g} s; going on directly on the hosts"
         leg.abandon(Abandoned("cluster", cluster, cluster, Phase.START_VCENTER, why))
         return False
+    if _is_vcenter_of_no_use(leg):
+        why = ("vCenter runs and refuses the login: going on directly on the hosts. Where VCENTER_USER's domain lives "
+               "on this cluster, the login works again once its servers run; it is tried again then")
+        leg.abandon(Abandoned("cluster", cluster, cluster, Phase.START_VCENTER, why))
+        return False
     leg.wait(cluster, "vCenter to answer", until)
     for kept in leg.s.snapshot.vcenter_vms:
         vm = leg.s.plant.vms.get(kept.id)
@@ -193,6 +201,13 @@ def _start_vcenter(leg: Leg) -> bool:
         else:
             _start_vm(leg, kept, vm)
     return False
+
+
+def _is_vcenter_of_no_use(leg: Leg) -> bool:
+    """It runs and refuses the login, and there is another way: whom it asks for passwords may be among the guests."""
+    vms = [leg.s.plant.vms.get(kept.id) for kept in leg.s.snapshot.vcenter_vms if kept.is_on]
+    is_started = all(vm is None or vm.power is Power.ON for vm in vms)
+    return leg.s.plant.is_vcenter_refused and is_started and any(host.is_direct for host in leg.s.plant.hosts.values())
 
 
 def _should_leave_maintenance(leg: Leg, name: str) -> bool:
@@ -221,10 +236,32 @@ def _restore(leg: Leg) -> bool:
 
 
 def _restore_admission(leg: Leg) -> bool:
+    """Admission control, and whatever else vCenter could not be asked for before the guests ran."""
     leg.begin(Phase.RESTORE)
     now, kept = leg.s.plant.settings, leg.s.snapshot.settings
+    given_up = leg.s.incident.abandoned.get(leg.s.snapshot.cluster)
+    if given_up is not None and given_up.phase is Phase.START_VCENTER:
+        return _restore_late(leg, now, kept)
     verbs = [Verb.RESTORE_ADMISSION] if now is not None and not is_admission_restored(now, kept) else []
     return _restore_settings(leg, verbs, leg.since + RESTORE_S)
+
+
+def _restore_late(leg: Leg, now: ClusterSettings | None, kept: ClusterSettings) -> bool:
+    """After the guests ran without vCenter: a domain controller among them may be what its login waited for."""
+    cluster, until = leg.s.snapshot.cluster, leg.since + LATE_VCENTER_S
+    if leg.now >= until or not (kept.ha_enabled or kept.drs_enabled):
+        return True
+    if now is None:
+        leg.wait(cluster, "vCenter to answer, for HA and DRS", until)
+        return False
+    verbs = _unrestored(now, kept)
+    if not verbs and not is_admission_restored(now, kept):
+        verbs = [Verb.RESTORE_ADMISSION]
+    for verb in verbs:
+        leg.ask(Command(verb, cluster, cluster, VCENTER, settings=kept))
+    if verbs:
+        leg.wait(cluster, "HA and DRS as they were", until)
+    return not verbs
 
 
 def is_admission_restored(now: ClusterSettings, kept: ClusterSettings) -> bool:

@@ -43,6 +43,8 @@ class PlantNow:
     settings: ClusterSettings | None
     """None while vCenter does not answer."""
     cluster: str
+    is_vcenter_refused: bool = False
+    """It refuses the login, or did so a while ago: it will not be asked for some minutes."""
 
     def route_to(self, vm: Vm) -> str | None:
         host = self.hosts.get(vm.host)
@@ -59,7 +61,8 @@ def plant_now(sight: Sight, snapshot: Snapshot | None, bmc_of: Mapping[str, str]
     hosts = {name: _host_now(host, sight, bmc_of.get(name)) for name, host in listed.items()}
     vms = {vm.id: _powered(vm, hosts) for vm in _listed_vms(sight, snapshot).values()}
     name = cluster.name if cluster else snapshot.cluster if snapshot else ""
-    return PlantNow(hosts, vms, cluster.settings if cluster else None, name)
+    is_refused = isinstance(sight.cluster, Unseen) and sight.cluster.is_refused
+    return PlantNow(hosts, vms, cluster.settings if cluster else None, name, is_vcenter_refused=is_refused)
 
 
 def _host_now(host: Host | KeptHost, sight: Sight, bmc_address: str | None) -> HostNow:
