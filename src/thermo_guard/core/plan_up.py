@@ -249,7 +249,8 @@ def _restore_admission(leg: Leg) -> bool:
 def _restore_late(leg: Leg, now: ClusterSettings | None, kept: ClusterSettings) -> bool:
     """After the guests ran without vCenter: a domain controller among them may be what its login waited for."""
     cluster, until = leg.s.snapshot.cluster, leg.since + LATE_VCENTER_S
-    if leg.now >= until or not (kept.ha_enabled or kept.drs_enabled):
+    is_over = leg.now >= until or leg.s.incident.phase is Phase.VERIFY
+    if is_over or not (kept.ha_enabled or kept.drs_enabled):
         return True
     if now is None:
         leg.wait(cluster, "vCenter to answer, for HA and DRS", until)
