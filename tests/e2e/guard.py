@@ -21,6 +21,8 @@ from thermo_guard.core.events import Entry
 from thermo_guard.ports import Refused
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"
+RESOLVER = Path(__file__).with_name("resolver.py")
+CLI = "from thermo_guard.cli import app; app()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,12 @@ class GuardProcess:
     :param folder: of its own; DATA_DIR, the working directory and the log on file lie in it.
     :param settings: the environment beside DATA_DIR and the log's; nothing is inherited but PATH.
     :param changed: called from a thread of its own after each line of the log.
+    :param names_file: what its resolver knows, see resolver.py; None: it asks the machine's.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], changed: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str], changed: Callable[[], None], names_file: Path | None = None,
+    ) -> None:
         self.data = folder / "data"
         self.log_file = folder / "guard.log"
         self.lines: list[Line] = []
@@ -55,6 +60,9 @@ class GuardProcess:
             "PATH": os.environ["PATH"], "DATA_DIR": str(self.data), "LOG_FORMAT": "json", "LOG_LEVEL": "INFO",
             **settings,
         }
+        resolving = [sys.executable, "-P", str(RESOLVER), str(names_file)]
+        self._run = [sys.executable, str(MAIN)] if names_file is None else [*resolving, "run"]
+        self._command = [sys.executable, "-c", CLI] if names_file is None else resolving
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
@@ -69,7 +77,15 @@ class GuardProcess:
     def popen(self) -> subprocess.Popen[str]:
         """The bare process, with its standard error as a pipe."""
         return subprocess.Popen(
-            [sys.executable, str(MAIN)], env=self._environment, cwd=self._folder, stderr=subprocess.PIPE, text=True,
+            self._run, env=self._environment, cwd=self._folder, stderr=subprocess.PIPE, text=True,
+        )
+
+    def ask(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Another command of the program with the same settings, beside it or without it; nobody is there to ask."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return subprocess.run(
+            [*self._command, *arguments], env=self._environment, cwd=self._folder, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=120, check=False,
         )
 
     @property

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any, Self, TypeVar
 from urllib.error import URLError
 from uuid import UUID
@@ -28,6 +28,7 @@ from peers.meraki import KEY
 from peers.meraki_process import MerakiProcess
 from peers.meraki_room import NETWORK
 from peers.sushy import FakeSystem, SushyBmc
+from peers.tls import self_signed
 from peers.vsphere import ESXI_USER, PASSWORD, USER, VirtualVsphere
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ COOL_C, HOT_C = 21.5, 36.5
 HOSTS = 4
 VMS = 12
 VCENTER = "vcsa"
+FOREIGN = "foreign"
 FOREIGN_UUID = "11111111-2222-4333-8444-555566667777"
 
 
@@ -62,23 +64,41 @@ SETTINGS = {
 }
 
 
+class Factory:
+    """In the place of an authority: each certificate has signed itself."""
+
+    def __init__(self) -> None:
+        self.cert_pem = trustme.Blob(b"")
+
+    def issue_cert(self, *names: str) -> SimpleNamespace:
+        made = self_signed(names[-1])
+        return SimpleNamespace(
+            private_key_and_cert_chain_pem=trustme.Blob(made.key + made.certificate),
+            cert_chain_pems=[trustme.Blob(made.certificate)],
+        )
+
+
 class Plant:
     """Everything of one site, the guard included, which is started by the test.
 
     :param folder: everything that is written lies in it.
     :param has_tools: no VM is without tools, so that none is waited for until its grace is over.
+    :param is_as_delivered: no authority signed anything: each server has a certificate of its own, as its factory or
+        its installation made it, and the settings trust none of them.
+    :param has_names: vCenter, hosts and BMCs are known by host names, which the guard asks `names_file` for.
     :param settings: of the guard, over those above.
     :param timing: how long the plant takes for things, in ms, over those above.
     """
 
     def __init__(
-        self, folder: Path, *, is_vcenter_inside: bool, has_tools: bool = False,
-        settings: Mapping[str, str] | None = None, **timing: int,
+        self, folder: Path, *, is_vcenter_inside: bool, has_tools: bool = False, is_as_delivered: bool = False,
+        has_names: bool = False, settings: Mapping[str, str] | None = None, **timing: int,
     ) -> None:
         if importlib.util.find_spec("sushy_tools") is None:
             absent("sushy-emulator", "sushy-tools is not installed")
         self._folder = folder
         self._ca = trustme.CA()
+        self._is_as_delivered = is_as_delivered
         self._stack = ExitStack()
         self._changed = threading.Condition()
         self._is_over = threading.Event()
@@ -89,8 +109,12 @@ class Plant:
         self.is_vcenter_inside = is_vcenter_inside
         self.vsphere = VirtualVsphere(
             folder / "vsphere", self._ca, hosts=HOSTS, vms=VMS, other_cluster_vms=2,
-            vcenter_vm=VCENTER if is_vcenter_inside else "none", **{**TIMING, **timing},
+            vcenter_vm=VCENTER if is_vcenter_inside else "none", self_signed=is_as_delivered,
+            vcenter_name="vc.lab.test" if has_names else "", host_names="esx%d.lab.test" if has_names else "",
+            **{**TIMING, **timing},
         )
+        self.names_file = folder / "names" if has_names else None
+        """What the guard's resolver knows now."""
         self.bmcs: dict[str, SushyBmc] = {}
         """By host name."""
         self.foreign: SushyBmc
@@ -110,7 +134,10 @@ class Plant:
             )
             self._furnish()
             self.before = self.shape()
-            self.guard = GuardProcess(self._folder / "guard", self._environment(), self._notify)
+            self.guard = GuardProcess(
+                self._folder / "guard", self._environment(), self._notify, self.names_file
+            )
+            self.start_dns()
             self._stack.callback(self.guard.close)
             self._rack = threading.Thread(target=self._run_rack, daemon=True)
             self._rack.start()
@@ -154,6 +181,17 @@ class Plant:
         facts = {"phase": phase} if tier is None else {"phase": phase, "tier": tier}
         return lambda: self.guard.of("phase.begun", since=since, **facts)
 
+    def start_dns(self) -> None:
+        """Every name of the site is known to the guard's resolver, if it asks one."""
+        if self.names_file is not None:
+            bmcs = {self.bmc_name(host): "127.0.0.1" for host in [*self.bmcs, FOREIGN]}
+            lines = [f"{name} {address}" for name, address in {**self.vsphere.names, **bmcs}.items()]
+            self._write_names("\n".join(lines))
+
+    def stop_dns(self) -> None:
+        """From now on no server answers the guard's resolver."""
+        self._write_names("")
+
     @contextmanager
     def frozen_bmc(self, host: str) -> Iterator[None]:
         """The host's BMC takes connections and says nothing, as a hung service processor does."""
@@ -181,6 +219,15 @@ class Plant:
     def calls(self, method: str) -> list[str]:
         """Names of the objects that a call was made on, in order, whatever became of it."""
         return [e["object"] for e in self.history if e["what"] == "call" and e["method"] == method]
+
+    def bmc_name(self, host: str) -> str:
+        """The host name of its BMC, where the site has names."""
+        return f"ilo-{host}" if self.names_file is not None else ""
+
+    def bmc_address(self, host: str) -> str:
+        """host:port of its BMC, as the settings have it."""
+        bmc = self.foreign if host == FOREIGN else self.bmcs[host]
+        return f"{self.bmc_name(host)}:{bmc.port}" if self.names_file is not None else bmc.address
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -211,6 +258,7 @@ class Plant:
 
     def _start_bmcs(self) -> None:
         """One BMC a host, each proving its host in another way, and one of somebody else's server."""
+        ca = Factory() if self._is_as_delivered else self._ca
         for number, host in enumerate(self.vsphere.hosts):
             extra: dict[str, object] = {}
             if number == 1:  # SMBIOS before 2.6 writes the first three fields the other way round
@@ -218,8 +266,12 @@ class Plant:
             elif number == 2:  # a board that left the factory without one
                 extra = {"UUID": "00000000-0000-0000-0000-000000000000", "SerialNumber": host.serial}
             system = FakeSystem(host.uuid, extra=extra)
-            self.bmcs[host.name] = SushyBmc(self._folder / f"bmc{number}", self._ca, [system], delay_s=0.3)
-        self.foreign = SushyBmc(self._folder / "foreign", self._ca, [FakeSystem(FOREIGN_UUID)], delay_s=0.3)
+            self.bmcs[host.name] = SushyBmc(
+                self._folder / f"bmc{number}", ca, [system], delay_s=0.3, name=self.bmc_name(host.name)
+            )
+        self.foreign = SushyBmc(
+            self._folder / "foreign", ca, [FakeSystem(FOREIGN_UUID)], delay_s=0.3, name=self.bmc_name(FOREIGN)
+        )
         every = [*self.bmcs.values(), self.foreign]
         for bmc in every:
             self._stack.callback(bmc.stop)
@@ -245,17 +297,26 @@ class Plant:
     def _environment(self) -> dict[str, str]:
         ca_file = self._folder / "ca.pem"
         self._ca.cert_pem.write_to_path(str(ca_file))
-        shuffled = [*reversed(self.bmcs.values())]
-        shuffled.insert(1, self.foreign)
-        ilo_hosts = [{"host": bmc.address, "username": bmc.username, "password": bmc.password,
-                      "ca_file": str(bmc.ca_file)} for bmc in shuffled]
+        shuffled = [*reversed(self.bmcs)]
+        shuffled.insert(1, FOREIGN)
+        trust = {} if self._is_as_delivered else {"ca_file": str(ca_file)}
+        ilo_hosts = [{"host": self.bmc_address(host), "username": self.foreign.username,
+                      "password": self.foreign.password, **trust} for host in shuffled]
         return {
             "MERAKI_API_KEY": KEY, "MERAKI_NETWORK_ID": NETWORK, "MERAKI_API_BASE_URL": self.room.url,
             "VCENTER_HOST": self.vsphere.vcenter, "VCENTER_USER": USER, "VCENTER_PASSWORD": PASSWORD,
-            "VCENTER_CLUSTER": self.vsphere.cluster, "VCENTER_CA_FILE": str(ca_file),
+            "VCENTER_CLUSTER": self.vsphere.cluster,
+            **({} if self._is_as_delivered else {"VCENTER_CA_FILE": str(ca_file)}),
             "ESXI_USER": ESXI_USER, "ESXI_PASSWORD": PASSWORD, "ILO_HOSTS": json.dumps(ilo_hosts),
             **SETTINGS, **self._settings,
         }
+
+    def _write_names(self, lines: str) -> None:
+        """In one step, as the guard reads it at any time."""
+        assert self.names_file is not None
+        fresh = self.names_file.with_suffix(".fresh")
+        fresh.write_text(lines)
+        fresh.rename(self.names_file)
 
     def _set_room(self, celsius: float) -> None:
         self.room.control("sensors", {sensor: {"celsius": celsius} for sensor in SENSORS})

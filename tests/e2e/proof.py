@@ -14,7 +14,7 @@ COMMANDS = (
 def is_ready(plant: Plant) -> None:
     """The guard has a snapshot on record, knows its BMCs, found by proof alone, and has armed itself."""
     plant.wait_for("the first snapshot", lambda: plant.guard.status().get("snapshot_at"), 30)
-    wanted = sorted((host, bmc.address) for host, bmc in plant.bmcs.items())
+    wanted = sorted((host, plant.bmc_address(host)) for host in plant.bmcs)
     plant.wait_for("every BMC found by proof", lambda: _matched(plant) == wanted, 30)
     plant.wait_for("armed by its own proof", lambda: plant.guard.status().get("is_armed"), 30)
 

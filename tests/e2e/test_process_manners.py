@@ -1,7 +1,6 @@
 """What people are told by a process that starts badly, is told to end, or finds its journal damaged."""
 
 import json
-import queue
 import signal
 import socket
 import sqlite3
@@ -10,12 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from e2e.guard import MAIN, GuardProcess
+from e2e.sink import Sink
 from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.core import events as ev
 
@@ -44,44 +43,10 @@ sys.exit(main.main())
 """
 
 
-class Sink:
-    """An outlet on loopback that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.messages: queue.Queue[Mapping[str, str]] = queue.Queue()
-        sink = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                sink.messages.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Nothing on the terminal."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"json://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def until(self, words: str, within_s: float = 20.0) -> Mapping[str, str]:
-        """The first message with these words in its title."""
-        by = time.monotonic() + within_s
-        while True:
-            message = self.messages.get(timeout=max(0.01, by - time.monotonic()))
-            if words in message["title"]:
-                return message
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    sink = Sink()
-    yield sink
-    sink.close()
+    with Sink() as sink:
+        yield sink
 
 
 @pytest.fixture
