@@ -10,6 +10,7 @@ from rich.console import Console
 from core.surveyed import BMCS, CLUSTER, REFUSED, SILENT, SOUND, TERMS, VCENTER, cadence, vm
 from thermo_guard.core.commands import Verb
 from thermo_guard.core.events import Phase
+from thermo_guard.core.infrastructure import Infrastructure
 from thermo_guard.core.outline import Leg, Outline, outline
 from thermo_guard.core.plant import Power
 from thermo_guard.core.policy import Level
@@ -66,6 +67,20 @@ def test_the_way_down_ends_with_vcenters_vm_and_host() -> None:
     ]
     assert [deed.via for stage in plan.down.stages[-2:] for deed in stage.deeds] == ["esx2"] * 3
     assert plan.last == (("vcsa", "esx2"),)
+
+
+def test_the_guards_own_vm_and_its_host_are_left_up() -> None:
+    """The plan is what would be done: it stops neither, and says so among the tiers and at its end."""
+    guard = vm("tools", "esx3", addresses=("192.0.2.50",))
+    site = replace(SOUND, cluster=replace(CLUSTER, vms=(*VMS, guard)), infrastructure=Infrastructure(
+        own_addresses=("192.0.2.50",)))
+    plan = planned(site)
+    named = {name for leg in (plan.down, plan.back) for *_, names in deeds(leg) for name in names}
+    assert "tools" not in named | {name for tier in plan.tiers for name in tier.vms}
+    assert "esx3" not in named
+    assert plan.own == (("tools", "esx3"),)
+    assert "tools, in which the guard itself runs, and its host esx3: neither is stopped" in printed(plan)
+    assert any("Thermo-Guard itself runs on it" in text for text in plan.down.needs_person)
 
 
 def test_the_way_back_is_the_reverse_with_a_watch() -> None:

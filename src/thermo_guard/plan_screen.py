@@ -57,6 +57,9 @@ def _show_tiers(console: Console, plan: Outline, *, show_all: bool) -> None:
                      f"{_names(members.vms, show_all=show_all)} (by {members.why})")
     for vm, host in plan.last:
         print_beside(console, Text("  last"), f"{vm} on {host}: vCenter itself")
+    for vm, host in plan.own:
+        print_beside(console, Text("    up", style="bold red"),
+                     f"{vm}, in which the guard itself runs, and its host {host}: neither is stopped")
     if plan.untouched:
         print_beside(console, Text("  none"), f"{_names(plan.untouched, show_all=show_all)} (off: left as they are)")
     console.print()

@@ -11,6 +11,7 @@ from .appliance import find_vcenter
 from .commands import Verb
 from .estimate import Act, Forecast, forecast
 from .events import Goal, Phase
+from .guard_vm import find_guard
 from .matching import match_bmcs, merged_pairs
 from .plant import BmcSeen, ClusterSeen, HostSeen, Unseen, Vm
 from .preflight import Terms
@@ -76,6 +77,8 @@ class Outline:
     tiers: tuple[TierMembers, ...]
     last: tuple[tuple[str, str], ...]
     """vCenter's own VM, or each that could be, with its host."""
+    own: tuple[tuple[str, str], ...]
+    """The VM that the guard itself runs in, or each that could be, with its host: both are left up."""
     untouched: tuple[str, ...]
     """VMs of the cluster that are off: neither stopped nor started."""
     down: Leg
@@ -98,7 +101,8 @@ def outline(survey: Survey, terms: Terms, timing: Timing, tiers: Tiers) -> Outli
         cluster=snapshot.cluster, seen_at=snapshot.at,
         why_not_fresh=None if isinstance(survey.cluster, ClusterSeen) else survey.cluster.reason,
         incident=memory.incident, tiers=_members(snapshot, own, tiers),
-        last=tuple((vm.name, vm.host) for vm in snapshot.vcenter_vms if vm.is_on),
+        last=tuple((vm.name, vm.host) for vm in snapshot.vcenter_vms if vm.is_on and not vm.is_guard),
+        own=tuple((vm.name, vm.host) for vm in snapshot.guard_vms if vm.is_on),
         untouched=tuple(vm.name for vm in snapshot.vms if not vm.is_on), down=_leg(down), back=_leg(back),
     )
 
@@ -120,11 +124,13 @@ def _snapshot(
     if memory.is_snapshot_closed or isinstance(survey.cluster, Unseen):
         return memory.snapshot
     appliance = find_vcenter(survey.cluster.vms, terms.vcenter_vm, survey.cluster.addresses)
+    known = () if memory.snapshot is None else [vm.id for vm in memory.snapshot.guard_vms]
+    own = find_guard(survey.cluster.vms, terms.guard_vm, survey.infrastructure.own_addresses, known)
     room = assessment_of(survey, terms.policy)
     return take(
         survey.cluster, memory.snapshot,
         {host: survey.bmcs[bmc] for host, bmc in bmc_of.items() if bmc in survey.bmcs},
-        tiers=tiers, vcenter_vms=appliance.vms, level=room.level if room is not None else None,
+        tiers=tiers, vcenter_vms=appliance.vms, guard_vms=own.vms, level=room.level if room is not None else None,
         cool_as_of=room.cool_as_of if room is not None else None,
     )
 
@@ -138,7 +144,7 @@ def _has_direct_logins(survey: Survey, snapshot: Snapshot, terms: Terms) -> bool
 def _members(snapshot: Snapshot, seen: Mapping[str, Vm], tiers: Tiers) -> tuple[TierMembers, ...]:
     found: dict[tuple[int, str], list[str]] = {}
     for vm in snapshot.vms:
-        if vm.is_on and not vm.is_vcenter:
+        if vm.is_on and not vm.is_vcenter and not vm.is_guard:
             found.setdefault((vm.tier, _why(vm, seen.get(vm.id), tiers)), []).append(vm.name)
     return tuple(TierMembers(tier, why, tuple(names)) for (tier, why), names in sorted(found.items()))
 
