@@ -313,7 +313,7 @@ def test_an_abort_says_that_nothing_is_undone(tmp_path: Path) -> None:
     words = told(tmp_path, "abort", incident=INCIDENT, level="high")
     assert "HA and DRS stay as they are, what is off stays off" in words
     assert "until the room has been below HIGH" in words
-    assert "To have it all back, `thermo-guard power-on` instead" in words
+    assert "`thermo-guard power-on` still can, within 24 hours" in words
     assert "will DECLINE it: no incident is open" in told(tmp_path, "abort")
 
 
