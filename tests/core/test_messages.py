@@ -8,9 +8,15 @@ from core.plants import NOW, asked, incident
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Command, Outcome, Verb
 from thermo_guard.core.messages import described, facts, message
+from thermo_guard.core.wishes import Order, Wish
 
 WEB = Command(Verb.SHUT_DOWN_GUEST, "id-web", "web", VCENTER)
 GIVEN_UP = ev.Abandoned("host", "esx2", "esx2", ev.Phase.HOSTS, "it did not go off and still heats the room")
+
+
+def wish(order: Order, for_s: float | None = None) -> Wish:
+    return Wish(7, NOW, order, "ada@nas", "works on the cooling", for_s)
+
 
 
 @pytest.mark.parametrize(("event", "title", "body", "is_urgent"), [
@@ -25,6 +31,25 @@ GIVEN_UP = ev.Abandoned("host", "esx2", "esx2", ev.Phase.HOSTS, "it did not go o
     (ev.IncidentClosed("i", ()), "Everything is back as it was", "i", False),
     (ev.IncidentClosed("i", ("host esx2 was on and is off", "VM db")), "2 differences",
      "host esx2 was on and is off\nVM db", True),
+    (ev.IncidentClosed("i", ("VM db was on and is off",), aborted_by="ada@nas"), "ended where it stood, by ada@nas",
+     "VM db", True),
+    (ev.AlarmObserved("high", ("a at 36",), "NOT ARMED"), "HIGH temperature, and NOT ARMED: NOTHING is being done",
+     "a at 36", True),
+    (ev.GuardArmed(""), "ARMED: all that a shutdown needs has been seen", "shuts the cluster down", False),
+    (ev.GuardArmed("ada@nas", ("brought down, not back",)), "ARMED: by ada@nas", "brought down, not back", False),
+    (ev.ShutdownWished("i", "ada@nas", "a pipe"), "being shut down, as ada@nas asked", "a pipe", True),
+    (ev.PowerOnWished("i", "ada@nas", "dry"), "being brought back, as ada@nas asked", "dry", True),
+    (ev.GoalWished("i", ev.Goal.OFF, "ada@nas", "a pipe"), "being shut down, as ada@nas asked", "a pipe", True),
+    (ev.GoalWished("i", ev.Goal.ON, "ada@nas", "dry"), "being brought back, as ada@nas asked", "dry", True),
+    (ev.WishTaken(wish(Order.SHUT_DOWN), "too old"), "Declined: shutdown, asked by ada@nas", "too old", False),
+    (ev.WishTaken(wish(Order.PAUSE)), "PAUSED by ada@nas: nothing is commanded until `thermo-guard resume`", "works",
+     True),
+    (ev.WishTaken(wish(Order.PAUSE, 7200.0)), "nothing is commanded for 120 minutes", "works", True),
+    (ev.WishTaken(wish(Order.RESUME)), "Resumed by ada@nas", "works", False),
+    (ev.WishTaken(wish(Order.ACKNOWLEDGE)), "Acknowledged by ada@nas", "works", False),
+    (ev.LoginRefused("vc:443", "guard", NOW, "wrong password"), "Login refused: guard at vc:443", "thermo-guard resume",
+     True),
+    (ev.LoginAccepted("vc:443", "guard"), "Login works again: guard at vc:443", "", False),
 ])
 def test_each_edge_is_told(event: ev.Event, title: str, body: str, is_urgent: bool) -> None:
     """Alarm, phases, blind and sighted again, what needs a person, recovery, the closing report in full."""
@@ -38,9 +63,11 @@ def test_each_edge_is_told(event: ev.Event, title: str, body: str, is_urgent: bo
 @pytest.mark.parametrize("event", [
     ev.LevelChanged("high", "band", ("hot",)), ev.LevelChanged("low", "band", ("cool",)), ev.SnapshotClosed("i"),
     ev.Intended((WEB,)), ev.Answered((ev.Answer(WEB.verb, WEB.target, Outcome.ACCEPTED),)), ev.SitePoweredOn("i"),
+    ev.NamesResolved((("vc", ("192.0.2.1",)),)), ev.GuardStarted("o", "1"), ev.GuardStopped("o"),
+    *(ev.WishTaken(wish(order)) for order in (Order.SHUT_DOWN, Order.POWER_ON, Order.ABORT, Order.ARM)),
 ])
 def test_what_only_the_journal_needs_wakes_nobody(event: ev.Event) -> None:
-    """One message a change: HIGH is told by the alarm it raises."""
+    """One message a change: HIGH is told by the alarm it raises, an order by the event that carries it out."""
     assert message(event, incident(ev.Goal.OFF), NOW) is None
 
 
