@@ -1,5 +1,8 @@
 """The record is the fold of the journal and nothing else: what was known before kill -9 is known after it."""
 
+import math
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,6 +11,7 @@ from thermo_guard.core.commands import VCENTER, Command, Outcome, Verb
 from thermo_guard.core.events import Entry, Goal, Phase
 from thermo_guard.core.record import Record, fold
 from thermo_guard.core.step import Timing, is_due
+from thermo_guard.core.wishes import Order, Wish
 
 AT = 1_767_340_800.0
 INCIDENT = "20260102T080000Z"
@@ -141,6 +145,114 @@ def test_a_closed_incident_leaves_its_report() -> None:
     assert record.closed == (AT + 10, ev.IncidentClosed(INCIDENT, ("host esx2 was on and is off",)))
 
 
+# --- arming, orders, logins ---
+
+def order(what: Order, number: int = 1, declined: str = "", **changes: object) -> ev.WishTaken:
+    wish = replace(Wish(number, AT, what, "ada@nas", "works"), **changes)  # type: ignore[arg-type]
+    return ev.WishTaken(wish, declined)
+
+
+HOT, COOL = ev.LevelChanged("high", "band", ("hot",)), ev.LevelChanged("band", "high", ("cooler",))
+
+
+def test_the_guard_arms_once() -> None:
+    """Who armed it first stays on record."""
+    record = folded(ev.GuardArmed(""), ev.GuardArmed("ada@nas"))
+    assert record.armed == (AT, ev.GuardArmed(""))
+
+
+def test_the_last_order_that_was_answered_is_known() -> None:
+    """Taken up or declined: neither is read from the inbox again."""
+    assert folded(order(Order.ARM, 3), order(Order.PAUSE, 4, "no")).wish == 4
+    assert folded(order(Order.PAUSE, 4, "no")).paused_until is None
+
+
+def test_a_pause_ends_by_its_time_or_by_resume() -> None:
+    """Its time runs from when it was taken up."""
+    assert folded(order(Order.PAUSE)).paused_until == math.inf
+    assert folded(order(Order.PAUSE, for_s=600.0)).paused_until == AT + 600
+    assert folded(order(Order.PAUSE), order(Order.RESUME, 2)).paused_until is None
+
+
+def test_a_pause_ends_the_deadlines_of_the_leg_and_nothing_else() -> None:
+    """What may still be stopping is kept; goal, snapshot and count of power-ons are as they were."""
+    given_up = ev.Abandoned("host", "esx2", "esx2", Phase.HOSTS, "stuck")
+    record = folded(TRIPPED, ev.SnapshotClosed(INCIDENT), ev.PhaseBegun(INCIDENT, Phase.HOSTS),
+                    ev.Intended((HOST_OFF,)), given_up, order(Order.PAUSE))
+    assert record.incident is not None
+    assert (record.incident.intents, record.incident.abandoned) == ({}, {})
+    assert record.incident.stopping == {"esx1": AT + 30}
+    assert (record.incident.phase, record.incident.is_interrupted) == (Phase.HOSTS, True)
+    assert (record.incident.goal, record.incident.goal_since) == (Goal.OFF, AT)
+    assert record.incident.is_snapshot_closed
+    back = folded(TRIPPED, ev.RoomRecovered(INCIDENT, ()), ev.SitePoweredOn(INCIDENT), order(Order.PAUSE))
+    assert back.incident is not None
+    assert back.incident.is_powered_on
+
+
+def test_an_aborted_alarm_is_shelved_until_the_room_was_below_high() -> None:
+    """Blindness does not end it, the band does; an abort in a cool room shelves nothing."""
+    closed = ev.IncidentClosed(INCIDENT, (), aborted_by="ada@nas")
+    aborted = (HOT, TRIPPED, order(Order.ABORT), closed)
+    assert folded(*aborted).is_shelved
+    assert folded(*aborted, ev.LevelChanged("blind", "high", ()), HOT).is_shelved
+    assert not folded(*aborted, COOL).is_shelved
+    assert not folded(*aborted, COOL, HOT).is_shelved
+    assert not folded(COOL, ev.ShutdownWished(INCIDENT, "ada@nas", ""), order(Order.ABORT), closed).is_shelved
+
+
+def test_a_person_s_incident_bears_his_name_until_the_policy_turns_it() -> None:
+    """A way back that heat has turned is the policy's own again, and ends by recovery."""
+    wished = ev.PowerOnWished(INCIDENT, "ada@nas", "dry", despite_unseen=True)
+    record = folded(order(Order.POWER_ON), wished)
+    assert record.incident is not None
+    assert (record.incident.goal, record.incident.wished_by) == (Goal.ON, "ada@nas")
+    assert record.incident.is_snapshot_closed, "it is what is brought back"
+    assert record.incident.despite_unseen
+    turned = folded(wished, ev.HeatReturned(INCIDENT, "high", ("hot",)))
+    assert turned.incident is not None
+    assert (turned.incident.wished_by, turned.incident.despite_unseen) == ("", False)
+
+
+def test_a_shutdown_that_a_person_confirms_goes_on_as_it_is() -> None:
+    """No guest is asked anew and no deadline begins again; only who may end it changes."""
+    begun = (TRIPPED, ev.PhaseBegun(INCIDENT, Phase.GUESTS, 1), ev.Intended((STOP,)))
+    record = folded(*begun, ev.GoalWished(INCIDENT, Goal.OFF, "ada@nas", "stay down"))
+    before = folded(*begun).incident
+    assert before is not None
+    assert record.incident == replace(before, wished_by="ada@nas")
+    turned = folded(*begun, ev.GoalWished(INCIDENT, Goal.ON, "ada@nas", "dry"))
+    assert turned.incident is not None
+    assert (turned.incident.goal, turned.incident.intents) == (Goal.ON, {})
+    assert turned.incident.stopping == {"id-web": AT + 20}
+
+
+def test_a_power_on_that_opens_no_incident_is_one_by_hand() -> None:
+    """What is not on record has no planner; an incident ends it."""
+    by_hand = order(Order.POWER_ON)
+    assert folded(by_hand).by_hand == (AT, by_hand.wish)
+    assert folded(by_hand, TRIPPED).by_hand is None
+    assert folded(order(Order.POWER_ON, declined="hot")).by_hand is None
+    assert folded(TRIPPED, by_hand, ev.IncidentClosed(INCIDENT, ())).by_hand is None
+
+
+def test_refused_logins_stand_until_one_works_or_a_person_resumes() -> None:
+    """By endpoint and user; resume lets each be tried at once and keeps what was refused."""
+    esx = ev.LoginRefused("esx1:443", "root", AT + 1200, "wrong password")
+    bmc = ev.LoginRefused("ilo:443", "guard", AT + 1200, "wrong password")
+    assert set(folded(esx, bmc).refused) == {("esx1:443", "root"), ("ilo:443", "guard")}
+    assert set(folded(esx, bmc, ev.LoginAccepted("ilo:443", "guard")).refused) == {("esx1:443", "root")}
+    resumed = folded(esx, order(Order.RESUME)).refused["esx1:443", "root"]
+    assert (resumed.until, resumed.why) == (AT + 10, "wrong password")
+
+
+def test_the_newest_addresses_of_the_names_and_the_newest_ack_stand() -> None:
+    """Each event holds all that is known then."""
+    names = (("vc", ("192.0.2.1",)),)
+    assert folded(ev.NamesResolved((("old", ("192.0.2.9",)),)), ev.NamesResolved(names)).names == dict(names)
+    assert folded(order(Order.ACKNOWLEDGE), order(Order.ACKNOWLEDGE, 2)).acknowledged == (AT + 10, "ada@nas")
+
+
 commands = st.sampled_from([STOP, HOST_OFF, HOST_ON])
 any_event = st.one_of(
     st.just(TRIPPED), st.just(ev.SnapshotClosed(INCIDENT)), st.just(ev.RoomRecovered(INCIDENT, ("cool",))),
@@ -150,6 +262,9 @@ any_event = st.one_of(
     st.builds(answered, commands, st.sampled_from(Outcome)), st.sampled_from(["esx1", "id-web"]).map(off),
     st.just(ev.Abandoned("host", "esx1", "esx1", Phase.HOSTS, "stuck")), st.just(ev.GuardStarted("nas", "1")),
     st.just(ev.SensorsLearned(("a", "b"))), st.just(ev.BmcsMatched((("esx1", "ilo-esx1"),))),
+    st.sampled_from(Order).map(order), st.just(ev.GoalWished(INCIDENT, Goal.ON, "ada@nas", "dry")),
+    st.just(ev.GuardArmed("")), st.just(COOL), st.just(ev.LoginAccepted("esx1:443", "root")),
+    st.just(ev.LoginRefused("esx1:443", "root", AT + 1200, "wrong")),
     st.just(ev.PowerOnHeld("twice")), st.just(ev.LevelChanged("blind", "low", ("silent",))),
 )
 
