@@ -68,7 +68,7 @@ class FactorySite:
         )
         os.close(its)
         os.write(ours, answers.encode())
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=120)
         os.close(ours)
         return process.returncode, said
 
@@ -254,8 +254,8 @@ class _Taken(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert isinstance(self.server, Sink)
+        self.server.bodies.append(told["message"])  # first: whoever has seen the title reads it
         self.server.titles.append(told["title"])
-        self.server.bodies.append(told["message"])
         self.send_response(200)
         self.end_headers()
 
@@ -271,7 +271,7 @@ class Running:
     sink: Sink
     line: threading.Condition
 
-    def wait(self, is_so: Callable[[], object], within_s: float = 60) -> None:
+    def wait(self, is_so: Callable[[], object], within_s: float = 120) -> None:
         deadline = time.monotonic() + within_s
         with self.line:
             while not is_so():
@@ -336,6 +336,6 @@ def test_a_running_guard_takes_up_a_new_pin(site: FactorySite, start_guard: Call
     logins = site.vsphere.count().get("Login", 0)
     assert site.pins() is None
     assert site.ask("pin", "--yes").returncode == 0
-    run.wait(lambda: run.guard.of("look.recovered", look="vCenter"), within_s=40)
+    run.wait(lambda: run.guard.of("look.recovered", look="vCenter"))
     assert site.vsphere.count()["Login"] > logins
-    run.wait(lambda: all(run.guard.of("look.recovered", look=f"BMC {bmc.address}") for bmc in site.bmcs), within_s=40)
+    run.wait(lambda: all(run.guard.of("look.recovered", look=f"BMC {bmc.address}") for bmc in site.bmcs))

@@ -100,10 +100,10 @@ class GuardProcess:
 
     def kill(self) -> None:
         """End it as a power loss does (SIGKILL), and wait until the kernel has let go of all it held."""
-        self._end(signal.SIGKILL, within_s=10)
+        self._end(signal.SIGKILL, within_s=60)
 
-    def stop(self, within_s: float = 8.0) -> tuple[int, float]:
-        """SIGTERM, as a container is stopped; gives the exit code and the seconds that it took.
+    def stop(self, within_s: float = 30.0) -> tuple[int, float]:
+        """SIGTERM, as a container is stopped; gives the exit code and the seconds that it took, which the test judges.
 
         :raises subprocess.TimeoutExpired: it did not end in time.
         """
@@ -117,7 +117,7 @@ class GuardProcess:
         process.send_signal(number)
         code = process.wait(within_s)
         took_s = time.monotonic() - began
-        reader.join(5)
+        reader.join(30)
         self._process = None
         return code, took_s
 

@@ -13,10 +13,10 @@ COMMANDS = (
 
 def is_ready(plant: Plant) -> None:
     """The guard has a snapshot on record, knows its BMCs, found by proof alone, and has armed itself."""
-    plant.wait_for("the first snapshot", lambda: plant.guard.status().get("snapshot_at"), 30)
+    plant.wait_for("the first snapshot", lambda: plant.guard.status().get("snapshot_at"))
     wanted = sorted((host, plant.bmc_address(host)) for host in plant.bmcs)
-    plant.wait_for("every BMC found by proof", lambda: _matched(plant) == wanted, 30)
-    plant.wait_for("armed by its own proof", lambda: plant.guard.status().get("is_armed"), 30)
+    plant.wait_for("every BMC found by proof", lambda: _matched(plant) == wanted)
+    plant.wait_for("armed by its own proof", lambda: plant.guard.status().get("is_armed"))
 
 
 def _matched(plant: Plant) -> list[tuple[str, str]]:
@@ -71,6 +71,7 @@ def is_told_once(plant: Plant) -> None:
 
 
 def is_asked_once(plant: Plant, *again: tuple[str, str]) -> None:
-    """No target was asked twice for the same, but those whose first call was never carried out."""
+    """No target was asked twice for the same, but those whose first call was not carried out, if it was sent at all."""
     asked = Counter((method, name) for method in COMMANDS for name in plant.calls(method))
-    assert {key: count for key, count in asked.items() if count > 1} == dict.fromkeys(again, 2), plant.story()
+    assert {key for key, count in asked.items() if count > 1} <= set(again), plant.story()
+    assert max(asked.values()) <= 2, plant.story()

@@ -38,7 +38,7 @@ def lonely(tmp_path: Path, deaf: str) -> Iterator[GuardProcess]:
     }, changed.set)
     guard.start()
     while not guard.of("guard.started"):
-        assert changed.wait(20), guard.lines
+        assert changed.wait(60), guard.lines
         changed.clear()
     yield guard
     guard.close()
@@ -51,7 +51,7 @@ def test_without_settings_it_ends_and_lists_what_is_missing(tmp_path: Path, comm
     """It exits with 2, names every required variable, and never falls back to the virtual site."""
     if not Path(command[0]).exists():
         pytest.skip(f"{command[0]} is not installed beside this Python")
-    ended = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, timeout=20, check=False)
+    ended = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 2
     assert [name for name in REQUIRED if name not in ended.stderr] == []
     assert ended.stdout == ""
@@ -62,7 +62,7 @@ def test_without_settings_it_ends_and_lists_what_is_missing(tmp_path: Path, comm
 def test_a_second_guard_on_the_same_folder_ends_and_names_the_first(lonely: GuardProcess) -> None:
     """It exits with 3, says which process has the folder, and leaves that one alone."""
     second = lonely.popen()
-    _, said = second.communicate(timeout=20)
+    _, said = second.communicate(timeout=60)
     assert second.returncode == 3
     assert f"process {lonely.process_id} " in said
     assert not lonely.has_ended
@@ -74,14 +74,14 @@ def test_told_to_end_it_waits_for_no_peer(lonely: GuardProcess) -> None:
     """SIGTERM ends it with 0, well within 8 s, while every call that it has made hangs: a connect alone may for 7 s."""
     code, took_s = lonely.stop()
     assert code == 0
-    assert took_s < 4
+    assert took_s < 6.5
     assert lonely.of("guard.stopped")
 
 
 @pytest.mark.peer
 def test_told_to_end_in_mid_incident_the_next_start_goes_on(tmp_path: Path) -> None:
     """SIGTERM ends it with 0 within 8 s while VMs stop and a call hangs; the next start brings the rest down."""
-    with Plant(tmp_path, is_vcenter_inside=True, has_tools=True, settings={"VM_SHUTDOWN_TIMEOUT": "14"}) as plant:
+    with Plant(tmp_path, is_vcenter_inside=True, has_tools=True, settings={"VM_SHUTDOWN_TIMEOUT": "60"}) as plant:
         plant.guard.start()
         is_ready(plant)
         plant.vsphere.fault("ShutdownGuest", "timeout", name=vm(1))
@@ -92,6 +92,6 @@ def test_told_to_end_in_mid_incident_the_next_start_goes_on(tmp_path: Path) -> N
         assert took_s < 8
         plant.vsphere.post("/fault", clear=True)
         plant.guard.start()
-        plant.wait_for("all off", plant.phase("all_off"), 60)
+        plant.wait_for("all off", plant.phase("all_off"))
         is_all_off(plant)
         is_in_order(plant)

@@ -72,7 +72,7 @@ def guard(tmp_path: Path, settings: dict[str, str]) -> Iterator[GuardProcess]:
     guard.close()
 
 
-def _until(condition: Callable[[], object], within_s: float = 20.0) -> None:
+def _until(condition: Callable[[], object], within_s: float = 90.0) -> None:
     by = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < by, "it did not come to that in time"
@@ -95,7 +95,7 @@ def _tripped(guard: GuardProcess) -> None:
 def _run(tmp_path: Path, settings: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, str(MAIN)], env={"PATH": "/usr/bin:/bin", **settings}, cwd=tmp_path, capture_output=True,
-        text=True, timeout=40, check=False,
+        text=True, timeout=120, check=False,
     )
 
 
@@ -140,8 +140,8 @@ def test_an_edge_that_does_not_close_holds_up_no_end(
             assert line, "it has ended"
         began = time.monotonic()
         process.terminate()
-        assert process.wait(10) == code
-        assert time.monotonic() - began < 8
+        assert process.wait(60) == code
+        assert time.monotonic() - began < 9.5, "a container is killed after 10 s"
         journal = SqlJournal.open(tmp_path / "data")
         assert isinstance(journal.entries()[-1].event, ev.GuardStopped), "the durable end was written first"
         journal.close()
@@ -186,7 +186,7 @@ def test_bad_settings_are_told_once_an_hour(tmp_path: Path, settings: dict[str, 
     ended = [_run(tmp_path, bad) for _ in range(2)]
     assert [one.returncode for one in ended] == [2, 2]
     assert "TRIP_VOTES" in ended[0].stderr
-    told = sink.messages.get(timeout=1)
+    told = sink.messages.get(timeout=20)
     assert "NOT guarded" in told["title"]
     assert "TRIP_VOTES" in told["message"]
     assert "VCENTER_PASSWORD is not set" in told["message"]
@@ -194,7 +194,7 @@ def test_bad_settings_are_told_once_an_hour(tmp_path: Path, settings: dict[str, 
     assert sink.messages.empty()
     other = _run(tmp_path, {**bad, "TRIP_VOTES": "-1"})  # something else is wrong now
     assert other.returncode == 2
-    assert "VCENTER_PASSWORD" in sink.messages.get(timeout=1)["message"]
+    assert "VCENTER_PASSWORD" in sink.messages.get(timeout=20)["message"]
     assert sorted(path.name for path in data.iterdir()) == ["bad-start.told"]
 
 
@@ -205,7 +205,7 @@ def test_bad_settings_without_a_data_folder_are_told_each_time(
     bad = {**settings, "DATA_DIR": str(tmp_path / "data"), "VCENTER_PASSWORD": ""}
     for _ in range(2):
         assert _run(tmp_path, bad).returncode == 2
-        sink.messages.get(timeout=1)
+        sink.messages.get(timeout=20)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -221,7 +221,7 @@ def test_a_dead_outlet_delays_the_end_of_a_bad_start_by_seconds(tmp_path: Path, 
             "NOTIFY_URLS": f"json://hook:Nightjar!z@127.0.0.1:{server.getsockname()[1]}/NightjarToken",
         })
     assert ended.returncode == 2
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 40
     assert "notify.failed" in ended.stderr
     assert "Nightjar" not in ended.stderr
     assert list((tmp_path / "data").iterdir()) == []
@@ -236,7 +236,7 @@ def test_a_start_that_is_refused_is_told_once_an_hour(tmp_path: Path, settings: 
     shell.commit()
     shell.close()
     assert [_run(tmp_path, {**settings, "DATA_DIR": str(data)}).returncode for _ in range(2)] == [1, 1]
-    told = sink.messages.get(timeout=1)
+    told = sink.messages.get(timeout=20)
     assert "NOT guarded" in told["title"]
     assert "newer Thermo-Guard" in told["message"]
     assert sink.messages.empty()
