@@ -64,7 +64,8 @@ def test_every_command_that_is_written_down_exists(page: Path) -> None:
     # Only what stands as code: in a sentence the program's name is followed by other words.
     for code in [*re.findall(r"`([^`\n]+)`", text), *re.findall(r"(?m)^ {4,}(\S.*)$", text)]:
         # After `exec` it is the container's name.
-        for name, rest in re.findall(r"(?<![\w/.-])(?<!exec )thermo-guard (?!thermo-guard)([a-z][a-z-]*)([^|;&#]*)", code):
+        said = re.findall(r"(?<![\w/.-])(?<!exec )thermo-guard (?!thermo-guard)([a-z][a-z-]*)([^|;&#]*)", code)
+        for name, rest in said:
             assert name in commands, code
             known = {flag for option in commands[name].params for flag in option.opts}
             assert set(re.findall(r"(?<!\S)--[a-z-]+", re.sub(r'"[^"]*"', "", rest))) <= known | {"--help"}, code
