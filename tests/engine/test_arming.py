@@ -369,6 +369,7 @@ def test_a_pause_trips_nothing_is_told_and_ends_by_its_time(tmp_path: Path) -> N
         assert commands(guarded) == []
         await guarded.until(lambda: guarded.of(ev.AlarmTripped), HOUR_S)
         assert 0 <= guarded.clock.now() - (paused_at + 2 * HOUR_S) <= 60
+        assert len(told(guarded, "The pause is over")) == 1
         await guarded.until(guarded.all_off, HOUR_S)
         await guarded.kill()
 

@@ -20,6 +20,7 @@ class Mode(StrEnum):
 
 
 NOT_ARMED = "NOT ARMED"
+PAUSED = "PAUSED"
 
 
 def standing_by(record: Record, mode: Mode, now: float) -> str | None:
@@ -29,7 +30,7 @@ def standing_by(record: Record, mode: Mode, now: float) -> str | None:
     if record.armed is None:
         return NOT_ARMED
     if is_paused(record, now):
-        return f"PAUSED {_until(record.paused_until)}"
+        return f"{PAUSED} {_until(record.paused_until)}"
     return None
 
 

@@ -152,9 +152,7 @@ def _wished(record: Record, event: ev.WishTaken, at: float) -> Record:
             incident = None if record.incident is None else _interrupted(record.incident)
             return replace(record, paused_until=until, incident=incident)
         case Order.RESUME:
-            return replace(record, paused_until=None, refused={
-                key: replace(kept, until=min(kept.until, at)) for key, kept in record.refused.items()
-            })
+            return replace(record, paused_until=None, refused={})
         case Order.POWER_ON if record.incident is None:
             return replace(record, by_hand=(at, wish))
         case Order.ABORT:

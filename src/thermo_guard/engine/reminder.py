@@ -2,7 +2,7 @@
 
 import structlog
 
-from thermo_guard.core.goal import NOT_ARMED
+from thermo_guard.core.goal import NOT_ARMED, PAUSED
 from thermo_guard.ports import Notifier
 
 from .arming import Stance
@@ -23,8 +23,13 @@ class Reminder:
     def tick(self, stance: Stance, now: float) -> None:
         """Tell what is due."""
         why, lacking = stance.why, stance.lacking
-        if why is None or stance.is_soon_over:
+        if why is None:
+            was_paused = self._told is not None and self._told[1].startswith(PAUSED)
+            if was_paused and self._ledger.record.paused_until is not None:  # its time is over; no RESUME has ended it
+                self._notifier.tell("The pause is over: a confirmed alarm shuts the cluster down again", "", urgent=True)
             self._told = None
+        elif stance.is_soon_over:
+            return  # where it does not end after all, people know already
         elif self._told is None or self._told[1] != why:
             self._told = (now, why, lacking)
             if why == NOT_ARMED:  # a pause or an abort has just been told by its own event
