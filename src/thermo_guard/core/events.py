@@ -180,6 +180,15 @@ class GoalWished:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardAway:
+    """The guard was started again in an incident after so long that people may have gone on without it."""
+
+    incident: str
+    for_s: float
+    kind: Literal["guard.away"] = "guard.away"
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotClosed:
     """From here the snapshot is not rewritten until the incident ends."""
 
@@ -303,8 +312,8 @@ class IncidentClosed:
 Event = (
     GuardStarted | GuardStopped | GuardArmed | WishTaken | NamesResolved | LoginRefused | LoginAccepted
     | SensorsLearned | BmcsMatched | LevelChanged | AlarmObserved | AlarmTripped | ShutdownWished | PowerOnWished
-    | GoalWished | SnapshotClosed | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered | Observed
-    | Abandoned | PowerOnHeld | SitePoweredOn | IncidentClosed
+    | GoalWished | GuardAway | SnapshotClosed | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered
+    | Observed | Abandoned | PowerOnHeld | SitePoweredOn | IncidentClosed
 )
 
 

@@ -46,9 +46,12 @@ def _until(at: float | None) -> str:
 
 
 def may_act(record: Record, mode: Mode, now: float) -> bool:
-    """Whether the open incident is worked on: a person's in any mode, the policy's only when armed, none in a pause."""
+    """Whether the open incident is worked on: a person's in any mode, the policy's only when armed.
+
+    None is in a pause, nor in doubt, until heat, recovery or an order turns it or RESUME says that it stands.
+    """
     incident = record.incident
-    if incident is None or is_paused(record, now):
+    if incident is None or incident.is_doubted or is_paused(record, now):
         return False
     return bool(incident.wished_by) or standing_by(record, mode, now) is None
 
@@ -67,7 +70,7 @@ def turn(record: Record, assessment: Assessment, mode: Mode, now: float) -> Even
         if assessment.is_alarm and not record.is_shelved:
             return AlarmTripped(incident_id(now), str(assessment.level), assessment.reasons)
         return None
-    if incident.goal is Goal.ON and assessment.is_alarm:
+    if assessment.is_alarm and (incident.goal is Goal.ON or incident.is_doubted):
         return HeatReturned(incident.id, str(assessment.level), assessment.reasons)
     is_ours = incident.goal is Goal.OFF and not incident.wished_by
     if is_ours and assessment.is_recovered and assessment.permits_power_on:

@@ -62,6 +62,9 @@ def message(event: ev.Event, incident: Incident | None, at: float) -> Message | 
         case ev.AlarmTripped():
             return Message(f"{event.level.upper()} temperature: the cluster is being shut down",
                            _lines(event.reasons), is_urgent=True)
+        case ev.HeatReturned() if incident is not None and incident.goal is ev.Goal.OFF:
+            return Message(f"{event.level.upper()} temperature: the shutdown goes on", _lines(event.reasons),
+                           is_urgent=True)
         case ev.HeatReturned():
             return Message(f"{event.level.upper()} temperature again: the restart is turned back",
                            _lines(event.reasons), is_urgent=True)
@@ -94,6 +97,13 @@ def _closing(event: ev.IncidentClosed) -> Message:
 def _of_guard(event: ev.Event) -> Message | None:
     """Of the guard itself and of what people order."""
     match event:
+        case ev.GuardAway():
+            return Message(
+                f"Needs a person: the guard was away for {event.for_s / 3600:.1f} hours in the middle of an incident",
+                "People may have gone on without it, so that nothing more is stopped unless the room is hot. To go on: "
+                "`thermo-guard resume`; to end it where it stands: `thermo-guard abort`; to have back what ran: "
+                "`thermo-guard power-on`.", is_urgent=True,
+            )
         case ev.GuardArmed():
             who = f"by {event.by}" if event.by else "all that a shutdown needs has been seen to work"
             return Message(f"ARMED: {who}",

@@ -56,16 +56,26 @@ def _why_declined(
     match wish.order:
         case Order.ARM if record.armed is not None:
             return "it is armed already"
-        case Order.SHUT_DOWN if incident is not None and incident.goal is ev.Goal.OFF and incident.wished_by:
+        case Order.SHUT_DOWN if incident is not None and _is_under_way(incident):
             return f"a shutdown is under way already, as {incident.wished_by} asked"
         case Order.ABORT if incident is None:
             return "no incident is open"
-        case Order.RESUME if record.paused_until is None and not record.refused:
+        case Order.RESUME if not _holds_back(record):
             return "it is not paused, and no login is being held back"
         case Order.POWER_ON:
             return _why_not_on(wish, record, assessment, is_nothing_to_start=is_nothing_to_start)
         case _:
             return ""
+
+
+def _is_under_way(incident: Incident) -> bool:
+    return incident.goal is ev.Goal.OFF and bool(incident.wished_by) and not incident.is_doubted
+
+
+def _holds_back(record: Record) -> bool:
+    """Something waits for RESUME."""
+    is_doubted = record.incident is not None and record.incident.is_doubted
+    return is_doubted or record.paused_until is not None or bool(record.refused)
 
 
 def _why_not_on(wish: Wish, record: Record, assessment: Assessment, *, is_nothing_to_start: bool) -> str:

@@ -50,6 +50,8 @@ class Incident:
     phase_since: float = 0.0
     is_interrupted: bool = False
     """There was a pause: the phase in which it goes on begins anew."""
+    is_doubted: bool = False
+    """The guard was away for long in the midst of the way down: nothing more is stopped without heat or an order."""
     intents: Mapping[tuple[Verb, str], Intent] = field(default_factory=dict)
     stopping: Mapping[str, float] = field(default_factory=dict)
     """Target to the time it was last asked to stop in an earlier leg, until it is seen off."""
@@ -152,7 +154,8 @@ def _wished(record: Record, event: ev.WishTaken, at: float) -> Record:
             incident = None if record.incident is None else _interrupted(record.incident)
             return replace(record, paused_until=until, incident=incident)
         case Order.RESUME:
-            return replace(record, paused_until=None, refused={})
+            incident = None if record.incident is None else replace(record.incident, is_doubted=False)
+            return replace(record, paused_until=None, refused={}, incident=incident)
         case Order.POWER_ON if record.incident is None:
             return replace(record, by_hand=(at, wish))
         case Order.ABORT:
@@ -187,7 +190,9 @@ def _incident_after(incident: Incident, entry: Entry) -> Incident:
             # A shutdown that is under way already goes on as it is; only who may end it changes.
             is_same = event.goal is incident.goal is Goal.OFF
             turned = incident if is_same else _turned(incident, event.goal, at, (event.reason,))
-            return replace(turned, wished_by=event.by, despite_unseen=event.despite_unseen)
+            return replace(turned, wished_by=event.by, despite_unseen=event.despite_unseen, is_doubted=False)
+        case ev.GuardAway():
+            return replace(_interrupted(incident), is_doubted=incident.goal is Goal.OFF)
         case ev.PhaseBegun():
             return replace(incident, phase=event.phase, tier=event.tier, phase_since=at, is_interrupted=False)
         case ev.Intended():
@@ -217,7 +222,7 @@ def _turned(incident: Incident, goal: Goal, at: float, reasons: tuple[str, ...])
 
 
 def _interrupted(incident: Incident) -> Incident:
-    """A pause: what is left of the leg begins anew after it, since no deadline may run while nothing is commanded."""
+    """A pause or an absence: what is left of the leg begins anew, since no deadline may run while nobody commands."""
     anew = _turned(incident, incident.goal, incident.goal_since, incident.reasons)
     return replace(incident, is_interrupted=True, intents={}, abandoned={}, stopping=anew.stopping)
 

@@ -68,7 +68,11 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
             "waits": [] if step is None else [
                 {"for": wait.target, "what": wait.what, "until": wait.until} for wait in step.waits[:_WAITS_SHOWN]
             ],
-            "needs_person": [f"{a.target_kind} {a.name}: {a.reason}" for a in incident.abandoned.values()],
+            "needs_person": [
+                *(["whether to go on after so long: `thermo-guard resume`, `abort` or `power-on`"]
+                  if incident.is_doubted else []),
+                *(f"{a.target_kind} {a.name}: {a.reason}" for a in incident.abandoned.values()),
+            ],
         },
         "last_incident": None if loop.ledger.record.closed is None else {
             "id": loop.ledger.record.closed[1].incident,

@@ -43,6 +43,8 @@ class Ledger:
         """What the guard did not survive in its last lives; for the loop to write."""
         self.suspects = set(suspects(entries))
         """Of these commands one may be what it did not survive; for the conductor to send one by one."""
+        self.last_at = entries[-1].at if entries else None
+        """When the guard of an earlier life last wrote."""
         self.snapshot: Snapshot | None = journal.snapshot()
         self.fault: str | None = None
         """Why the journal cannot be written; None while it can."""

@@ -39,6 +39,8 @@ PATIENT_S = 15.0
 _PATIENT = {ev.Phase.ALL_OFF, ev.Phase.HELD, ev.Phase.WATCH}
 HISTORY_S = 3 * 3600.0
 SUMMARY_EVERY_S = 3600.0
+AWAY_S = 3600.0
+"""A guard that was not there for so long in an incident does not simply go on stopping things."""
 
 
 class Loop:
@@ -61,6 +63,9 @@ class Loop:
         kept = [reading for reading in edges.journal.readings(now - HISTORY_S) if reading.seen_at <= now]
         room = Room(started_at=now, sensors=self.ledger.record.sensors)
         self.room = remembered(room, kept, settings.policy)
+        signs = [reading.seen_at for reading in kept[-1:]] + [at for at in [self.ledger.last_at] if at is not None]
+        self.away_s = now - max(signs, default=now)
+        """For how long no guard was there before this one."""
         self.step: Step | None = None
         self.idle_at = float("-inf")
         """When an incident was last not worked on, for a pause."""
@@ -69,9 +74,12 @@ class Loop:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set."""
+        incident = self.ledger.record.incident
+        if incident is not None and self.away_s >= AWAY_S:
+            self.ledger.write(ev.GuardAway(incident.id, self.away_s))
         self.ledger.write(*self.ledger.fatal)
-        if self._is_active() and not self._may_act():
-            why = standing_by(self.ledger.record, self.settings.mode, self.clock.now())
+        why = standing_by(self.ledger.record, self.settings.mode, self.clock.now())
+        if self._is_active() and why is not None and not self._may_act():
             self.edges.notifier.tell(f"An incident is open, and {why}: NOTHING is being done",
                                      "Set MODE=armed and restart Thermo-Guard, or `thermo-guard resume`, to go on.",
                                      urgent=True)

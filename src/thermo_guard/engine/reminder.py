@@ -26,7 +26,8 @@ class Reminder:
         if why is None:
             was_paused = self._told is not None and self._told[1].startswith(PAUSED)
             if was_paused and self._ledger.record.paused_until is not None:  # its time is over; no RESUME has ended it
-                self._notifier.tell("The pause is over: a confirmed alarm shuts the cluster down again", "", urgent=True)
+                title = "The pause is over: a confirmed alarm shuts the cluster down again"
+                self._notifier.tell(title, "", urgent=True)
             self._told = None
         elif stance.is_soon_over:
             return  # where it does not end after all, people know already

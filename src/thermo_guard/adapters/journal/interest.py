@@ -32,7 +32,7 @@ LOGINS = ("login.refused", "login.accepted")
 20 minutes for years."""
 OF_ONE_INCIDENT = (
     *OPENERS, "goal.wished", "snapshot.closed", "room.recovered", "heat.returned", "phase.begun", "commands.intended",
-    "commands.answered", "targets.observed", "target.abandoned",
+    "commands.answered", "targets.observed", "target.abandoned", "guard.away",
 )
 """Kinds that say nothing once the next incident has begun."""
 
