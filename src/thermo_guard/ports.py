@@ -40,6 +40,14 @@ class Unauthorized(Fault):
     """The login or a privilege was refused: do not try again at once, it locks accounts."""
 
 
+class NoRoom(Transient):
+    """The disk is full."""
+
+
+class Displaced(Refused):
+    """Another guard has taken the site: this one must not act on it any more."""
+
+
 class Ambiguous(Fault):
     """The answer was lost: it may have happened. Look before repeating."""
 

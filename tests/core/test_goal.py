@@ -131,12 +131,11 @@ def test_a_person_s_order_is_carried_out_in_any_mode(record: Record, mode: Mode,
 
 def test_a_person_answers_for_a_room_that_is_unseen_never_for_a_hot_one() -> None:
     """--despite-unseen permits power-on in every room that is not in alarm, for his own order only (S3)."""
-    daring = incident(Goal.ON, wished_by="ada@nas", despite_unseen=True)
     for moment in day():
         level = moment.assessment.level
-        assert permits_power_on(daring, moment.assessment) is (level not in {Level.HIGH, Level.CRITICAL})
+        assert permits_power_on(moment.assessment, despite_unseen=True) is (level not in {Level.HIGH, Level.CRITICAL})
         if level in {Level.HIGH, Level.CRITICAL, Level.BLIND}:
-            assert not permits_power_on(incident(Goal.ON), moment.assessment)
+            assert not permits_power_on(moment.assessment, despite_unseen=False)
 
 
 def test_a_trip_carries_its_reasons_and_its_time_in_its_name() -> None:

@@ -159,8 +159,13 @@ def test_in_a_pause_no_order_acts(order: Order) -> None:
 
 @pytest.mark.parametrize("order", Order)
 def test_an_order_that_nobody_took_up_in_time_is_declined(order: Order) -> None:
-    """Who asked for a shutdown before lunch no longer expects one."""
+    """Who asked for a shutdown before lunch no longer expects one; who wanted this very incident ended still does."""
     record = replace(DOWN, armed=None, refused=LOCKED)
     effect(order, record, at=NOW - STALE_S)
+    assert DOWN.incident is not None
+    if order in {Order.ABORT, Order.PAUSE}:
+        opened = replace(DOWN.incident, opened_at=NOW - STALE_S - 120)
+        effect(order, replace(record, incident=opened), at=NOW - STALE_S - 60)
+    record = replace(record, incident=replace(DOWN.incident, opened_at=NOW - STALE_S + 60))
     why = declined(order, record, at=NOW - STALE_S - 60)
     assert "11 minutes old" in why

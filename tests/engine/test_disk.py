@@ -19,7 +19,7 @@ from thermo_guard.core.readings import Reading
 from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.wishes import Order, Wish
 from thermo_guard.engine.terms import LoopSettings
-from thermo_guard.ports import Journal, Transient
+from thermo_guard.ports import Journal, NoRoom
 from thermo_guard.sim.loop import run
 from thermo_guard.sim.plans import office
 from thermo_guard.sim.site import SENSORS
@@ -50,7 +50,7 @@ class FullDisk:
         if self.is_full:
             self.room -= 1
             if self.room < 0:
-                raise Transient("database or disk is full")
+                raise NoRoom("database or disk is full")
 
     def entries(self) -> Sequence[Entry]:
         return list(self.journal.entries())

@@ -497,7 +497,7 @@ def test_power_on_with_a_lost_journal_asks_each_bmc_that_says_off(tmp_path: Path
         guarded.start()
         await guarded.clock.sleep(900)
         assert on_calls(guarded) == []
-        assert await declined(guarded, Order.POWER_ON) == ""
+        assert await declined(guarded, Order.POWER_ON, unrecorded=True) == ""
         await guarded.until(lambda: len(on_calls(guarded)) >= 2, HOUR_S)
         await guarded.clock.sleep(HOUR_S)
         await guarded.kill()
@@ -668,5 +668,41 @@ def test_an_order_in_observe_mode_does_not_arm(tmp_path: Path) -> None:
         assert len(commands(guarded)) == sent
         assert guarded.clock.now() > STARTS_AT
         assert goal(guarded) is None
+
+    run(scenario())
+
+
+def test_a_machine_that_was_off_before_stays_off(tmp_path: Path) -> None:
+    """With a snapshot, what it shows as off is powered on by the person's explicit word only (S3)."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, off(office(), "esx3"))
+        guarded.start()
+        await guarded.clock.sleep(1800)
+        assert "--unrecorded only" in await declined(guarded, Order.POWER_ON)
+        await guarded.clock.sleep(300)
+        assert power_ons(guarded) == []
+        assert await declined(guarded, Order.POWER_ON, unrecorded=True) == ""
+        await guarded.until(lambda: power_ons(guarded), 120)
+        await guarded.kill()
+
+    run(scenario())
+
+
+def test_a_power_on_by_hand_is_aborted(tmp_path: Path) -> None:
+    """No machine is asked after it."""
+
+    async def scenario() -> None:
+        guarded = Guarded(tmp_path, off(office()))
+        guarded.start()
+        await guarded.clock.sleep(900)
+        assert await declined(guarded, Order.POWER_ON) == ""
+        await guarded.until(lambda: power_ons(guarded), 60)
+        before = len(power_ons(guarded))
+        assert await declined(guarded, Order.ABORT) == ""
+        await guarded.clock.sleep(600)
+        assert len(power_ons(guarded)) <= before + 1
+        assert len(power_ons(guarded)) < 3
+        await guarded.kill()
 
     run(scenario())

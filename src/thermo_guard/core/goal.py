@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from .events import AlarmTripped, Event, Goal, HeatReturned, RoomRecovered
 from .policy import Assessment
-from .record import Incident, Record
+from .record import Record
 
 
 class Mode(StrEnum):
@@ -27,11 +27,9 @@ def standing_by(record: Record, mode: Mode, now: float) -> str | None:
     """Why a confirmed alarm would do nothing now, in words; None when it would trip."""
     if mode is Mode.OBSERVE:
         return "MODE=observe"
-    if record.armed is None:
-        return NOT_ARMED
     if is_paused(record, now):
         return f"{PAUSED} {_until(record.paused_until)}"
-    return None
+    return NOT_ARMED if record.armed is None else None
 
 
 def is_paused(record: Record, now: float) -> bool:
@@ -56,9 +54,9 @@ def may_act(record: Record, mode: Mode, now: float) -> bool:
     return bool(incident.wished_by) or standing_by(record, mode, now) is None
 
 
-def permits_power_on(incident: Incident, assessment: Assessment) -> bool:
+def permits_power_on(assessment: Assessment, *, despite_unseen: bool) -> bool:
     """The room is cool now, or a person answers for it; nobody does for a hot one."""
-    return assessment.permits_power_on or (incident.despite_unseen and not assessment.is_alarm)
+    return assessment.permits_power_on or (despite_unseen and not assessment.is_alarm)
 
 
 def turn(record: Record, assessment: Assessment, mode: Mode, now: float) -> Event | None:

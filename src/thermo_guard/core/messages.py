@@ -134,7 +134,7 @@ def _of_wish(event: ev.WishTaken) -> Message | None:
         return Message(f"Declined: {wish.order}, asked by {wish.by}", event.declined)
     match wish.order:
         case Order.PAUSE:
-            how_long = "until `thermo-guard resume`" if wish.for_s is None else f"for {wish.for_s / 60:.0f} minutes"
+            how_long = "until `thermo-guard resume`" if wish.for_s is None else _for(wish.for_s)
             return Message(f"PAUSED by {wish.by}: nothing is commanded {how_long}", wish.reason, is_urgent=True)
         case Order.RESUME:
             return Message(f"Resumed by {wish.by}", wish.reason)
@@ -142,6 +142,10 @@ def _of_wish(event: ev.WishTaken) -> Message | None:
             return Message(f"Acknowledged by {wish.by}", wish.reason)
         case _:
             return None
+
+
+def _for(seconds: float) -> str:
+    return f"for {seconds / 60:.0f} minutes" if seconds >= 120 else f"for {seconds:.0f} s"
 
 
 def _ended(incident: Incident | None, at: float) -> str:

@@ -1,7 +1,7 @@
 """What becomes of an operator's wish: the events that carry it out, or why it is declined. Pure."""
 
 from . import events as ev
-from .goal import incident_id, is_paused
+from .goal import incident_id, is_paused, permits_power_on
 from .policy import Assessment
 from .record import Incident, Record
 from .wishes import STALE_S, Order, Wish
@@ -48,17 +48,18 @@ def _turned_on(incident: Incident, wish: Wish) -> ev.GoalWished:
 def _why_declined(
     wish: Wish, record: Record, assessment: Assessment, now: float, *, is_nothing_to_start: bool
 ) -> str:
-    if now - wish.at > STALE_S:
+    incident = record.incident
+    only_stops = wish.order in {Order.ABORT, Order.PAUSE} and incident is not None and wish.at >= incident.opened_at
+    if now - wish.at > STALE_S and not only_stops:  # who wanted this incident ended still does
         return f"it is {(now - wish.at) / 60:.0f} minutes old: no guard took it up in time. Say it again if it stands"
     if wish.order in _ACTS and is_paused(record, now):
         return "the guard is paused: `thermo-guard resume` first"
-    incident = record.incident
     match wish.order:
         case Order.ARM if record.armed is not None:
             return "it is armed already"
         case Order.SHUT_DOWN if incident is not None and _is_under_way(incident):
             return f"a shutdown is under way already, as {incident.wished_by} asked"
-        case Order.ABORT if incident is None:
+        case Order.ABORT if incident is None and record.by_hand is None:
             return "no incident is open"
         case Order.RESUME if not _holds_back(record):
             return "it is not paused, and no login is being held back"
@@ -81,9 +82,10 @@ def _holds_back(record: Record) -> bool:
 def _why_not_on(wish: Wish, record: Record, assessment: Assessment, *, is_nothing_to_start: bool) -> str:
     if assessment.is_alarm:
         return f"the room is {assessment.level}: nothing is powered on into the heat"
-    if not assessment.permits_power_on and not wish.despite_unseen:
+    if not permits_power_on(assessment, despite_unseen=wish.despite_unseen):
         state = "not known yet" if assessment.level is None else f"{assessment.level}, not yet cool"
         return f"the room is {state}; if you stand in it and have read that it is cool, say --despite-unseen"
     if record.incident is None and is_nothing_to_start:
-        return "all that is on record as running runs, and no configured BMC says that its machine is off"
+        return ("all that is on record as running runs. Machines that are off and not on record are powered on with "
+                "--unrecorded only")
     return ""

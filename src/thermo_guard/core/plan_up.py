@@ -58,7 +58,8 @@ def _power_on_hosts(leg: Leg) -> bool:
     leg.begin(Phase.OTHER_HOSTS if up else Phase.FIRST_HOST)
     off = [host for host in missing if not _is_coming(leg, host) and not _cannot_be_started(leg, host)]
     startable = {host.name for host in off}
-    coming = [host for host in missing if host.name not in startable and host.name not in leg.given_up]
+    coming = [host for host in missing if host.name not in startable and host.name not in leg.given_up
+              and not (up and _is_seen_by_vcenter_alone(leg, host))]
     if (off or not up) and hosts and not _is_within_limit(leg):
         return bool(up) and not coming
     if not off and not coming:
@@ -77,6 +78,13 @@ def _power_on_hosts(leg: Leg) -> bool:
         elif leg.now >= _last_power_on(leg) + leg.s.timing.host_stagger_s:
             _power_on(leg, off[0])
     return False
+
+
+def _is_seen_by_vcenter_alone(leg: Leg, host: HostNow) -> bool:
+    """It boots and takes no direct login: vCenter, which would show it, must not wait for it."""
+    own = {vm.host for vm in leg.s.snapshot.vcenter_vms}
+    is_booted = host.bmc_power is Power.ON and host.is_login_refused
+    return is_booted and bool(own) and host.name not in own and leg.s.plant.settings is None
 
 
 def _ask_given_up_hosts(leg: Leg, hosts: Sequence[HostNow], up: Sequence[HostNow]) -> bool:

@@ -80,8 +80,6 @@ class Record:
     """When the site was powered on, lately."""
     closed: tuple[float, ev.IncidentClosed] | None = None
     """The last incident that ended."""
-    aborted_at: float | None = None
-    """When that was, where a person ended it where it stood."""
     armed: tuple[float, ev.GuardArmed] | None = None
     """When the guard took hold, and by whose word."""
     wish: int = 0
@@ -134,8 +132,7 @@ def _after(record: Record, entry: Entry) -> Record:
             lately = tuple(t for t in record.power_ons if at - t < POWER_ON_WINDOW_S)
             record = replace(record, power_ons=(*lately, at))
         case ev.IncidentClosed():
-            aborted_at = at if event.aborted_by else None
-            return replace(record, incident=None, closed=(at, event), aborted_at=aborted_at, by_hand=None)
+            return replace(record, incident=None, closed=(at, event), by_hand=None)
         case _:
             pass
     if record.incident is None:
@@ -159,7 +156,7 @@ def _wished(record: Record, event: ev.WishTaken, at: float) -> Record:
         case Order.POWER_ON if record.incident is None:
             return replace(record, by_hand=(at, wish))
         case Order.ABORT:
-            return replace(record, is_shelved=record.level not in {Level.LOW, Level.BAND})
+            return replace(record, by_hand=None, is_shelved=record.level not in {Level.LOW, Level.BAND})
         case Order.ACKNOWLEDGE:
             return replace(record, acknowledged=(at, wish.by))
         case _:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 STALE_S = 600.0
-"""A wish that was not taken up within this time is declined and told."""
+"""An order that was not taken up within this time is declined and told."""
 LONGEST_PAUSE_S = 7 * 24 * 3600.0
 
 
@@ -49,3 +49,5 @@ class Wish:
     """Of PAUSE; None: until RESUME."""
     despite_unseen: bool = False
     """Of POWER_ON: a person has seen for himself that the room is cool."""
+    unrecorded: bool = False
+    """Of POWER_ON: also the machines whose BMCs say OFF and that are not on record as running."""

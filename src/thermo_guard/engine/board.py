@@ -56,6 +56,7 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
                    "bmc": host.bmc} for host in plant.hosts.values()],
         "guard_vms": [vm.name for vm in loop.ledger.snapshot.guard_vms] if loop.ledger.snapshot is not None else [],
         "vms_on": sum(1 for vm in plant.vms.values() if vm.power == "on"),
+        "off_bmcs": list(loop.orders.leftovers()),
         "snapshot_at": None if loop.ledger.snapshot is None else loop.ledger.snapshot.at,
         "incident": None if incident is None else {
             "id": incident.id,

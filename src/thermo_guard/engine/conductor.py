@@ -40,7 +40,8 @@ class Conductor:
         incident = record.incident
         if incident is None or snapshot is None:
             return None
-        self._is_permitted, self._is_vcenter_seen = permits_power_on(incident, assessment), plant.settings is not None
+        self._is_permitted = permits_power_on(assessment, despite_unseen=incident.despite_unseen)
+        self._is_vcenter_seen = plant.settings is not None
         step = next_step(Situation(
             now=now, incident=incident, snapshot=snapshot, plant=plant, timing=self._settings.timing,
             tiers=self._settings.tiers, is_permitted=self._is_permitted,

@@ -17,7 +17,7 @@ from thermo_guard.core.readings import Reading
 from thermo_guard.core.record import Record, fold
 from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.wishes import Wish
-from thermo_guard.ports import Clock, Fault, Journal, Notifier, Refused
+from thermo_guard.ports import Clock, Displaced, Fault, Journal, NoRoom, Notifier, Refused
 
 log = structlog.get_logger()
 
@@ -62,16 +62,16 @@ class Ledger:
 
         On the way down they become part of the record all the same, and are written later.
 
-        :raises Refused: another guard owns the site; this one must end.
+        :raises Displaced: another guard owns the site; this one must end.
         """
         if not events:
             return True
         before, now = self.record, self._clock.now()
         try:
             entries = self._append(now, events)
-        except Refused:
-            raise
         except Fault as fault:
+            if self._must_end(fault):
+                raise
             self._fail(fault)
             entries = self._from_memory(now, events)
             if not entries:
@@ -88,15 +88,15 @@ class Ledger:
     def catch_up(self) -> None:
         """Write what was done from memory, as soon as the disk takes it.
 
-        :raises Refused: as `write`.
+        :raises Displaced: as `write`.
         """
         if not self._unwritten and self._unwritten_snapshot is None:
             return
         try:
             self._flush()
-        except Refused:
-            raise
         except Fault as fault:
+            if self._must_end(fault):
+                raise
             self._fail(fault)
         else:
             self._recover()
@@ -106,10 +106,11 @@ class Ledger:
         try:
             self._flush()
             return self._journal.append(now, *events)
-        except Refused:
-            raise
         except Fault as fault:
-            if not self._matters(now, events) or not self._journal.give_back_reserve():
+            if self._must_end(fault):
+                raise
+            is_full = isinstance(fault, NoRoom) and self._matters(now, events)
+            if not is_full or not self._journal.give_back_reserve():
                 raise
             log.warning("journal.reserve_given_back", reason=str(fault))
             self._notifier.tell("The disk of the data folder is full: its reserve has been given back",
@@ -126,21 +127,29 @@ class Ledger:
             self._journal.append(self._unwritten[0][0], *self._unwritten[0][1])
             del self._unwritten[0]
 
+    def _must_end(self, fault: Fault) -> bool:
+        """Another guard has the site; or the journal is broken, which the next start mends, while nothing is urgent."""
+        incident = self.record.incident
+        is_on_the_way_down = incident is not None and incident.goal is ev.Goal.OFF
+        return isinstance(fault, Displaced) or (isinstance(fault, Refused) and not is_on_the_way_down)
+
     def _matters(self, now: float, events: tuple[ev.Event, ...]) -> bool:
         """An incident is open, or these open one."""
         after = fold(self.record, _numbered(self.record.seq, now, events))
         return self.record.incident is not None or after.incident is not None
 
     def _from_memory(self, now: float, events: tuple[ev.Event, ...]) -> Sequence[Entry]:
-        """The events as entries that are not durable yet, where they are of a way down or a person's order; else none.
+        """The events as entries that are not durable yet; none where they must not be taken up without a disk.
 
-        Of an order that a crash takes out of the memory again, the inbox still knows.
+        Taken up is what belongs to a way down, a person's order (the inbox still knows it after a crash), and the level
+        that ends a shelved alarm.
         """
         entries = _numbered(self.record.seq, now, events)
         incident = fold(self.record, entries).incident
         is_down = incident is not None and incident.goal is ev.Goal.OFF and any(map(_is_of_incident, events))
-        is_order = any(isinstance(event, ev.WishTaken) for event in events) and not needs_disk(events)
-        if not is_down and not is_order:
+        is_order = any(isinstance(event, ev.WishTaken) for event in events)
+        is_level = self.record.is_shelved and any(isinstance(event, ev.LevelChanged) for event in events)
+        if needs_disk(events) or not (is_down or is_order or is_level):
             return ()
         self._unwritten.append((now, events))
         return entries
@@ -171,9 +180,9 @@ class Ledger:
         """Make the snapshot durable; False where the disk would not."""
         try:
             self._journal.keep_snapshot(snapshot)
-        except Refused:
-            raise
         except Fault as fault:
+            if self._must_end(fault):
+                raise
             self._fail(fault)
             incident = self.record.incident
             if incident is None or incident.goal is not ev.Goal.OFF:
@@ -188,15 +197,15 @@ class Ledger:
     def keep_readings(self, readings: Sequence[Reading]) -> None:
         """Make new measurements durable, if the disk would.
 
-        :raises Refused: as `write`.
+        :raises Displaced: as `write`.
         """
         if not readings:
             return
         try:
             self._journal.keep_readings(readings)
-        except Refused:
-            raise
         except Fault as fault:
+            if self._must_end(fault):
+                raise
             self._fail(fault)
             return
         self._recover_if_quiet()
@@ -247,7 +256,7 @@ def _numbered(seq: int, at: float, events: Sequence[ev.Event]) -> tuple[Entry, .
 
 
 def needs_disk(events: Sequence[ev.Event]) -> bool:
-    """An order with which something is powered on, or the guard takes hold: not before it is durable."""
+    """Something is powered on with it, or the guard takes hold: not before it is durable."""
     return any(
         isinstance(event, ev.PowerOnWished | ev.GuardArmed)
         or (isinstance(event, ev.GoalWished) and event.goal is ev.Goal.ON) for event in events

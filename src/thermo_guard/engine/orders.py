@@ -4,14 +4,14 @@ import structlog
 
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import Command, Outcome, Verb
-from thermo_guard.core.goal import is_paused
+from thermo_guard.core.goal import is_paused, permits_power_on
 from thermo_guard.core.orders import taken
 from thermo_guard.core.plant import BmcSeen, Power
 from thermo_guard.core.policy import Assessment
 from thermo_guard.core.report import differences, missing
 from thermo_guard.core.view import PlantNow
 from thermo_guard.core.wishes import STALE_S, Order, Wish
-from thermo_guard.ports import Fault, Notifier
+from thermo_guard.ports import Fault, Notifier, Unauthorized
 
 from .hands import Hands
 from .ledger import Ledger, needs_disk
@@ -20,6 +20,9 @@ from .lookout import Lookout
 from .terms import LoopSettings
 
 log = structlog.get_logger()
+
+BY_HAND_S = 4 * 3600.0
+"""What could not be asked for so long after the order, for heat or a pause, is no longer asked."""
 
 
 class Orders:
@@ -51,6 +54,8 @@ class Orders:
             return False
         has_turned = False
         for wish in wishes:
+            if wish.order is Order.ABORT and not self._lookout.has_looked:
+                break  # its report says how the plant stands; nothing is commanded before the first look anyway
             is_taken, is_turn = self._take(wish, assessment, plant, now)
             has_turned |= is_taken and is_turn
             if not is_taken and wish is not wishes[-1]:  # it must not hold up an order that needs no disk
@@ -63,7 +68,8 @@ class Orders:
         record, snapshot = self._ledger.record, self._ledger.snapshot
         lacking = () if snapshot is None else missing(snapshot, plant)
         report = () if snapshot is None or record.incident is None else differences(snapshot, plant, record.incident)
-        events = taken(wish, record, assessment, now, missing=lacking, leftovers=self._leftovers(), report=report)
+        leftovers = self.leftovers() if wish.unrecorded or snapshot is None else ()
+        events = taken(wish, record, assessment, now, missing=lacking, leftovers=leftovers, report=report)
         is_turn = len(events) > 1 or wish.order is Order.PAUSE
         is_waiting = self._ledger.fault is not None and needs_disk(events)
         if is_turn and not is_waiting and (recalled := self._hands.recall()):
@@ -72,10 +78,16 @@ class Orders:
             return False, is_turn
         if wish.order is Order.RESUME and self._logins is not None:
             self._logins.forgive()
+            for look in self._lookout.all():
+                if isinstance(look.fault, Unauthorized):
+                    look.ask_again()
         return True, is_turn
 
-    def _leftovers(self) -> tuple[str, ...]:
-        """BMCs that say OFF, of the cluster's hosts where it is known which they are."""
+    def leftovers(self) -> tuple[str, ...]:
+        """BMCs that say OFF, of the cluster's hosts where it is known which they are.
+
+        Where there is a snapshot, what is off in it was off before, or nothing is known of it: only by a person's word.
+        """
         matched = set(self._ledger.record.bmc_of.values())
         off = [address for address, look in self._lookout.bmcs.items()
                if isinstance(look.shown, BmcSeen) and look.shown.power is Power.OFF]
@@ -87,13 +99,13 @@ class Orders:
             self._is_memory_lost = False
             self._tell_unknown()
         record = self._ledger.record
-        if record.by_hand is None or record.incident is not None:
+        ordered_at, wish = record.by_hand or (float("-inf"), None)
+        if wish is None or record.incident is not None or now - ordered_at > BY_HAND_S:
             self._left.clear()  # from here the planner powers on, or nobody does
             return
-        ordered_at, wish = record.by_hand
         if wish.number != self._by_hand and now - ordered_at <= STALE_S and self._lookout.has_looked:
             self._begin(wish)
-        is_permitted = assessment.permits_power_on or (wish.despite_unseen and not assessment.is_alarm)
+        is_permitted = permits_power_on(assessment, despite_unseen=wish.despite_unseen)
         is_next = self._left and now >= self._asked_at + self._settings.timing.host_stagger_s
         if not is_next or not is_permitted or is_paused(record, now):
             return
@@ -107,7 +119,7 @@ class Orders:
 
     def _begin(self, wish: Wish) -> None:
         """An order that has just been taken up, or soon before this guard was started."""
-        self._by_hand, self._left = wish.number, list(self._leftovers())
+        self._by_hand, self._left = wish.number, list(self.leftovers())
         if self._left:
             self._notifier.tell(
                 f"Powering on {len(self._left)} machines that are not on record as running, as {wish.by} asked",
@@ -116,10 +128,11 @@ class Orders:
             )
 
     def _tell_unknown(self) -> None:
-        if self._ledger.record.incident is None and (off := self._leftovers()):
+        if self._ledger.record.incident is None and (off := self.leftovers()):
             self._notifier.tell(
                 f"{len(off)} machines are off, and nothing is on record of why: nothing is powered on",
-                f"By their BMCs {', '.join(off)}. Where they should run: `thermo-guard power-on`.", urgent=True,
+                f"By their BMCs {', '.join(off)}. Where they should run: `thermo-guard power-on --unrecorded`.",
+                urgent=True,
             )
 
     def answered(self, answers: tuple[ev.Answer, ...]) -> None:

@@ -20,9 +20,6 @@ from .terms import LoopSettings
 
 FRESH_LOOK_S = 45.0
 """After a trip, so long is waited for one more look at the cluster before the snapshot is closed with what is known."""
-KEPT_AFTER_ABORT_S = 24 * 3600.0
-"""For so long after an abort what is off, and HA and DRS, stay in the snapshot as they were: an order to power on can
-still bring them back."""
 HELD_S = 24 * 3600.0
 """So long after an abort nothing of what the incident has stopped is forgotten, for a person's power-on: in a cool room
 a guard that only looks would take it for what somebody has switched off.
@@ -92,10 +89,6 @@ class Snapshots:
         appliance = find_vcenter(cluster.vms, self._settings.vcenter_vm, cluster.addresses, known)
         before_own = () if before is None else [vm.id for vm in before.guard_vms]
         own = find_guard(cluster.vms, self._settings.guard_vm, self._own_addresses(), before_own)
-        aborted_at = self._ledger.record.aborted_at
-        was_aborted = aborted_at is not None and cluster.at < aborted_at + KEPT_AFTER_ABORT_S
-        if was_aborted:
-            level = Level.HIGH  # what is off counts as taken from us, as in a hot room
         snapshot = take(
             cluster, before,
             {host: bmcs[address] for host, address in self._ledger.record.bmc_of.items() if address in bmcs},
@@ -104,8 +97,6 @@ class Snapshots:
         )
         if is_held and before is not None:
             snapshot = undisturbed(snapshot, before)
-        if was_aborted and before is not None:
-            snapshot = replace(snapshot, settings=before.settings)
         if before is not None and replace(snapshot, at=before.at) == before:
             return True  # nothing has changed: the row is large, and a NAS writes slowly
         return self._ledger.keep_snapshot(snapshot)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from thermo_guard.ports import Fault, Refused, Transient
+from thermo_guard.ports import Fault, NoRoom, Refused, Transient
 
 from . import schema
 from .codec import to_json
@@ -30,7 +30,7 @@ class DamagedError(Refused):
     """The file is no journal, or no longer one."""
 
 
-class NoRoomError(Transient):
+class NoRoomError(NoRoom):
     """The disk is full, or over quota, or does not say why it takes no writes."""
 
 
@@ -114,8 +114,9 @@ def fault_of(error: BaseException | None, folder: Path) -> Fault:
             return Transient(f"The journal in {folder} is locked by another program for more than "
                              f"{BUSY_TIMEOUT_S:g} s.")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return DamagedError(f"The journal in {folder} is damaged ({error}). The next start of `thermo-guard run` "
-                                "sets it aside and begins an empty one: what ran before is then not known.")
+            return DamagedError(f"The journal in {folder} is damaged ({error}).")
+        case sqlite3.SQLITE_NOMEM | sqlite3.SQLITE_INTERRUPT | sqlite3.SQLITE_PROTOCOL:
+            return Transient(f"The journal in {folder} could not be reached just now ({error}).")
         case _:
             return Refused(f"The database in {folder} declined a statement ({error}): its tables are not those of "
                            "Thermo-Guard.")

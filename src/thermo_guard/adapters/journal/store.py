@@ -19,7 +19,7 @@ from thermo_guard.core.events import Entry, Event, WishTaken
 from thermo_guard.core.readings import Reading
 from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.wishes import Wish
-from thermo_guard.ports import Refused
+from thermo_guard.ports import Displaced, Refused
 
 from . import reserve, schema
 from .codec import decode_event, decode_snapshot, decode_wish, encode_event, encode_snapshot
@@ -46,7 +46,7 @@ PRUNE_EVERY_S = 3600.0
 log = structlog.get_logger()
 
 
-class SiteTakenError(Refused):
+class SiteTakenError(Displaced):
     """Another guard owns the site: this one must end."""
 
 
