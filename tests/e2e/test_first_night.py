@@ -15,10 +15,6 @@ from peers.vsphere import ESXI_USER
 from thermo_guard.core import events as ev
 
 pytestmark = pytest.mark.peer
-AFTER_VCENTER = {"HOST_BOOT_TIMEOUT": "15"}
-"""A host that takes no direct login is not seen up until vCenter is, and vCenter is not started before every host is up
-or given up: this is how long that takes here.
-"""
 GRACE = {"VM_SHUTDOWN_TIMEOUT": "60"}
 """Longer than the 10 s for which an intent without an answer is watched before it is sent again: as in life."""
 
@@ -29,7 +25,7 @@ def test_the_first_night(tmp_path: Path) -> None:
     """
     with Sink() as sink, Plant(
         tmp_path, is_vcenter_inside=True, has_tools=True, is_as_delivered=True, has_names=True,
-        settings={"NOTIFY_URLS": sink.url, **GRACE, **AFTER_VCENTER},
+        settings={"NOTIFY_URLS": sink.url, **GRACE},
     ) as plant:
         locked = plant.hosts[1]
         plant.vsphere.fault("Login", "fault", fault="InvalidLogin", face=locked)
