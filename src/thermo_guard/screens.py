@@ -29,8 +29,8 @@ def show_status(console: Console, status: Status, *, is_alive: bool, now: float)
     if facts["poll_fault"]:
         console.print(f"[bold]The last poll of the sensors failed[/]: {escape(facts['poll_fault'])}")
     if facts.get("journal_fault"):
-        console.print("[bold red]The journal cannot be written, and nothing is commanded until it can[/]: "
-                      f"{escape(facts['journal_fault'])}")
+        console.print("[bold red]The journal cannot be written[/]: a shutdown goes on from memory, nothing is powered "
+                      f"on. {escape(facts['journal_fault'])}")
     console.print(_sensors(facts))
     if facts["meraki_alerting_sensors"] is not None:
         console.print(f"Sensors that Meraki itself holds in alarm: {facts['meraki_alerting_sensors']} (not degrees).")
@@ -61,9 +61,13 @@ def _show_stance(console: Console, facts: dict[str, Any] | Any) -> None:
         console.print("Armed: a confirmed alarm shuts the cluster down.")
     if facts.get("is_paused"):
         console.print(f"[bold red]PAUSED[/] {until_when(facts['paused_until'])}: nothing is commanded.")
-    if facts.get("is_shelved"):
+    if facts.get("is_shelved") and "SHELVED" not in (facts.get("standing") or ""):
         console.print("[bold yellow]SHELVED[/]: the alarm that stood at the abort trips nothing until the room has "
                       "been below HIGH.")
+    off = facts.get("off_bmcs") or []
+    if off and facts["snapshot_at"] is None:
+        console.print(f"[bold red]{len(off)} machines are off[/], and nothing is on record of why: BMCs "
+                      f"{escape(', '.join(off))}. Where they should run: `thermo-guard power-on --unrecorded`.")
     if (known := facts.get("acknowledged")) is not None:
         console.print(f"Acknowledged by {escape(known['by'])} at {moment(known['at'])}.")
 

@@ -103,7 +103,7 @@ def _of_folder(survey: Survey) -> Iterator[Finding]:
     elif folder.free_bytes is not None and folder.free_bytes < LEAST_FREE_BYTES:
         yield fail(
             Area.DATA, Way.DOWN,
-            f"{folder.path} has only {_megabytes(folder.free_bytes)} free: without a durable journal nothing is done",
+            f"{folder.path} has only {_megabytes(folder.free_bytes)} free: without a journal nothing is brought back",
             f"Free some space on its disk; {_megabytes(LEAST_FREE_BYTES)} are the least.",
         )
     else:

@@ -155,7 +155,7 @@ def _of_delay(tracks: list[Track], sensors: int, policy: PolicySettings) -> Find
             "How often the sensors measure is not known yet: one poll does not show it. If every "
             f"{_minutes(SLOWEST_CADENCE_S)}, as by default, the alarm comes {_minutes(at_worst_s)} after the room has "
             f"passed {policy.high_c:g} degC at worst, {_then(at_worst_s, policy)}",
-            "Check again when the guard has run for an hour (MODE=observe touches nothing).",
+            "Check again when the guard has run for an hour.",
         )
     slowest_s = sorted(known, key=lambda cadence_s: worst_delay_s(cadence_s, policy))[votes - 1]
     delay_s = worst_delay_s(slowest_s, policy)
