@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 import structlog
-from sqlalchemy import Connection, Text, cast, insert, select, update
+from sqlalchemy import Connection, Text, bindparam, cast, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thermo_guard.core.events import Entry, Event, WishTaken
@@ -42,6 +42,11 @@ from .interest import counts, prune
 from .schema import event, sample, site, snapshot, wish
 
 PRUNE_EVERY_S = 3600.0
+WISHES_AFTER = (
+    select(wish.c.number, wish.c.at, cast(wish.c.body, Text))
+    .where(wish.c.site == bindparam("of_site"), wish.c.number > bindparam("after")).order_by(wish.c.number)
+)
+"""Made once, for each tick asks it: to put it together anew costs more than the database does."""
 
 log = structlog.get_logger()
 
@@ -266,12 +271,8 @@ class SqlJournal(JournalReader):
 
         :raises Fault: as the database.
         """
-        query = (
-            select(wish.c.number, wish.c.at, cast(wish.c.body, Text))
-            .where(wish.c.site == self._site, wish.c.number > after).order_by(wish.c.number)
-        )
         with self._reading() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(WISHES_AFTER, {"of_site": self._site, "after": after}).all()
         return tuple(found for number, at, body in rows if (found := self._wish(number, at, body)) is not None)
 
     def _wish(self, number: int, at: float, body: str) -> Wish | None:
