@@ -11,6 +11,7 @@ import structlog
 from pyVmomi import vim, vmodl
 
 from thermo_guard.core.commands import VCENTER, Command, Verb
+from thermo_guard.core.infrastructure import domain_of
 from thermo_guard.core.plant import ClusterSeen, HostSeen
 from thermo_guard.ports import (
     Ambiguous,
@@ -26,6 +27,7 @@ from thermo_guard.ports import (
 )
 
 from . import collector, commands, privileges, tags
+from .accounts import FirstLogins
 from .acts import TaskError, is_as_wanted
 from .cluster import ClusterView
 from .esxi import EsxiView
@@ -74,6 +76,8 @@ class Vsphere:
         self._outside = Outside(logins, names, pins)
         self._esxi_login = Login(esxi_user, esxi_password or "") if esxi_user else None
         self._host_logins = {name: Login(*login) for name, login in (per_host_logins or {}).items()}
+        self._first_logins: dict[str, FirstLogins] = {}
+        """By account of a domain, lower case."""
         self._tier_name = tier_name
         self._vcenter = Endpoint(
             f"vCenter {host}", host, Login(user, password), self._trust, self._outside,
@@ -221,12 +225,16 @@ class Vsphere:
                 raise Unauthorized(f"there is no login for the ESXi host {name}: set ESXI_USER and ESXI_PASSWORD")
             endpoint = Endpoint(
                 f"ESXi host {name} ({address})", address, login, self._trust.for_hosts(), self._outside,
-                calls_at_once=_TO_HOST, limits=self._limits,
+                calls_at_once=_TO_HOST, limits=self._limits, first_logins=self._first_logins_of(login.user),
             )
             view = self._hosts[(name, address)] = EsxiView(endpoint, self._clock, name)
         view.endpoint.thumbprint = self._shown.get(name, self._remembered.get(name))
         view.has_vsan = self._cluster.has_vsan
         return view
+
+    def _first_logins_of(self, user: str) -> FirstLogins | None:
+        """Shared by the hosts of an account of a domain; None for a local account, which each host locks by itself."""
+        return None if domain_of(user) is None else self._first_logins.setdefault(user.strip().lower(), FirstLogins())
 
     async def _look_at_tags(self) -> bool:
         """Read tags now and then beside the looks; wait for them, and tell so, only with the first look."""

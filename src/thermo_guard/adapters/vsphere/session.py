@@ -20,6 +20,7 @@ from pyVmomi import vim, vmodl
 
 from thermo_guard.ports import Ambiguous, Fault, Logins, Names, Pins, Refused, Transient, Unauthorized
 
+from .accounts import FirstLogins
 from .faults import RAISED, fault_of, privilege_of
 from .server import Server, split
 from .trust import TlsTrust
@@ -91,10 +92,11 @@ class Session:
 class Endpoint:
     """One server that is logged in to; `at` names it for people."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one server is reached by
         self, at: str, address: str, login: Login, trust: TlsTrust, outside: Outside, *, calls_at_once: int,
-        limits: Limits, thumbprint: str | None = None,
+        limits: Limits, thumbprint: str | None = None, first_logins: FirstLogins | None = None,
     ) -> None:
+        """`first_logins` is shared by the endpoints of one account of a domain; None: nobody is waited for."""
         self.at = at
         self.address = address
         self.login = login
@@ -102,6 +104,7 @@ class Endpoint:
         """SHA-256 that a verified vCenter showed of it; taken up at the next login."""
         self._trust = trust
         self._outside = outside
+        self._first_logins = FirstLogins() if first_logins is None else first_logins
         self._limits = limits
         self._calls_at_once = calls_at_once
         self._slots = asyncio.Semaphore(calls_at_once)
@@ -244,6 +247,11 @@ class Endpoint:
             self._session = None
 
     async def _log_in(self) -> Session:
+        """Log in when it is this endpoint's turn; a refusal elsewhere may have come while it waited."""
+        async with self._first_logins.turn():
+            return await self._log_in_now()
+
+    async def _log_in_now(self) -> Session:
         logins, endpoint = self._outside.logins, Server(*split(self.address)).endpoint
         refusal = logins.refusal(endpoint, self.login.user)
         if refusal is not None:
@@ -260,10 +268,12 @@ class Endpoint:
             raise fault_of(error, self.at, is_act=False) from error
         except (vim.fault.InvalidLogin, vim.fault.NoPermission) as error:
             _log.warning("vsphere.login_refused", server=self.address, user=self.login.user)
+            self._first_logins.refused()
             raise Unauthorized(logins.refused(endpoint, self.login.user, self._refusal(error))) from error
         except RAISED as error:
             raise fault_of(error, self.at, is_act=False) from error
         logins.accepted(endpoint, self.login.user)
+        self._first_logins.accepted()
         self._has_moved = False
         self._tell(session)
         return session
