@@ -75,14 +75,17 @@ def power_on(
     despite_unseen: Annotated[bool, typer.Option(
         "--despite-unseen", help="You stand in the room and have read that it is cool; the sensors do not say so.",
     )] = False,
+    unrecorded: Annotated[bool, typer.Option(
+        "--unrecorded", help="Also the machines whose BMCs say off and that are not on record as running.",
+    )] = False,
     reason: Reason = "", yes: Yes = False, as_json: AsJson = False, data_dir: DataDir = None,
 ) -> None:
-    """Bring back what ran before: hosts, vCenter, HA and DRS, VMs; nothing that was off.
+    """Bring back what ran before: hosts, vCenter, HA and DRS, VMs; nothing that was off, unless --unrecorded.
 
     Declined while the room is HIGH or CRITICAL, and while it is BLIND or not yet cool unless --despite-unseen says that
     a person stands in the room and has read its temperature.
     """
-    wish = Wish(0, 0.0, Order.POWER_ON, "", reason, despite_unseen=despite_unseen)
+    wish = Wish(0, 0.0, Order.POWER_ON, "", reason, despite_unseen=despite_unseen, unrecorded=unrecorded)
     _order(wish, data_dir, is_confirmed=yes, as_json=as_json)
 
 

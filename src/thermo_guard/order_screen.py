@@ -104,8 +104,11 @@ def _shutdown(_wish: Wish, situation: Situation) -> _Effects:
 
 def _power_on(wish: Wish, situation: Situation) -> _Effects:
     facts, kept = situation.facts, situation.kept
+    off = facts.get("off_bmcs") or []
+    which = f" ({_named(off)})" if off else ""
     if kept is None and facts.get("incident") is None:
-        does = ["power on, by their BMCs and one by one, the machines that are off: nothing is on record of what ran"]
+        does = [f"power on, by their BMCs and one by one, the machines that are off{which}: nothing is on record of "
+                "what ran"]
         does_not = ["start any VM: which ran is not known. Start them by hand, vCenter's first"]
     else:
         what = "what is on record as having run"
@@ -115,6 +118,11 @@ def _power_on(wish: Wish, situation: Situation) -> _Effects:
         does = [(f"bring back {what}, as far as it does not run: one host, a watch over the room, the other hosts, "
                  "vCenter, HA and DRS as they were, the VMs")]
         does_not = ["power on any VM that was off before"]
+        if wish.unrecorded:
+            does.append("where all of that runs already: power on, by their BMCs and one by one, the machines that are "
+                        f"off{which}, whatever they are")
+        else:
+            does_not.append("power on any machine that is not on record as running; --unrecorded does")
     if wish.despite_unseen:
         does.append("count on you: --despite-unseen says that a person stands in the room and has read that it is cool")
     if facts.get("standing") is None:
