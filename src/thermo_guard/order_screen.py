@@ -107,8 +107,8 @@ def _power_on(wish: Wish, situation: Situation) -> _Effects:
     off = facts.get("off_bmcs") or []
     which = f" ({_named(off)})" if off else ""
     if kept is None and facts.get("incident") is None:
-        does = [f"power on, by their BMCs and one by one, the machines that are off{which}: nothing is on record of "
-                "what ran"]
+        does = [(f"power on, by their BMCs and one by one, the machines that are off{which}: nothing is on record of "
+                 "what ran")]
         does_not = ["start any VM: which ran is not known. Start them by hand, vCenter's first"]
     else:
         what = "what is on record as having run"
