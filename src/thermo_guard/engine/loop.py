@@ -147,15 +147,16 @@ class Loop:
         self.room, assessment = assess(self.room, self.settings.policy, now)
         self._tell_level(assessment, now)
         self.arming.tick(assessment, now)
-        plant = self._plant()
-        has_ordered = self.orders.take_up(assessment, plant, now)
+        has_ordered = self.orders.take_up(assessment, self._plant, now)
         turned = turn(self.ledger.record, assessment, self.settings.mode, now)
         if turned is not None and (recalled := self.hands.recall()):
             self.ledger.write(ev.Answered(recalled))
         if (turned is not None and self.ledger.write(turned)) or has_ordered:
             self.lookout.cluster.ask_again()
+        before, plant = self.ledger.snapshot, self._plant()
         self.snapshots.learn(assessment, plant)
-        plant = self._plant()
+        if self.ledger.snapshot is not before:
+            plant = self._plant()
         if not self._is_active():
             self.step = None
         elif self._may_act():

@@ -1,5 +1,7 @@
 """Takes up what an operator has put into the journal's inbox, and powers on by hand what is not on record."""
 
+from collections.abc import Callable
+
 import structlog
 
 from thermo_guard.core import events as ev
@@ -45,8 +47,11 @@ class Orders:
         self._asked: set[str] = set()
         self._asked_at = float("-inf")
 
-    def take_up(self, assessment: Assessment, plant: PlantNow, now: float) -> bool:
-        """Take up each new order, in the order in which they were given; whether the goal may have turned."""
+    def take_up(self, assessment: Assessment, plant: Callable[[], PlantNow], now: float) -> bool:
+        """Take up each new order, in the order in which they were given; whether the goal may have turned.
+
+        :param plant: as it is seen now; asked for where there is an order.
+        """
         try:
             wishes = self._ledger.wishes()
         except Fault as fault:
@@ -56,7 +61,7 @@ class Orders:
         for wish in wishes:
             if wish.order is Order.ABORT and not self._lookout.has_looked:
                 break  # its report says how the plant stands; nothing is commanded before the first look anyway
-            is_taken, is_turn = self._take(wish, assessment, plant, now)
+            is_taken, is_turn = self._take(wish, assessment, plant(), now)
             has_turned |= is_taken and is_turn
             if not is_taken and wish is not wishes[-1]:  # it must not hold up an order that needs no disk
                 why = "the journal cannot be written, and another order came after it"
