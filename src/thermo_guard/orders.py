@@ -13,7 +13,7 @@ from typing import Any
 
 from .adapters import status as status_file
 from .adapters.clock import wall_now
-from .adapters.journal import SqlJournal
+from .adapters.journal import SqlJournal, is_held
 from .core.events import WishTaken
 from .core.snapshot import Snapshot
 from .core.wishes import Wish
@@ -55,7 +55,9 @@ def look(folder: Path) -> Situation:
     how = ("Start it with `docker compose up -d`, or `thermo-guard run`, with the same DATA_DIR, and say it again.")
     if found is None:
         raise Refused(f"No guard has run with {folder} as its DATA_DIR. {how}")
-    if not status_file.is_alive(found, wall):
+    is_guarded = is_held(folder)
+    is_alive = status_file.is_alive(found, wall) if is_guarded is None else is_guarded
+    if not is_alive:
         raise Refused(f"The guard of {folder} is NOT running, or its loop has stopped: its last tick was "
                       f"{moment(found.tick_at)}. {how}")
     guard_now = float(found.facts.get("at", found.tick_at)) + wall - found.tick_at

@@ -70,6 +70,32 @@ SqlJournal.open(folder, reserve_bytes=2**20).close()
 print("AGAIN", (folder / "reserve").exists())
 """
 
+ORDER_ON_A_FULL_DISK = """
+import os, sys
+from pathlib import Path
+from thermo_guard.adapters.clock import wall_now
+from thermo_guard.adapters.journal import SqlJournal
+from thermo_guard.adapters.status import StatusFile, read
+from thermo_guard.core.wishes import Order, Wish
+
+folder = Path(sys.argv[1])
+journal = SqlJournal.open(folder, reserve_bytes=2**20)
+board = StatusFile(folder, wall_now)
+board.publish({"at": 1.0, "more": "x" * 5000}, 20.0)
+with open(folder / "filler", "wb", buffering=0) as filler:
+    size = 2**16
+    while size:
+        try:
+            filler.write(os.urandom(size))
+        except OSError:
+            size //= 2
+board.publish({"at": 2.0}, 20.0)
+print("STATUS", read(folder).facts["at"])
+for number in range(40):
+    SqlJournal.put_wish(folder, Wish(0, 2.0, Order.ABORT, "ada@nas", "x" * 500))
+print("ORDERS", len(journal.wishes(0)), (folder / "reserve").exists())
+"""
+
 NO_ROOM_AT_START = """
 import resource, sys
 from pathlib import Path
@@ -152,6 +178,12 @@ def test_a_guard_starts_on_a_full_disk_by_its_reserve(tmp_path: Path) -> None:
     said = _on_a_small_disk(FULL_AT_START, tmp_path)
     assert said["FREE"] == f"0 {MIB}"
     assert (said["RESERVE"], said["OWNERS"], said["AGAIN"]) == ("False True", "before after", "True")
+
+
+def test_an_order_is_taken_on_a_full_disk(tmp_path: Path) -> None:
+    """In mid-shutdown nobody's hands may be tied: the status is written over, the inbox is given the reserve."""
+    said = _on_a_small_disk(ORDER_ON_A_FULL_DISK, tmp_path)
+    assert (said["STATUS"], said["ORDERS"]) == ("2.0", "40 False")
 
 
 def test_a_start_without_room_costs_the_reserve_first_and_holds_no_lock(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ that counts after a loss of power. It must never hold a secret: whoever reads th
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,24 @@ class StatusFile:
         self._last = facts
         plain = asdict(facts) if is_dataclass(facts) and not isinstance(facts, type) else dict(facts)
         status = {"tick_at": self._wall_now(), "tick_bound_s": tick_bound_s, "facts": plain}
+        text = json.dumps(status, default=str)
         beside = self._path.with_suffix(f".{os.getpid()}.tmp")
         try:
-            beside.write_text(json.dumps(status, default=str), encoding="utf-8")
+            beside.write_text(text, encoding="utf-8")
             beside.replace(self._path)
         except OSError as error:
-            raise Transient(f"{self._path} cannot be written: {error.strerror}. The health check will fail.") from error
+            self._overwrite(text, beside, error)
 
+    def _overwrite(self, text: str, beside: Path, error: OSError) -> None:
+        """Over the old one, whose blocks are there: on a full disk nothing new can be made."""
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        try:
+            with self._path.open("r+", encoding="utf-8") as file:
+                file.write(text)
+                file.truncate()
+        except OSError:
+            raise Transient(f"{self._path} cannot be written: {error.strerror}. The health check will fail.") from error
 
     def stop(self) -> None:
         """Leave what was last published, marked as that of a guard that has ended: it counts as stopped at once.

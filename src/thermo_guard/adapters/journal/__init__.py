@@ -6,8 +6,9 @@ longer be trusted, `reserve` keeps room for a full disk, `folder_lock` keeps a s
 reasons are in docs/adr/0003-state-store.md.
 """
 
-from .folder_lock import FolderTakenError, nearest_of
+from .folder_lock import FolderTakenError, is_held, nearest_of
 from .reserve import RESERVE_BYTES
 from .store import JournalReader, SiteTakenError, SqlJournal
 
-__all__ = ["RESERVE_BYTES", "FolderTakenError", "JournalReader", "SiteTakenError", "SqlJournal", "nearest_of"]
+__all__ = ["RESERVE_BYTES", "FolderTakenError", "JournalReader", "SiteTakenError", "SqlJournal", "is_held",
+           "nearest_of"]

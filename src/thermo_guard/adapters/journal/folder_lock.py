@@ -31,6 +31,20 @@ def nearest_of(folder: Path) -> tuple[Path, bool]:
     return Path("/"), True
 
 
+def is_held(folder: Path) -> bool | None:
+    """Whether a process guards the folder now; None where that cannot be told.
+
+    Read from the kernel's own list, by the inode alone: to try the lock could refuse a guard that is just starting, and
+    btrfs shows another device there than to `stat`.
+    """
+    try:
+        inode = (folder / LOCK_FILE).stat().st_ino
+        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return None
+    return any("FLOCK" in line and f":{inode} " in line for line in locks)
+
+
 @dataclass(slots=True)
 class FolderLock:
     """A held lock."""

@@ -7,16 +7,25 @@ from sqlalchemy import insert, select
 from thermo_guard.core.wishes import Wish
 from thermo_guard.ports import Refused
 
-from . import schema
+from . import reserve, schema
 from .codec import encode_wish
-from .database import Access, connect, database_faults, disconnect, require_current
+from .database import Access, NoRoomError, connect, database_faults, disconnect, require_current
 
 
 def put(folder: Path, wish: Wish, site_id: str) -> int:
-    """The order's number; durable on return.
+    """The order's number; durable on return. On a full disk the reserve is given back for it.
 
     :raises Fault: as `SqlJournal.put_wish`.
     """
+    try:
+        return _put(folder, wish, site_id)
+    except NoRoomError:
+        if not reserve.give_back(folder):
+            raise
+        return _put(folder, wish, site_id)
+
+
+def _put(folder: Path, wish: Wish, site_id: str) -> int:
     connection = connect(folder, Access.BESIDE)
     try:
         with database_faults(folder):
