@@ -32,17 +32,25 @@ def nearest_of(folder: Path) -> tuple[Path, bool]:
 
 
 def is_held(folder: Path) -> bool | None:
-    """Whether a process guards the folder now; None where that cannot be told.
+    """Whether the process that is named in the lock holds it now; None where that cannot be told.
 
-    Read from the kernel's own list, by the inode alone: to try the lock could refuse a guard that is just starting, and
-    btrfs shows another device there than to `stat`.
+    Read from the kernel's own list, since to try the lock could refuse a guard that is just starting: by process and
+    inode, as btrfs shows another device there than to `stat`. Locks of another container's processes are not listed.
     """
     try:
         inode = (folder / LOCK_FILE).stat().st_ino
+        holder = json.loads((folder / LOCK_FILE).read_text(encoding="utf-8"))
         locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError):
+        if holder["processes"] != _process_namespace():
+            return None
+        return any("FLOCK" in line and f" {holder['pid']} " in line and f":{inode} " in line for line in locks)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return any("FLOCK" in line and f":{inode} " in line for line in locks)
+
+
+def _process_namespace() -> str:
+    """What tells the processes of one container from those of another."""
+    return str(Path("/proc/self/ns/pid").readlink())
 
 
 @dataclass(slots=True)
@@ -97,6 +105,8 @@ def _write_holder(fd: int, owner: str) -> None:
     os.pwrite(fd, b"{}", 0)
     started = datetime.fromtimestamp(os.fstat(fd).st_mtime, UTC).isoformat(timespec="seconds")
     holder = {"owner": owner, "pid": os.getpid(), "machine": platform.node(), "started": started}
+    with suppress(OSError):  # where there is no /proc
+        holder["processes"] = _process_namespace()
     text = json.dumps(holder).encode()
     os.pwrite(fd, text, 0)
     os.ftruncate(fd, len(text))
