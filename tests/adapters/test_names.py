@@ -176,13 +176,14 @@ async def test_who_asks_the_same_at_once_shares_one_question(resolver: Resolver)
 def test_a_resolver_that_hangs_does_not_hold_up_the_end_of_the_program() -> None:
     """The process ends while its question is still out: nothing can interrupt the call, so nothing waits for it."""
     program = """
-import asyncio, time
+import asyncio, threading
 from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.names import SystemNames
 from thermo_guard.ports import Transient
+hang = threading.Event().wait
 async def main():
     try:
-        await SystemNames(SteadyClock(), within_s=0.1, ask=lambda name: time.sleep(60)).resolve("esx1.example")
+        await SystemNames(SteadyClock(), within_s=0.1, ask=lambda name: hang()).resolve("esx1.example")
     except Transient as fault:
         print(fault)
 asyncio.run(main())

@@ -7,7 +7,7 @@ the next line runs. Call it from one thread at a time.
 import json
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -150,10 +150,11 @@ class SqlJournal(JournalReader):
             made the journal; Transient where the disk does not take writes.
         """
         owner = owner or secrets.token_hex(8)
-        lock = FolderLock.take(data_dir, owner)
         said: str | None = None
         given_back: str | None = None
-        try:
+        with ExitStack() as undo:
+            lock = FolderLock.take(data_dir, owner)
+            undo.callback(lock.release)
             while True:
                 try:
                     examine(data_dir)
@@ -167,9 +168,7 @@ class SqlJournal(JournalReader):
                     if not reserve.give_back(data_dir):
                         raise
                     given_back = str(full)
-        except BaseException:
-            lock.release()
-            raise
+            undo.pop_all()
         journal.set_aside, journal.gave_back_reserve = said, given_back
         if reserve_bytes:
             reserve.make(data_dir, reserve_bytes)
@@ -178,16 +177,14 @@ class SqlJournal(JournalReader):
     @classmethod
     def _owned(cls, folder: Path, site: str, owner: str, lock: FolderLock) -> Self:
         is_new = not cls.is_in(folder)
-        connection: Connection | None = None
-        try:
-            connection = connect(folder, Access.OWN)
-            return cls(folder, connection, site, owner, lock)
-        except BaseException:
-            if connection is not None:
-                disconnect(connection)
+        with ExitStack() as undo:
             if is_new:
-                discard_if_empty(folder)
-            raise
+                undo.callback(discard_if_empty, folder)
+            connection = connect(folder, Access.OWN)
+            undo.callback(disconnect, connection)
+            journal = cls(folder, connection, site, owner, lock)
+            undo.pop_all()
+            return journal
 
     @staticmethod
     def read_only(data_dir: Path, site: str = "default") -> JournalReader:
@@ -195,13 +192,12 @@ class SqlJournal(JournalReader):
 
         :raises Fault: Refused where there is none, or its tables are of another version.
         """
-        connection = connect(data_dir, Access.READ)
-        try:
+        with ExitStack() as undo:
+            connection = connect(data_dir, Access.READ)
+            undo.callback(disconnect, connection)
             with database_faults(data_dir):
                 require_current(connection, data_dir)
-        except BaseException:
-            disconnect(connection)
-            raise
+            undo.pop_all()
         return JournalReader(data_dir, connection, site)
 
     @staticmethod

@@ -6,6 +6,7 @@ server is off with the rest changes the way there, and not the proof of who answ
 
 import socket
 import ssl
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from thermo_guard.ports import Refused
@@ -55,13 +56,13 @@ class Server:
 
         :raises OSError: none answers; `ssl.SSLCertVerificationError`: who answers is not trusted.
         """
-        plain = self.connect(timeout_s)
-        try:
+        with ExitStack() as undo:
+            plain = self.connect(timeout_s)
+            undo.callback(plain.close)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return context.wrap_socket(plain, server_hostname=self.host)
-        except BaseException:
-            plain.close()
-            raise
+            secured = context.wrap_socket(plain, server_hostname=self.host)
+            undo.pop_all()
+            return secured
 
     def certificate(self, timeout_s: float) -> str:
         """What it presents, PEM, whoever signed it; nothing is sent but the handshake.
