@@ -25,7 +25,7 @@ from thermo_guard.core.policy import Level, Watch
 from thermo_guard.core.record import Incident, Record, fold
 from thermo_guard.core.snapshot import Snapshot, take
 from thermo_guard.core.step import Situation, Timing
-from thermo_guard.core.tiers import Tiers
+from thermo_guard.core.runbook import Runbook
 from thermo_guard.core.view import plant_now
 
 AT = 1_783_216_800.0
@@ -54,7 +54,7 @@ class Cluster:
         bmcs: Mapping[str, BmcSeen] = {b: BmcSeen(AT, b, Power.ON) for b in self.bmc_of.values()}
         self.sight = Sight(self.seen, bmcs=bmcs)
         by_host = {name: bmcs[bmc] for name, bmc in self.bmc_of.items()}
-        self.snapshot: Snapshot = take(self.seen, None, by_host, tiers=Tiers(), vcenter_vms=(), level=Level.LOW,
+        self.snapshot: Snapshot = take(self.seen, None, by_host, runbook=Runbook(), vcenter_vms=(), level=Level.LOW,
                                        cool_as_of=None)
 
     def shown(self, *, power: Power = Power.ON, settings: ClusterSettings = DISARMED) -> Sight:
@@ -99,7 +99,7 @@ def journal_of_incident(cluster: Cluster, *, answers_at_once: int = 10) -> list[
 def situation(cluster: Cluster, incident: Incident, sight: Sight, now: float = AT) -> Situation:
     return Situation(
         now=now, incident=incident, snapshot=cluster.snapshot,
-        plant=plant_now(sight, cluster.snapshot, cluster.bmc_of), timing=Timing(), tiers=Tiers(), is_permitted=True,
+        plant=plant_now(sight, cluster.snapshot, cluster.bmc_of), timing=Timing(), runbook=Runbook(), is_permitted=True,
         why_not_permitted="", watch=lambda _: Watch(is_clear=True, why=""),
     )
 
@@ -151,7 +151,7 @@ def ticks(cluster: Cluster) -> dict[str, Callable[[], object]]:
     shown = plant_now(on, cluster.snapshot, cluster.bmc_of)
     planned["which hosts to look at directly"] = lambda: direct_looks(shown, cluster.snapshot)
     planned["snapshot taken anew"] = lambda: take(
-        cluster.seen, cluster.snapshot, {}, tiers=Tiers((("db-*", 3), ("web-*", 1))), vcenter_vms=(), level=Level.LOW,
+        cluster.seen, cluster.snapshot, {}, runbook=Runbook((("db-*", 3), ("web-*", 1))), vcenter_vms=(), level=Level.LOW,
         cool_as_of=None)
     entries = journal_of_incident(cluster)
     planned["fold of a whole incident"] = lambda: fold(Record(), entries)
@@ -200,7 +200,7 @@ def main(runs: int = 7) -> bool:
     for hosts, vms in SIZES:
         cluster = Cluster(hosts, vms)
         taken = [ms / 1e3 for ms in spent_ms(lambda c=cluster: forecast(  # type: ignore[misc]
-            c.snapshot, c.bmc_of, Timing(), Tiers(), has_direct_logins=True, watch_s=600.0), 3)]
+            c.snapshot, c.bmc_of, Timing(), Runbook(), has_direct_logins=True, watch_s=600.0), 3)]
         report.add(f"forecast, {hosts} hosts, {vms:,} VMs", "s", taken, FORECAST_S if vms == SIZES[0][1] else None)
     return report.show()
 

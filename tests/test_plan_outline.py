@@ -18,10 +18,10 @@ from thermo_guard.core.preflight import Terms
 from thermo_guard.core.snapshot import Snapshot, take
 from thermo_guard.core.step import Timing
 from thermo_guard.core.survey import Survey
-from thermo_guard.core.tiers import Tiers
+from thermo_guard.core.runbook import Runbook
 from thermo_guard.plan_screen import outline_as_data, show_outline
 
-TIERS = Tiers((("test-*", 1), ("db*", 3)), default=2)
+TIERS = Runbook((("test-*", 1), ("db*", 3)), default=2)
 VMS = (
     vm("web"), vm("db-1", "esx3"), vm("test-a"), vm("tagged", "esx3", tier=3), VCENTER,
     vm("spare", power=Power.OFF), vm("golden", is_template=True, power=Power.OFF),
@@ -40,7 +40,7 @@ def deeds(leg: Leg) -> list[tuple[Phase, int | None, Verb, tuple[str, ...]]]:
 
 
 def kept() -> Snapshot:
-    return take(SITE.cluster, None, {}, tiers=TIERS, vcenter_vms=[VCENTER.id], level=Level.LOW,  # type: ignore[arg-type]
+    return take(SITE.cluster, None, {}, runbook=TIERS, vcenter_vms=[VCENTER.id], level=Level.LOW,  # type: ignore[arg-type]
                 cool_as_of=None)
 
 

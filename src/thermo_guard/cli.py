@@ -155,7 +155,7 @@ def plan(
     settings = settings_or_exit()
     loop = loop_settings(settings)
     seen = asyncio.run(look(settings))
-    made = outline(seen, terms(settings, loop), loop.timing, loop.tiers)
+    made = outline(seen, terms(settings, loop), loop.timing, loop.runbook)
     if made is None:
         print(f"There is nothing to plan with: {getattr(seen.cluster, 'reason', '')}; and the journal has no snapshot.",
               file=sys.stderr)

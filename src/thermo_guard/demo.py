@@ -15,8 +15,8 @@ from .adapters.clock import SteadyClock
 from .adapters.journal import SqlJournal
 from .adapters.notify import Outbox
 from .core.policy import PolicySettings
+from .core.runbook import Runbook
 from .core.step import Timing
-from .core.tiers import Tiers
 from .engine.loop import Loop
 from .engine.terms import Edges, LoopSettings
 from .sim.demo import DemoScreen
@@ -31,7 +31,7 @@ BEGINS_AT = 1_783_216_800.0
 """Sunday, 5 July 2026, 02:00 UTC: when air conditioners fail."""
 LONGEST_S = 12 * 3600.0
 SETTINGS = LoopSettings(
-    policy=PolicySettings(), timing=Timing(vm_shutdown_s=180.0), tiers=Tiers(), snapshot_s=300.0,
+    policy=PolicySettings(), timing=Timing(vm_shutdown_s=180.0), runbook=Runbook(), snapshot_s=300.0,
     arm_after_s=300.0,
 )
 

@@ -27,8 +27,8 @@ from .config import BadSettings, FirstUse, Settings, explain, load, secrets
 from .core import events as ev
 from .core.events import Entry
 from .core.policy import PolicySettings
+from .core.runbook import Runbook
 from .core.step import Timing
-from .core.tiers import Tiers
 from .engine.logins import RefusedLogins
 from .engine.loop import Loop
 from .engine.terms import Edges, LoopSettings
@@ -260,7 +260,7 @@ def loop_settings(settings: Settings) -> LoopSettings:
             vcenter_start_s=settings.vcenter_start_timeout, vm_start_s=settings.vm_start_timeout,
             power_on_limit=settings.power_on_limit,
         ),
-        tiers=Tiers(settings.vm_tiers, settings.default_tier),
+        runbook=Runbook(settings.vm_tiers, settings.default_tier),
         mode=settings.mode,
         arm_after_s=settings.arm_after,
         poll_s=settings.meraki_polling_interval,

@@ -176,7 +176,22 @@ class PowerController(Protocol):
         """
         ...
 
+    async def force_off(self) -> None:
+        """Cut the power, whatever runs: ForceOff, unless it is off already. Only by explicit setting.
+
+        :raises Fault: as the algebra says.
+        """
+        ...
+
     async def aclose(self) -> None: ...
+
+
+class TcpPorts(Protocol):
+    """Whether something listens."""
+
+    async def is_open(self, address: str, port: int) -> bool:
+        """A TCP connection to an IP address is taken within a few seconds; False for every other end."""
+        ...
 
 
 class Journal(Protocol):

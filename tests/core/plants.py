@@ -14,7 +14,7 @@ from thermo_guard.core.policy import Watch
 from thermo_guard.core.record import Incident, Intent
 from thermo_guard.core.snapshot import KeptHost, KeptVm, Snapshot
 from thermo_guard.core.step import Situation, Step, Timing
-from thermo_guard.core.tiers import Tiers
+from thermo_guard.core.runbook import Runbook
 from thermo_guard.core.view import PlantNow, plant_now
 
 NOW = 1_767_340_800.0
@@ -95,7 +95,7 @@ class Site:
     def situation(self) -> Situation:
         return Situation(
             now=NOW, incident=self.incident, snapshot=self.snapshot, plant=self.plant, timing=self.timing,
-            tiers=Tiers(), is_permitted=self.is_permitted, why_not_permitted="" if self.is_permitted else "hot",
+            runbook=Runbook(), is_permitted=self.is_permitted, why_not_permitted="" if self.is_permitted else "hot",
             watch=lambda _since: Watch(is_clear=self.is_watch_clear, why="watching"), power_ons=self.power_ons,
         )
 

@@ -10,7 +10,7 @@ from thermo_guard.core.commands import Verb
 from thermo_guard.core.estimate import Act, Forecast, forecast
 from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.step import Timing
-from thermo_guard.core.tiers import Tiers
+from thermo_guard.core.runbook import Runbook
 
 VM_STOPS = {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM}
 WATCH_S = 600.0
@@ -20,7 +20,7 @@ def legs(
     kept: Snapshot, *, without_bmc: str | None = None, has_direct_logins: bool = True
 ) -> tuple[Forecast, Forecast]:
     matched = {h.name: bmc_address(h.name) for h in kept.hosts if h.name != without_bmc}
-    return forecast(kept, matched, Timing(), Tiers(), has_direct_logins=has_direct_logins, watch_s=WATCH_S)
+    return forecast(kept, matched, Timing(), Runbook(), has_direct_logins=has_direct_logins, watch_s=WATCH_S)
 
 
 def of(leg: Forecast, *verbs: Verb) -> dict[str, Act]:

@@ -7,7 +7,7 @@ import pytest
 from core.surveyed import CLUSTER, TERMS, VCENTER, judged, of, vm, worse
 from thermo_guard.core.finding import Area, Finding, Verdict, Way, conclusion
 from thermo_guard.core.infrastructure import Infrastructure, Leaning, domain_of, resolvers_of
-from thermo_guard.core.tiers import Tiers
+from thermo_guard.core.runbook import Runbook
 
 DC = vm("dc-1", "esx3", addresses=("192.0.2.53", "fe80::1"))
 DB = vm("db", "esx3", tier=3)
@@ -77,7 +77,7 @@ def test_a_vm_of_vsphere_that_is_not_found_is_a_doubt(maker: str | None, count: 
 
 def test_a_name_server_that_is_stopped_early_is_told_with_the_line_that_mends_it() -> None:
     """The VM, its tier, that names are remembered, and VM_TIERS as it has to be written."""
-    (only,) = leaning(replace(TERMS, tiers=Tiers((("web*", 2),))), resolvers=("192.0.2.53",))
+    (only,) = leaning(replace(TERMS, runbook=Runbook((("web*", 2),))), resolvers=("192.0.2.53",))
     assert only.verdict is Verdict.WARN
     assert "dc-1 (tier 1 of 3)" in only.text
     assert "remembers" in only.text

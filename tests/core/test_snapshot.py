@@ -20,18 +20,18 @@ from core.plants import (
 from thermo_guard.core.plant import ClusterSeen, Power, Unseen
 from thermo_guard.core.policy import Level
 from thermo_guard.core.snapshot import Snapshot, take
-from thermo_guard.core.tiers import Tiers
+from thermo_guard.core.runbook import Runbook
 
 BEFORE = snapshot([kept_host("esx1"), kept_host("esx2")], [kept_vm("web", "esx1"), kept_vm("db", "esx2", tier=2)])
 LOST = [host("esx1"), host("esx2", is_connected=False, power=Power.UNKNOWN)]
-TIERS = Tiers((("db*", 2),))
+TIERS = Runbook((("db*", 2),))
 
 
 def after(look: ClusterSeen, before: Snapshot | None = BEFORE, level: Level | None = Level.LOW, *,
           esx2: Power | None = None, at: float = NOW, cool_as_of: float | None = None) -> Snapshot:
     bmcs = {} if esx2 is None else {"esx2": bmc("esx2", esx2)}
     look = ClusterSeen(at, look.name, look.hosts, look.vms, look.settings)
-    return take(look, before, bmcs, tiers=TIERS, vcenter_vms=(), level=level, cool_as_of=cool_as_of)
+    return take(look, before, bmcs, runbook=TIERS, vcenter_vms=(), level=level, cool_as_of=cool_as_of)
 
 
 def hosts_on(kept: Snapshot) -> set[str]:
@@ -183,7 +183,7 @@ def test_one_look_at_a_hot_room_takes_nothing_out(
     before, look, level, bmcs = moment
     if level is Level.LOW:
         return
-    kept = take(look, before, bmcs, tiers=Tiers(), vcenter_vms=(), level=level, cool_as_of=NOW)  # type: ignore[arg-type]
+    kept = take(look, before, bmcs, runbook=Runbook(), vcenter_vms=(), level=level, cool_as_of=NOW)  # type: ignore[arg-type]
     templates = {v.name for v in look.vms if v.is_template}
     assert hosts_on(before) <= hosts_on(kept)
     assert vms_on(before) - templates <= vms_on(kept)
@@ -194,9 +194,9 @@ def test_one_look_at_a_hot_room_takes_nothing_out(
 def test_what_runs_is_in_it(moment: tuple[Snapshot, ClusterSeen, Level | None, dict[str, object]]) -> None:
     """Every VM that is seen on is kept on; nothing that was off before and is off now ever is."""
     before, look, level, bmcs = moment
-    kept = take(look, before, bmcs, tiers=Tiers(), vcenter_vms=(), level=level, cool_as_of=NOW)  # type: ignore[arg-type]
+    kept = take(look, before, bmcs, runbook=Runbook(), vcenter_vms=(), level=level, cool_as_of=NOW)  # type: ignore[arg-type]
     running = {v.name for v in look.vms if v.power is Power.ON and not v.is_template}
     assert running <= vms_on(kept)
     assert vms_on(kept) <= running | vms_on(before)
-    again = take(look, kept, bmcs, tiers=Tiers(), vcenter_vms=(), level=level, cool_as_of=NOW)  # type: ignore[arg-type]
+    again = take(look, kept, bmcs, runbook=Runbook(), vcenter_vms=(), level=level, cool_as_of=NOW)  # type: ignore[arg-type]
     assert again == kept, "the same look again changes nothing"

@@ -12,12 +12,22 @@ VCENTER = "vcenter"
 class Verb(StrEnum):
     DISARM_HA = "disarm_ha"
     DISARM_DRS = "disarm_drs"
+    RETREAT_VCLS = "retreat_vcls"
+    """Have vCenter remove its cluster services' VMs."""
     SHUT_DOWN_GUEST = "shut_down_guest"
+    ANSWER_VM = "answer_vm"
     POWER_OFF_VM = "power_off_vm"
+    TERMINATE_VM = "terminate_vm"
+    """Kill the process that runs it, where a power-off hangs."""
     ENTER_MAINTENANCE = "enter_maintenance"
     SHUT_DOWN_HOST = "shut_down_host"
+    FORCE_OFF_HOST = "force_off_host"
+    """Have its BMC cut the power: only by explicit setting."""
     POWER_ON_HOST = "power_on_host"
+    RECONNECT_HOST = "reconnect_host"
+    """Have vCenter take a host back that it has let go."""
     EXIT_MAINTENANCE = "exit_maintenance"
+    RESTORE_VCLS = "restore_vcls"
     RESTORE_HA = "restore_ha"
     RESTORE_DRS = "restore_drs"
     ADOPT_VM = "adopt_vm"
@@ -35,7 +45,7 @@ class Command:
     name: str
     """The target's name for people."""
     via: str
-    """VCENTER, or the host asked directly; for POWER_ON_HOST the BMC's address."""
+    """VCENTER, or the host asked directly; for POWER_ON_HOST and FORCE_OFF_HOST the BMC's address."""
     force: bool = False
     """SHUT_DOWN_HOST: also outside maintenance mode."""
     timeout_s: float = 0.0
@@ -44,6 +54,8 @@ class Command:
     """RESTORE_*: what is restored."""
     path: str | None = None
     """ADOPT_VM: its .vmx file; `via` is the host that takes it."""
+    answer: tuple[str, str] | None = None
+    """ANSWER_VM: id of the question and key of the choice."""
 
     @property
     def key(self) -> tuple[Verb, str]:

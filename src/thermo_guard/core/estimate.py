@@ -14,9 +14,9 @@ from .planner import next_step
 from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, Power, Sight, Unseen, Vm
 from .policy import Watch
 from .record import Incident, Record, fold
+from .runbook import Runbook
 from .snapshot import KeptVm, Snapshot
 from .step import Situation, Step, Timing, told
-from .tiers import Tiers
 from .view import PlantNow, plant_now
 
 _STEP_S = 1.0
@@ -68,16 +68,16 @@ class Forecast:
 
 
 def forecast(
-    snapshot: Snapshot, bmc_of: Mapping[str, str], timing: Timing, tiers: Tiers,
+    snapshot: Snapshot, bmc_of: Mapping[str, str], timing: Timing, runbook: Runbook,
     *, has_direct_logins: bool, watch_s: float, durations: Durations | None = None,
 ) -> tuple[Forecast, Forecast]:
     """The way down as it would run now, and the way back from there."""
     model = _Model(snapshot, bmc_of, durations or Durations(), has_direct_logins=has_direct_logins)
     opening = (ev.AlarmTripped("plan", "high", ()), ev.SnapshotClosed("plan"))
     model.recorded(*opening)
-    down = _run(model, ev.Goal.OFF, timing, tiers, watch_s)
+    down = _run(model, ev.Goal.OFF, timing, runbook, watch_s)
     model.recorded(ev.RoomRecovered("plan", ()))
-    return down, _run(model, ev.Goal.ON, timing, tiers, watch_s)
+    return down, _run(model, ev.Goal.ON, timing, runbook, watch_s)
 
 
 class _Model:
@@ -236,10 +236,10 @@ class _Leg:
         return False
 
 
-def _run(model: _Model, goal: ev.Goal, timing: Timing, tiers: Tiers, watch_s: float) -> Forecast:
+def _run(model: _Model, goal: ev.Goal, timing: Timing, runbook: Runbook, watch_s: float) -> Forecast:
     leg = _Leg(model.now)
     while model.now - leg.began < _MOST_S:
-        step = _plan(model, timing, tiers, watch_s)
+        step = _plan(model, timing, runbook, watch_s)
         _carry_out(model, step, leg)
         if step.is_done and not step.commands:
             break
@@ -247,13 +247,13 @@ def _run(model: _Model, goal: ev.Goal, timing: Timing, tiers: Tiers, watch_s: fl
     return Forecast(goal, tuple(leg.acts), model.now - leg.began, tuple(leg.given_up))
 
 
-def _plan(model: _Model, timing: Timing, tiers: Tiers, watch_s: float) -> Step:
+def _plan(model: _Model, timing: Timing, runbook: Runbook, watch_s: float) -> Step:
     def watch(since: float) -> Watch:
         return Watch(is_clear=model.now - since >= watch_s, why="watching the room")
 
     return next_step(Situation(
         now=model.now, incident=model.incident, snapshot=model.snapshot,
-        plant=model.plant(), timing=timing, tiers=tiers,
+        plant=model.plant(), timing=timing, runbook=runbook,
         is_permitted=True, why_not_permitted="", watch=watch,
     ))
 

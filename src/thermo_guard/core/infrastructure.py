@@ -13,7 +13,7 @@ from .appliance import find_vcenter
 from .finding import Area, Finding, Way, fail, listed, ok, warn
 from .guard_vm import NONE, GuardVm, find_guard, is_local
 from .plant import ClusterSeen, Power, Vm
-from .tiers import Tiers
+from .runbook import Runbook
 
 VMWARE = "vmware"
 """How the firmware of a VM of vSphere names its maker, lower case."""
@@ -54,18 +54,18 @@ class _Site:
     """Running VMs by each of their addresses; of vCenter's own none."""
     last_tier: int
     has_tiers: bool
-    tiers: Tiers
+    runbook: Runbook
     own: GuardVm = field(default_factory=lambda: GuardVm((), "", is_certain=True))
 
     def running(self, addresses: Iterable[str]) -> list[Vm]:
         """The VMs behind these addresses that are stopped before the last tier."""
         found = {vm.id: vm for one in addresses if (vm := self.vms.get(one.lower())) is not None}
-        return [vm for vm in found.values()
-                if vm.id not in self.own.vms and (self.tiers.of(vm) < self.last_tier or not self.has_tiers)]
+        return [vm for vm in found.values() if vm.id not in self.own.vms
+                and (self.runbook.place_of(vm).tier < self.last_tier or not self.has_tiers)]
 
 
 def infrastructure_findings(
-    cluster: ClusterSeen, seen: Infrastructure, *, tiers: Tiers, vcenter_vm: str | None, guard_vm: str | None,
+    cluster: ClusterSeen, seen: Infrastructure, *, runbook: Runbook, vcenter_vm: str | None, guard_vm: str | None,
     known: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """All that can be said of a cluster that is seen.
@@ -74,7 +74,7 @@ def infrastructure_findings(
     """
     own = find_guard(cluster.vms, guard_vm, seen.own_addresses, known)
     vcenter = find_vcenter(cluster.vms, vcenter_vm, cluster.addresses).vms
-    site = _site_of(cluster, own, vcenter, tiers)
+    site = _site_of(cluster, own, vcenter, runbook)
     return (
         *_of_guard(cluster, own, guard_vm, seen.maker),
         *_of_resolvers(site, seen.resolvers),
@@ -83,12 +83,12 @@ def infrastructure_findings(
     )
 
 
-def _site_of(cluster: ClusterSeen, own: GuardVm, vcenter: Collection[str], tiers: Tiers) -> _Site:
+def _site_of(cluster: ClusterSeen, own: GuardVm, vcenter: Collection[str], runbook: Runbook) -> _Site:
     running = [vm for vm in cluster.vms if vm.power is Power.ON and not vm.is_template and vm.id not in vcenter]
-    used = {tiers.of(vm) for vm in running if vm.id not in own.vms}
+    used = {runbook.place_of(vm).tier for vm in running if vm.id not in own.vms}
     return _Site(
         {address.lower(): vm for vm in running for address in vm.addresses if not is_local(address)},
-        max(used, default=tiers.default), len(used) > 1, tiers, own,
+        max(used, default=runbook.default), len(used) > 1, runbook, own,
     )
 
 
@@ -186,7 +186,7 @@ def _of_mail(site: _Site, mail: Sequence[Leaning]) -> Iterator[Finding]:
 
 
 def _with_tiers(site: _Site, vms: Sequence[Vm]) -> str:
-    return listed((f"{vm.name} (tier {site.tiers.of(vm)} of {site.last_tier})" for vm in vms), _NAMED)
+    return listed((f"{vm.name} (tier {site.runbook.place_of(vm).tier} of {site.last_tier})" for vm in vms), _NAMED)
 
 
 def _last_tier_line(site: _Site, vms: Sequence[Vm]) -> str:
@@ -195,7 +195,7 @@ def _last_tier_line(site: _Site, vms: Sequence[Vm]) -> str:
     wanted = [(vm.name, tier) for vm in sorted(vms, key=lambda vm: vm.name) if vm.tier is None]
     if not wanted:
         return f"Set their tag or attribute thermo-guard-tier to {tier}"
-    both = [*wanted, *(pair for pair in site.tiers.patterns if pair[0] not in dict(wanted))]
+    both = [*wanted, *(pair for pair in site.runbook.patterns if pair[0] not in dict(wanted))]
     return "VM_TIERS='{" + ", ".join(f'"{name}": {number}' for name, number in both) + "}'"
 
 

@@ -13,13 +13,13 @@ from .estimate import Act, Forecast, forecast
 from .events import Goal, Phase
 from .guard_vm import find_guard
 from .matching import match_bmcs, merged_pairs
-from .plant import BmcSeen, ClusterSeen, HostSeen, Unseen, Vm
+from .plant import BmcSeen, ClusterSeen, HostSeen, Unseen
 from .preflight import Terms
 from .preflight_room import assessment_of
-from .snapshot import KeptVm, Snapshot, take
+from .runbook import Runbook
+from .snapshot import Snapshot, take
 from .step import Timing
 from .survey import Memory, Survey
-from .tiers import Tiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +85,21 @@ class Outline:
     back: Leg
 
 
-def outline(survey: Survey, terms: Terms, timing: Timing, tiers: Tiers) -> Outline | None:
+def outline(survey: Survey, terms: Terms, timing: Timing, runbook: Runbook) -> Outline | None:
     """The plan as it would run now; None where neither vCenter nor the journal shows what there is."""
     memory = survey.memory if isinstance(survey.memory, Memory) else Memory()
     bmc_of = _bmc_of(survey, memory, terms.bmc_overrides)
-    snapshot = _snapshot(survey, memory, bmc_of, terms, tiers)
+    snapshot = _snapshot(survey, memory, bmc_of, terms, runbook)
     if snapshot is None:
         return None
     down, back = forecast(
-        snapshot, bmc_of, timing, tiers, has_direct_logins=_has_direct_logins(survey, snapshot, terms),
+        snapshot, bmc_of, timing, runbook, has_direct_logins=_has_direct_logins(survey, snapshot, terms),
         watch_s=terms.policy.watch_s,
     )
-    own = {vm.id: vm for vm in survey.cluster.vms} if isinstance(survey.cluster, ClusterSeen) else {}
     return Outline(
         cluster=snapshot.cluster, seen_at=snapshot.at,
         why_not_fresh=None if isinstance(survey.cluster, ClusterSeen) else survey.cluster.reason,
-        incident=memory.incident, tiers=_members(snapshot, own, tiers),
+        incident=memory.incident, tiers=_members(snapshot),
         last=tuple((vm.name, vm.host) for vm in snapshot.vcenter_vms if vm.is_on and not vm.is_guard),
         own=tuple((vm.name, vm.host) for vm in snapshot.guard_vms if vm.is_on),
         untouched=tuple(vm.name for vm in snapshot.vms if not vm.is_on), down=_leg(down), back=_leg(back),
@@ -118,7 +117,7 @@ def _bmc_of(survey: Survey, memory: Memory, overrides: Mapping[str, str]) -> Map
 
 
 def _snapshot(
-    survey: Survey, memory: Memory, bmc_of: Mapping[str, str], terms: Terms, tiers: Tiers
+    survey: Survey, memory: Memory, bmc_of: Mapping[str, str], terms: Terms, runbook: Runbook
 ) -> Snapshot | None:
     """As the guard would take it now; while an incident lasts, the one that it works by."""
     if memory.is_snapshot_closed or isinstance(survey.cluster, Unseen):
@@ -130,7 +129,7 @@ def _snapshot(
     return take(
         survey.cluster, memory.snapshot,
         {host: survey.bmcs[bmc] for host, bmc in bmc_of.items() if bmc in survey.bmcs},
-        tiers=tiers, vcenter_vms=appliance.vms, guard_vms=own.vms, level=room.level if room is not None else None,
+        runbook=runbook, vcenter_vms=appliance.vms, guard_vms=own.vms, level=room.level if room is not None else None,
         cool_as_of=room.cool_as_of if room is not None else None,
     )
 
@@ -141,20 +140,12 @@ def _has_direct_logins(survey: Survey, snapshot: Snapshot, terms: Terms) -> bool
     return all(isinstance(look, HostSeen) for look in looks) if looks else terms.has_esxi_logins
 
 
-def _members(snapshot: Snapshot, seen: Mapping[str, Vm], tiers: Tiers) -> tuple[TierMembers, ...]:
+def _members(snapshot: Snapshot) -> tuple[TierMembers, ...]:
     found: dict[tuple[int, str], list[str]] = {}
     for vm in snapshot.vms:
         if vm.is_on and not vm.is_vcenter and not vm.is_guard:
-            found.setdefault((vm.tier, _why(vm, seen.get(vm.id), tiers)), []).append(vm.name)
+            found.setdefault((vm.tier, vm.why), []).append(vm.name)
     return tuple(TierMembers(tier, why, tuple(names)) for (tier, why), names in sorted(found.items()))
-
-
-def _why(kept: KeptVm, seen: Vm | None, tiers: Tiers) -> str:
-    """A snapshot keeps the tier and not its reason: without a fresh look it is told from what the name alone gives."""
-    by_name = tiers.by_name(kept.name)
-    if (seen is not None and seen.tier is not None) or by_name[0] != kept.tier:
-        return "tag or attribute"
-    return by_name[1]
 
 
 def _leg(leg: Forecast) -> Leg:

@@ -90,7 +90,7 @@ def _stop_guests(leg: Leg) -> bool:
     for vm in leg.s.plant.vms.values():
         if vm.id in last or vm.is_template:
             continue
-        tier = leg.kept[vm.id].tier if vm.id in leg.kept else leg.s.tiers.of(vm)
+        tier = leg.kept[vm.id].tier if vm.id in leg.kept else leg.s.runbook.place_of(vm).tier
         by_tier.setdefault(tier, []).append(vm)
     for tier, vms in sorted(by_tier.items()):
         leg.begin(Phase.GUESTS, tier)

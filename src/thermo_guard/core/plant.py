@@ -18,6 +18,40 @@ class Power(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Role(StrEnum):
+    """Whose a VM is: who stops it, and who starts it again."""
+
+    WORKLOAD = "workload"
+    """The guard's."""
+    VCLS = "vcls"
+    """One of vSphere's own cluster services: it starts itself anew until retreat mode takes it away."""
+    AGENT = "agent"
+    """Of another solution, which starts and stops it with its host."""
+    FT_SECONDARY = "ft secondary"
+    """Of a fault-tolerant pair: it follows its primary."""
+
+
+class Vcls(StrEnum):
+    """The vSphere cluster services of a cluster, small VMs that vCenter starts anew whenever they are stopped."""
+
+    NONE = "none"
+    """It has none, or needs no retreat mode: before 7.0 U1, and from 9.0 on."""
+    ON = "on"
+    RETREAT = "retreat"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a VM waits for a person's answer to; it stands still meanwhile."""
+
+    id: str
+    text: str
+    default: str | None = None
+    """Key of the answer that vSphere itself proposes; None where it proposes none."""
+    choices: tuple[tuple[str, str], ...] = ()
+    """(key, label) of each possible answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vm:
     """A virtual machine as vCenter or its ESXi host shows it."""
@@ -37,6 +71,8 @@ class Vm:
     """False while vCenter holds it disconnected, inaccessible, orphaned or invalid."""
     tier: int | None = None
     """From a tag or custom attribute `thermo-guard-tier`; 1 stops first; None where there is none."""
+    tier_by: str = ""
+    """'tag' or 'attribute', where there is a tier."""
     path: str | None = None
     """Of its .vmx file, `[datastore] folder/name.vmx`: with it a VM of a dead host is registered elsewhere."""
     addresses: tuple[str, ...] = ()
@@ -45,6 +81,14 @@ class Vm:
     """Host name that its tools report."""
     product: str | None = None
     """Name of the appliance product, where it is one."""
+    role: Role = Role.WORKLOAD
+    managed_by: str = ""
+    """Of an agent: the solution that manages it."""
+    is_lost: bool = False
+    """Orphaned, inaccessible or invalid: its files are not there, so nobody can stop or start it."""
+    question: Question | None = None
+    guest_os: str | None = None
+    """vSphere's guestId, as `windows2019srv_64Guest`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +109,11 @@ class Host:
     """As vCenter shows it: OFF only for standby; a host that does not answer is UNKNOWN."""
     thumbprint: str | None = None
     """SHA-256 of its certificate as vCenter shows it, hex without colons, where it does."""
+    in_lockdown: bool = False
+    """In lockdown mode, normal or strict, it lets only exception users log in directly."""
+    is_let_go: bool = False
+    """vCenter has let go of it ('disconnected') and takes it back only when it is asked to; False also for a host that
+    merely does not respond, which vCenter takes back by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +130,7 @@ class ClusterSettings:
     drs_overrides: bool | None
     """Per-VM automation levels are honoured."""
     dpm_enabled: bool | None
+    vcls: Vcls = Vcls.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +154,9 @@ class ClusterSeen:
     addresses: tuple[str, ...] = ()
     """Where vCenter itself was reached: its host name and the IP addresses that this name stands for."""
     failures: tuple[CommandFailure, ...] = ()
+    has_vsan: bool = False
+    is_standalone: bool = False
+    """There is no vCenter: the hosts were asked one by one, each over its own API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +236,5 @@ class Sight:
     """By host name; a host that was not looked at directly is absent."""
     bmcs: Mapping[str, BmcSeen | Unseen] = field(default_factory=dict)
     """By BMC address."""
+    ready: frozenset[str] = frozenset()
+    """VMs whose TCP port answers, where the runbook waits for one."""

@@ -14,8 +14,8 @@ from .policy import PolicySettings
 from .preflight_bmcs import bmc_findings, pairs_of
 from .preflight_cluster import cluster_findings
 from .preflight_room import room_findings
+from .runbook import Runbook
 from .survey import DataFolder, Memory, Survey
-from .tiers import Tiers
 
 CLOCK_OFF_S = 60.0
 LEAST_FREE_BYTES = 500 * 1024 * 1024
@@ -37,7 +37,7 @@ class Terms:
     outlets: int = 0
     """How many addresses NOTIFY_URLS has."""
     guard_vm: str | None = None
-    tiers: Tiers = field(default_factory=Tiers)
+    runbook: Runbook = field(default_factory=Runbook)
 
 
 def findings(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
@@ -69,8 +69,8 @@ def _of_infrastructure(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
         return ()
     kept = survey.memory.snapshot if isinstance(survey.memory, Memory) else None
     return infrastructure_findings(
-        survey.cluster, survey.infrastructure, tiers=terms.tiers, vcenter_vm=terms.vcenter_vm, guard_vm=terms.guard_vm,
-        known=() if kept is None else [vm.id for vm in kept.guard_vms],
+        survey.cluster, survey.infrastructure, runbook=terms.runbook, vcenter_vm=terms.vcenter_vm,
+        guard_vm=terms.guard_vm, known=() if kept is None else [vm.id for vm in kept.guard_vms],
     )
 
 

@@ -16,6 +16,8 @@ from .policy import Level
 from .wishes import Order, Wish
 
 POWER_ON_WINDOW_S = 24 * 3600.0
+KEPT_MEASUREMENTS = 3
+"""Of each VM and host, each way."""
 _STOPS = {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.SHUT_DOWN_HOST}
 _NOT_TAKEN = {Outcome.REFUSED, Outcome.UNAUTHORIZED}
 
@@ -69,6 +71,15 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """One measured stop or start."""
+
+    at: float
+    seconds: float
+    """From the first command that asked for it until it was seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     seq: int = 0
     sensors: tuple[str, ...] = ()
@@ -96,6 +107,8 @@ class Record:
     """IP addresses by host name, as they were resolved in quiet time."""
     refused: Mapping[tuple[str, str], ev.LoginRefused] = field(default_factory=dict)
     """By endpoint and user, until a login works there again."""
+    took: Mapping[tuple[str, str, Goal], tuple[Took, ...]] = field(default_factory=dict)
+    """How long it took lately, by 'vm' or 'host', target, and where it went; the newest last."""
 
 
 def fold(record: Record, entries: Iterable[Entry]) -> Record:
@@ -133,11 +146,27 @@ def _after(record: Record, entry: Entry) -> Record:
             record = replace(record, power_ons=(*lately, at))
         case ev.IncidentClosed():
             return replace(record, incident=None, closed=(at, event), by_hand=None)
+        case ev.Observed() if record.incident is not None:
+            record = replace(record, took=_measured(record, event.sightings, at))
         case _:
             pass
     if record.incident is None:
         return record
     return replace(record, incident=_incident_after(record.incident, entry))
+
+
+def _measured(
+    record: Record, sightings: Iterable[ev.Sighting], at: float
+) -> Mapping[tuple[str, str, Goal], tuple[Took, ...]]:
+    """With what these sightings have measured."""
+    measured = [(s, Goal.OFF if s.power == Power.OFF else Goal.ON) for s in sightings if s.took_s is not None]
+    if not measured:
+        return record.took
+    took = dict(record.took)
+    for sighting, goal in measured:
+        key = (sighting.target_kind, sighting.target, goal)
+        took[key] = (*took.get(key, ()), Took(at, sighting.took_s or 0.0))[-KEPT_MEASUREMENTS:]
+    return took
 
 
 def _wished(record: Record, event: ev.WishTaken, at: float) -> Record:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, Power, Unseen, Vm
+from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, Power, Role, Unseen, Vm
 from .policy import Level
-from .tiers import Tiers
+from .runbook import Place, Runbook
 
 OFF_IS_MEANT_S = 3600.0
 """In a room below HIGH, what has been off for this long was switched off by someone."""
@@ -50,6 +50,22 @@ class KeptVm:
     off_since: float | None = None
     is_guard: bool = False
     """The guard itself runs in it."""
+    why: str = ""
+    """Where the tier is from, in words."""
+    grace_s: float | None = None
+    """For its guest's own shutdown; None: as the setting says."""
+    after: tuple[str, ...] = ()
+    """Ids of the VMs of its tier that must be ready before it starts; they are stopped only once it is off."""
+    port: int | None = None
+    """TCP port that must answer before it counts as ready."""
+    waits_for_tools: bool = True
+    """Its tools must run before it counts as ready, where they did before."""
+    addresses: tuple[str, ...] = ()
+    """Kept where there is a port."""
+    is_untouched: bool = False
+    """The runbook says that it is neither stopped nor started."""
+    role: Role = Role.WORKLOAD
+    guest_os: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +77,9 @@ class Snapshot:
     hosts: tuple[KeptHost, ...]
     vms: tuple[KeptVm, ...]
     settings: ClusterSettings
+    has_vsan: bool = False
+    is_standalone: bool = False
+    """There is no vCenter."""
 
     @property
     def vcenter_vms(self) -> tuple[KeptVm, ...]:
@@ -88,7 +107,7 @@ def take(
     prior: Snapshot | None,
     bmc_of: Mapping[str, BmcSeen | Unseen],
     *,
-    tiers: Tiers,
+    runbook: Runbook,
     vcenter_vms: Iterable[str],
     guard_vms: Iterable[str] = (),
     level: Level | None,
@@ -109,11 +128,11 @@ def take(
     }
     lost = {host.name for host in seen.hosts if not host.is_connected and hosts[host.name].is_on}
     candidates, guards = set(vcenter_vms), set(guard_vms)
+    after, _ = runbook.orderings(seen.vms)
     vms = {
-        vm.id: replace(
-            _kept_vm(vm, before_vms.get(vm.id), tiers.of(vm), look, is_lost=vm.host in lost,
-                     is_vcenter=vm.id in candidates),
-            is_guard=vm.id in guards,
+        vm.id: _kept_vm(
+            vm, before_vms.get(vm.id), runbook.place_of(vm), look, is_lost=vm.host in lost,
+            is_vcenter=vm.id in candidates, is_guard=vm.id in guards, after=after.get(vm.id, ()),
         )
         for vm in seen.vms if not vm.is_template
     }
@@ -127,6 +146,7 @@ def take(
     return Snapshot(
         seen.at, seen.name, tuple(sorted(hosts.values(), key=lambda host: host.name)),
         tuple(sorted(vms.values(), key=lambda vm: vm.name)), seen.settings,
+        has_vsan=seen.has_vsan, is_standalone=seen.is_standalone,
     )
 
 
@@ -151,10 +171,18 @@ def _kept_host(
 
 
 def _kept_vm(
-    vm: Vm, before: KeptVm | None, tier: int, look: _Look, *, is_lost: bool, is_vcenter: bool
+    vm: Vm, before: KeptVm | None, place: Place, look: _Look, *, is_lost: bool, is_vcenter: bool, is_guard: bool,
+    after: tuple[str, ...],
 ) -> KeptVm:
     is_on = vm.power is Power.ON
-    kept = KeptVm(vm.id, vm.name, vm.host, is_on, tier, vm.path, is_vcenter, vm.is_tools_running)
+    has_port = place.ready.port is not None
+    known = before.addresses if before is not None else ()
+    kept = KeptVm(
+        vm.id, vm.name, vm.host, is_on, place.tier, vm.path, is_vcenter, vm.is_tools_running, is_guard=is_guard,
+        why=place.why, grace_s=place.grace_s, after=after, port=place.ready.port, waits_for_tools=place.ready.tools,
+        addresses=(vm.addresses or known) if has_port else (), is_untouched=place.is_untouched, role=vm.role,
+        guest_os=vm.guest_os,
+    )
     if before is None or not before.is_on or (is_on and not is_lost):
         return kept
     if is_on:

@@ -9,8 +9,8 @@ from .events import Abandoned, Event, Goal, Intended, Observed, Phase, PhaseBegu
 from .plant import Power
 from .policy import Watch
 from .record import Incident, Intent
+from .runbook import Runbook
 from .snapshot import Snapshot
-from .tiers import Tiers
 from .view import PlantNow
 
 UNANSWERED_S = 10.0
@@ -40,6 +40,10 @@ class Timing:
     vm_start_s: float = 300.0
     power_on_limit: int = 2
     """In 24 hours."""
+    force_bmc_off: bool = False
+    """What does not go off by its deadline is forced off by its BMC."""
+    answers_questions: bool = False
+    """A VM's question is answered as vSphere proposes; else it is powered off at the end of its grace."""
 
     def patience_s(self, verb: Verb) -> float:
         """How long an accepted command is waited for before it is asked again."""
@@ -65,7 +69,7 @@ class Situation:
     snapshot: Snapshot
     plant: PlantNow
     timing: Timing
-    tiers: Tiers
+    runbook: Runbook
     is_permitted: bool
     """Power-on: the room has recovered and is neither hot nor unseen now."""
     why_not_permitted: str

@@ -31,6 +31,8 @@ class Order(StrEnum):
     """End a pause; try refused logins again at once."""
     ACKNOWLEDGE = "ack"
     """A person knows: reminders stop until something changes."""
+    REHEARSE = "rehearse"
+    """Stop and start one VM, or one empty host, for real, and learn how long each step takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,7 @@ class Wish:
     """Of POWER_ON: a person has seen for himself that the room is cool."""
     unrecorded: bool = False
     """Of POWER_ON: also the machines whose BMCs say OFF and that are not on record as running."""
+    vm: str = ""
+    """Of REHEARSE: a VM's name or instance UUID."""
+    host: str = ""
+    """Of REHEARSE: a host's name."""

@@ -44,7 +44,7 @@ class Conductor:
         self._is_vcenter_seen = plant.settings is not None
         step = next_step(Situation(
             now=now, incident=incident, snapshot=snapshot, plant=plant, timing=self._settings.timing,
-            tiers=self._settings.tiers, is_permitted=self._is_permitted,
+            runbook=self._settings.runbook, is_permitted=self._is_permitted,
             why_not_permitted="; ".join(assessment.reasons), watch=watch,
             power_ons=tuple(t for t in record.power_ons if now - t < POWER_ON_WINDOW_S),
         ))

@@ -92,7 +92,7 @@ class Snapshots:
         snapshot = take(
             cluster, before,
             {host: bmcs[address] for host, address in self._ledger.record.bmc_of.items() if address in bmcs},
-            tiers=self._settings.tiers, vcenter_vms=appliance.vms, guard_vms=own.vms,
+            runbook=self._settings.runbook, vcenter_vms=appliance.vms, guard_vms=own.vms,
             level=None if is_held else level, cool_as_of=cool_as_of,
         )
         if is_held and before is not None:

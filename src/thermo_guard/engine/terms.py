@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from thermo_guard.core.finding import Finding
 from thermo_guard.core.goal import Mode
 from thermo_guard.core.policy import PolicySettings
+from thermo_guard.core.runbook import Runbook
 from thermo_guard.core.step import Timing
-from thermo_guard.core.tiers import Tiers
 from thermo_guard.ports import Clock, Hypervisor, Journal, Names, Notifier, PowerController, RoomSensors, StatusBoard
 
 from .ledger import Listener
@@ -23,7 +23,7 @@ class LoopSettings:
 
     policy: PolicySettings
     timing: Timing
-    tiers: Tiers = field(default_factory=Tiers)
+    runbook: Runbook = field(default_factory=Runbook)
     mode: Mode = Mode.ARMED
     poll_s: float = 60.0
     snapshot_s: float = 600.0

@@ -328,6 +328,17 @@ class SiteBmc:
 
         await self._edges.act(command, starts)
 
+    async def force_off(self) -> None:
+        await self._reach()
+        cluster, host = self._edges.world.cluster, self._state.plan.host
+        command = Command(Verb.FORCE_OFF_HOST, host or self.address, host or self.address, self.address)
+
+        def cuts() -> None:
+            if host is not None:
+                cluster.cut_power(cluster.hosts[host], f"by BMC {self.address}")
+
+        await self._edges.act(command, cuts)
+
     async def aclose(self) -> None:
         return
 
