@@ -65,5 +65,6 @@ def virtual_terms(loop: LoopSettings) -> Terms:
     """What the findings are judged by: the loop's own settings, and a person to tell."""
     return Terms(
         policy=loop.policy, vcenter_vm=loop.vcenter_vm, vm_shutdown_s=loop.timing.vm_shutdown_s,
+        answers_questions=loop.timing.answers_questions,
         bmc_overrides=loop.bmc_overrides, outlets=1, guard_vm=loop.guard_vm, runbook=loop.runbook,
     )

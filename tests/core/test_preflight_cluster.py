@@ -119,7 +119,21 @@ def test_a_cluster_without_hosts_fails() -> None:
 def test_the_settings_that_will_be_restored_are_shown() -> None:
     """HA, DRS and DPM as they stand are in the report, for whoever compares afterwards."""
     text = next(finding.text for finding in judged() if "restored" in finding.text)
-    assert "HA is on with admission control, DRS is fullyAutomated" in text
+    assert "HA is on with admission control, DRS is fullyAutomated, with levels of their own for single VMs" in text
+    assert "disarmed before the first VM is stopped" in text
+    still = replace(CLUSTER.settings, ha_enabled=False, drs_enabled=False)
+    assert any("nothing to disarm" in one.text for one in judged(cluster=replace(CLUSTER, settings=still)))
+
+
+def test_on_vsan_only_the_vms_could_be_brought_down() -> None:
+    """A guard arms for them all the same; that its hosts stay up is said, by the conclusion also."""
+    (only,) = worse(cluster=replace(CLUSTER, has_vsan=True))
+    assert (only.area, only.way) == (Area.CLUSTER, Way.HOSTS)
+    assert "stops the VMs only" in only.text
+    end = conclusion([only])
+    assert end.text == ("The VMs could be brought down and back, but no host: all of them stay up, and vCenter with "
+                        "them.")
+    assert not end.can_go_down
 
 
 @pytest.mark.parametrize("word", ["external", "web"])
@@ -144,7 +158,7 @@ def test_a_silent_host_that_no_login_reaches_fails() -> None:
     gone = replace(CLUSTER.hosts[2], is_connected=False, power=Power.UNKNOWN)
     cluster = replace(OUTSIDE, hosts=(*CLUSTER.hosts[:2], gone))
     failed = [one for one in worse(cluster=cluster, direct=direct(esx3=SILENT)) if one.verdict is Verdict.FAIL]
-    assert [(one.area, one.way) for one in failed] == [(Area.CLUSTER, Way.PART)]
+    assert [(one.area, one.way) for one in failed] == [(Area.HOSTS, Way.PART)]
     assert not conclusion(failed).can_go_down
     assert "no connection to esx3, and no direct login works" in failed[0].text
     off = {**SOUND.bmcs, "ilo3": bmc("ilo3", "esx3", power=Power.OFF)}
@@ -157,7 +171,7 @@ def test_only_where_every_host_is_silent_nothing_could_go_down() -> None:
     """One dead host is its own part and holds up nothing else; a cluster that no host of can be reached is no part."""
     gone = tuple(replace(host, is_connected=False, power=Power.UNKNOWN) for host in CLUSTER.hosts)
     found = worse(cluster=replace(OUTSIDE, hosts=gone), direct=dict.fromkeys(SOUND.direct, SILENT))
-    assert [one.area for one in found if one.way is Way.DOWN] == [Area.CLUSTER]
+    assert [one.area for one in found if one.way is Way.DOWN] == [Area.HOSTS]
 
 
 @pytest.mark.parametrize(("trouble", "words"), [

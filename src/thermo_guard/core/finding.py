@@ -14,6 +14,7 @@ class Area(StrEnum):
     VCENTER = "vCenter"
     PRIVILEGES = "Privileges"
     CLUSTER = "Cluster"
+    VMS = "VMs"
     HOSTS = "ESXi hosts"
     BMCS = "BMCs"
     INFRASTRUCTURE = "What the guard leans on"
@@ -34,6 +35,8 @@ class Way(StrEnum):
     DOWN = "down"
     """What a shutdown cannot do without: settings, the alarm, vCenter with its login and rights, the cluster and its
     hosts, the data folder. A guard does not arm before none of these is left."""
+    HOSTS = "hosts"
+    """The shutdown of any host at all, vCenter's with them; the VMs would go down."""
     LAST = "last"
     """The shutdown of vCenter's own VM and its host, which come last; all else would go down."""
     PART = "part"
@@ -52,6 +55,10 @@ class Finding:
     """What to do about it; empty where there is nothing to do."""
     way: Way | None = None
     """Of a FAIL, and only of one."""
+
+    def in_a_line(self) -> str:
+        """All of it, for a message."""
+        return f"{self.area}: {self.text.rstrip('.')}. {self.remedy}".rstrip()
 
 
 def ok(area: Area, text: str) -> Finding:
@@ -93,6 +100,10 @@ def _of_ways(findings: Iterable[Finding]) -> Conclusion:
     ways = {finding.way for finding in findings if finding.verdict is Verdict.FAIL}
     if Way.DOWN in ways:
         return Conclusion("The site could NOT be brought down.", can_go_down=False, can_come_back=False)
+    if Way.HOSTS in ways:
+        back = ", and not all of them back" if Way.BACK in ways else " and back"
+        text = f"The VMs could be brought down{back}, but no host: all of them stay up, and vCenter with them."
+        return Conclusion(text, can_go_down=False, can_come_back=False)
     if Way.LAST in ways:
         text = "The site could be brought down, but not vCenter's own VM and host, and not back as a whole."
         return Conclusion(text, can_go_down=False, can_come_back=False)

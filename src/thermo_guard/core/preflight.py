@@ -30,6 +30,8 @@ class Terms:
     has_esxi_logins: bool = True
     """Any login for the hosts themselves is configured."""
     vm_shutdown_s: float = 300.0
+    answers_questions: bool = False
+    """A VM's question is answered as vSphere proposes; else it is powered off at the end of its grace."""
     bmc_overrides: Mapping[str, str] = field(default_factory=dict)
     """`esxi_host` by BMC address."""
     warnings: tuple[str, ...] = ()
@@ -47,7 +49,8 @@ def findings(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
         *room_findings(survey, terms.policy),
         *cluster_findings(
             survey, vcenter_vm=terms.vcenter_vm, has_esxi_logins=terms.has_esxi_logins,
-            vm_shutdown_s=terms.vm_shutdown_s, bmc_of=pairs_of(survey, terms.bmc_overrides),
+            vm_shutdown_s=terms.vm_shutdown_s, answers_questions=terms.answers_questions, runbook=terms.runbook,
+            bmc_of=pairs_of(survey, terms.bmc_overrides),
         ),
         *bmc_findings(survey, terms.bmc_overrides),
         *_of_infrastructure(survey, terms),

@@ -1,15 +1,17 @@
-"""What `check` says of vCenter, the account's privileges, the cluster and the hosts' own logins."""
+"""What `check` says of vCenter, the account's privileges and the cluster; of its VMs and hosts their own modules do."""
 
 from collections.abc import Iterator, Mapping
 
 from .appliance import Appliance, find_vcenter
 from .finding import Area, Finding, Way, fail, listed, ok, warn
-from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, MissingPrivilege, Power, Trouble, Unseen
+from .plant import ClusterSeen, ClusterSettings, MissingPrivilege, Power, Trouble, Unseen
+from .preflight_hosts import host_findings, silent_hosts
+from .preflight_vms import vm_findings
+from .runbook import Runbook
 from .survey import Survey
 
 _NAMED = 20
 """So many entities are named in one line."""
-_FEW = 8
 
 _NEEDED_FOR = {
     "Host.Inventory.EditCluster": (Way.DOWN, "HA and DRS could not be switched off, and would work against the guard"),
@@ -20,21 +22,29 @@ _NEEDED_FOR = {
 
 
 def cluster_findings(
-    survey: Survey, *, vcenter_vm: str | None, has_esxi_logins: bool, vm_shutdown_s: float,
-    bmc_of: Mapping[str, str],
+    survey: Survey, *, vcenter_vm: str | None, has_esxi_logins: bool, vm_shutdown_s: float, answers_questions: bool,
+    runbook: Runbook, bmc_of: Mapping[str, str],
 ) -> tuple[Finding, ...]:
+    """All that can be said of the cluster.
+
+    :param bmc_of: BMC by host, of those that answer and are proved.
+    """
     cluster = survey.cluster
     if isinstance(cluster, Unseen):
         text = f"Nothing of the cluster could be seen: {cluster.reason}"
         return (fail(Area.VCENTER, Way.DOWN, text, _vcenter_remedy(cluster)),)
     appliance = find_vcenter(cluster.vms, vcenter_vm, cluster.addresses)
+    if cluster.is_standalone:  # no VM of theirs is the vCenter that there is not
+        appliance = Appliance((), "there is no vCenter", is_certain=True)
     return (
-        ok(Area.VCENTER, "The login works"),
-        *_of_appliance(cluster, appliance),
+        *(() if cluster.is_standalone else (ok(Area.VCENTER, "The login works"), *_of_appliance(cluster, appliance))),
         *_of_privileges(survey.missing),
-        *_of_cluster(cluster, vm_shutdown_s),
-        *_of_silent(survey, cluster, bmc_of),
-        *_of_hosts(survey, cluster, appliance, has_esxi_logins=has_esxi_logins),
+        *_of_cluster(cluster),
+        *vm_findings(
+            cluster, appliance, runbook, {host.name for host in silent_hosts(cluster)}, vm_shutdown_s=vm_shutdown_s,
+            answers_questions=answers_questions,
+        ),
+        *host_findings(survey, cluster, appliance, has_esxi_logins=has_esxi_logins, bmc_of=bmc_of),
     )
 
 
@@ -118,97 +128,34 @@ def _of_privileges(missing: tuple[MissingPrivilege, ...] | Unseen) -> Iterator[F
                    "overrides the one above (docs/PRIVILEGES.md).")
 
 
-def _of_cluster(cluster: ClusterSeen, vm_shutdown_s: float) -> Iterator[Finding]:
+def _of_cluster(cluster: ClusterSeen) -> Iterator[Finding]:
     if not cluster.hosts:
         yield fail(Area.CLUSTER, Way.DOWN, f"{cluster.name} has no host", "See VCENTER_CLUSTER.")
         return
     vms = [vm for vm in cluster.vms if not vm.is_template]
-    running = [vm for vm in vms if vm.power is Power.ON]
-    yield ok(Area.CLUSTER, f"{cluster.name}: {len(cluster.hosts)} hosts, {len(vms)} VMs, {len(running)} of them on")
-    yield ok(Area.CLUSTER, _settings_in_words(cluster.settings))
-    if toolless := [vm.name for vm in running if not vm.can_shut_down_guest and vm.is_reachable]:
-        yield warn(Area.CLUSTER, f"{len(toolless)} VMs that run cannot be asked to shut down, they are powered off "
-                                 f"after {vm_shutdown_s:.0f} s: {listed(toolless, _FEW)}",
-                   "See that VMware Tools are installed and run in them.")
-    silent = {host.name for host in _silent(cluster)}
-    if lost := [vm.name for vm in vms if not vm.is_reachable and vm.host not in silent]:
-        yield warn(Area.CLUSTER, f"{len(lost)} VMs are orphaned, inaccessible or invalid: {listed(lost, _FEW)}",
-                   "See to them in vCenter.")
-
-
-def _silent(cluster: ClusterSeen) -> list[Host]:
-    return [host for host in cluster.hosts if not host.is_connected and host.power is not Power.OFF]
-
-
-def _of_silent(survey: Survey, cluster: ClusterSeen, bmc_of: Mapping[str, str]) -> Iterator[Finding]:
-    """Hosts that vCenter has lost: one that is off runs nothing, one with a direct login is stopped over that."""
-    remedy = "Reconnect it in vCenter, or see to the host."
-    told: dict[str, list[str]] = {"off": [], "direct": [], "neither": []}
-    for host in _silent(cluster):
-        bmc = survey.bmcs.get(bmc_of.get(host.name, ""))
-        is_off = isinstance(bmc, BmcSeen) and bmc.power is Power.OFF
-        is_seen = isinstance(survey.direct.get(host.name), HostSeen)
-        told["direct" if is_seen else "off" if is_off else "neither"].append(host.name)
-    if off := told["off"]:
-        yield warn(Area.CLUSTER, f"vCenter has no connection to {listed(off, _NAMED)}; by the BMC the power is off",
-                   remedy)
-    if direct := told["direct"]:
-        yield warn(Area.CLUSTER, f"vCenter has no connection to {listed(direct, _NAMED)}: what runs there could only "
-                                 "be stopped over the direct login, which works", remedy)
-    if neither := told["neither"]:
-        is_all = len(neither) == len(cluster.hosts)  # one dead host does not hold up the rest, nor its guard
-        yield fail(Area.CLUSTER, Way.DOWN if is_all else Way.PART,
-                   f"vCenter has no connection to {listed(neither, _NAMED)}, and no direct login works: what runs "
-                   "there can be neither shown nor stopped",
-                   "Reconnect it in vCenter, or set a login that works (ESXI_USER and ESXI_PASSWORD); take a host that "
-                   "is gone out of the cluster.")
+    running = sum(vm.power is Power.ON for vm in vms)
+    hosts = f"{len(cluster.hosts)} hosts{', without vCenter' if cluster.is_standalone else ''}"
+    yield ok(Area.CLUSTER, f"{cluster.name}: {hosts}, {len(vms)} VMs, {running} of them on; what is off or suspended "
+                           "stays so")
+    if not cluster.is_standalone:
+        yield ok(Area.CLUSTER, _settings_in_words(cluster.settings))
+    if cluster.has_vsan:
+        yield fail(
+            Area.CLUSTER, Way.HOSTS,
+            "It runs on vSAN, of which this version stops the VMs only: its hosts and vCenter stay up and go on "
+            "heating the room",
+            "Once the VMs are off, have someone choose Shut down cluster in vCenter (vSAN 7.0 U3 or later), and cool "
+            "the room.",
+        )
 
 
 def _settings_in_words(settings: ClusterSettings) -> str:
     admission = " with admission control" if settings.ha_admission_control else ""
     ha = f"HA is on{admission}" if settings.ha_enabled else "HA is off"
-    drs = f"DRS is {settings.drs_behavior}" if settings.drs_enabled else "DRS is off"
+    overrides = ", with levels of their own for single VMs" if settings.drs_overrides else ""
+    drs = f"DRS is {settings.drs_behavior}{overrides}" if settings.drs_enabled else "DRS is off"
     dpm = ", DPM is on" if settings.dpm_enabled else ""
-    return f"{ha}, {drs}{dpm}; that is what will be restored"
-
-
-def _of_hosts(
-    survey: Survey, cluster: ClusterSeen, appliance: Appliance, *, has_esxi_logins: bool
-) -> Iterator[Finding]:
-    """The VM of vCenter and its host are stopped over the host's own API, wherever DRS has moved them by then."""
-    homes = {vm.host for vm in cluster.vms if vm.id in appliance.vms}
-    if not has_esxi_logins:
-        text = "No login for the hosts themselves is configured"
-        if homes:
-            yield fail(Area.HOSTS, Way.LAST, f"{text}: vCenter's VM and its host ({listed(homes, _FEW)}) would stay up "
-                                             "and heat the room", "Set ESXI_USER and ESXI_PASSWORD.")
-        else:
-            yield warn(Area.HOSTS, f"{text}: should vCenter not answer when the alarm comes, nothing could be stopped",
-                       "Set ESXI_USER and ESXI_PASSWORD.")
-        return
-    for host in cluster.hosts:
-        yield _of_host(host, survey.direct.get(host.name), homes)
-
-
-def _of_host(host: Host, look: HostSeen | Unseen | None, homes: set[str]) -> Finding:
-    if isinstance(look, HostSeen):
-        state = ", in maintenance mode" if look.in_maintenance else ""
-        running = sum(vm.power is Power.ON for vm in look.vms)
-        return ok(Area.HOSTS, f"{host.name}: the direct login works; {running} VMs on{state}")
-    why = "it was not looked at" if look is None else look.reason
-    if look is not None and look.is_refused:
-        remedy = ("See ESXI_USER and ESXI_PASSWORD (or this host's in ILO_HOSTS), and in lockdown mode its exception "
-                  "users.")
-    elif look is not None and look.trouble in {Trouble.UNTRUSTED, Trouble.WRONG_PIN}:
-        remedy = ("It is trusted by the certificate that vCenter shows of it, and presents another: reconnect it in "
-                  "vCenter if its certificate was renewed, and see who answers there if not.")
-    else:
-        remedy = "See whether this machine reaches the host's management address."
-    if host.name in homes:
-        return fail(Area.HOSTS, Way.LAST, f"{host.name}: no direct login ({why}). vCenter runs there: its VM and this "
-                                          "host would stay up and heat the room", remedy)
-    if homes and host.is_connected:
-        return fail(Area.HOSTS, Way.LAST, f"{host.name}: no direct login ({why}). vCenter's VM can be moved there at "
-                                          "any time; then it and this host would stay up", remedy)
-    return warn(Area.HOSTS, f"{host.name}: no direct login ({why}). It is only needed where vCenter does not answer",
-                remedy)
+    if not (settings.ha_enabled or settings.drs_enabled or settings.dpm_enabled):
+        return f"{ha}, {drs}: there is nothing to disarm"
+    return (f"{ha}, {drs}{dpm}; that is saved, disarmed before the first VM is stopped, and what will be restored and "
+            "read back")

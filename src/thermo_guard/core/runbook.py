@@ -100,6 +100,13 @@ class Runbook:
                 return tier, f"name like {pattern}"
         return self.default, "default"
 
+    def unmatched(self, vms: Iterable[Vm]) -> tuple[str, ...]:
+        """Patterns, of the settings and of the file, that fit no VM: as often as not a slip of the pen."""
+        listed = [vm for vm in vms if not vm.is_template]
+        written = [pattern for pattern, _ in self.patterns]
+        written += [pattern for rule in self.rules for pattern in (*rule.match, *rule.after)]
+        return tuple(pattern for pattern in dict.fromkeys(written) if not any(_fits((pattern,), vm) for vm in listed))
+
     def orderings(self, vms: Iterable[Vm]) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
         """Which VMs each starts after, by id, within its tier; and what of it cannot be followed, in words.
 
