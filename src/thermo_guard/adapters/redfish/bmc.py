@@ -1,9 +1,10 @@
-"""One BMC as a PowerController: which computer it is built into, its power, and On.
+"""One BMC as a PowerController: which computer it is built into, its power, On and ForceOff.
 
-There is no off in here, and no power button, which would toggle.
+There is no power button in here, which would toggle, and no graceful off, which ESXi does better.
 """
 
 import asyncio
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from thermo_guard.ports import Ambiguous, Clock, Fault, Logins, Names, Pins, Ref
 
 from .endpoint import Trust
 from .system import (
+    OFF,
     ON_OR_COMING,
     System,
     action_info_resets,
@@ -37,11 +39,11 @@ class Bmc:
     """A BMC over Redfish; implements `ports.PowerController`.
 
     One operation at a time: BMCs are slow, and some answer a second connection with an error. A look ends within
-    `request_timeout_s`, redirects and waits included; `power_on` within three times that.
+    `request_timeout_s`, redirects and waits included; `power_on` and `force_off` within three times that.
 
     Where a BMC shows several systems (a baseboard of accelerators, a DPU), the one that most looks like the computer
     is taken: a UUID, a PowerState, a Reset, a serial; then the first by path. A wrong choice is harmless: its UUID
-    then matches no host.
+    then matches no host, and only the computer that was looked at last is ever forced off.
 
     :param host: as in ILO_HOSTS: host, host:port or https://host:port.
     :param logins: asked before anything is sent there, and told how each login ended.
@@ -66,6 +68,7 @@ class Bmc:
         )
         self._turn = asyncio.Lock()
         self._path: str | None = None
+        self._seen_uuid: str | None = None
         self._resets: tuple[str, ...] = ()
         self._bios_policy: str | None = None
         self._reset_refused_until = 0.0
@@ -77,6 +80,7 @@ class Bmc:
     async def observe(self) -> BmcSeen:
         async with self._turn:
             system = await self._look()
+            self._seen_uuid = system.uuid
             return BmcSeen(
                 at=self._clock.now(), address=self._address, power=system.power, uuid=system.uuid,
                 serials=system.serials, allowed_resets=system.reset_types, auto_power_on=system.auto_power_on,
@@ -94,20 +98,42 @@ class Bmc:
             system = await self._look()
             if system.power_state in ON_OR_COMING:
                 return
-            kind = self._reset_kind(system)
-            fault = await self._ask(system, kind)
-            if fault is None:
-                log.info("bmc.power_on_accepted", bmc=self._address, reset=kind, was=system.power_state)
+            await self._reset(system, self._kind_on(system), ON_OR_COMING)
+
+    async def force_off(self) -> None:
+        """Ask for ForceOff unless it is off already, and return once that is accepted, not when it is off.
+
+        A machine that says it is on its way off is asked too: what hangs there is what this is for.
+
+        :raises Fault: Refused where it offers no ForceOff, or is another computer than the one looked at last;
+            Ambiguous where the answer was lost and the machine is not seen off.
+        """
+        async with self._turn:
+            system = await self._look()
+            if system.power_state in OFF:
                 return
-            try:
-                after = await self._look()
-            except Fault as unseen:
-                raise fault from unseen
-            if after.power_state not in ON_OR_COMING:
-                raise fault
+            if self._seen_uuid not in (None, system.uuid):
+                raise Refused(f"BMC {self._address} is built into another computer than before (UUID {system.uuid}, "
+                              f"{self._seen_uuid} was seen): not forced off")
+            if system.reset_types and "ForceOff" not in system.reset_types:
+                raise self._not_offered("ForceOff", system)
+            await self._reset(system, "ForceOff", OFF)
 
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+    async def _reset(self, system: System, kind: str, wanted: Container[str]) -> None:
+        """Ask once; what came of a request that failed is judged by the power that is then seen."""
+        fault = await self._ask(system, kind)
+        if fault is None:
+            log.info("bmc.reset_accepted", bmc=self._address, reset=kind, was=system.power_state)
+            return
+        try:
+            after = await self._look()
+        except Fault as unseen:
+            raise fault from unseen
+        if after.power_state not in wanted:
+            raise fault
 
     async def _ask(self, system: System, kind: str) -> Fault | None:
         """POST the reset once; None where it was accepted."""
@@ -130,13 +156,17 @@ class Bmc:
             f"Reset; asked again {_in_minutes(NO_RESET_S)}"
         )
 
-    def _reset_kind(self, system: System) -> str:
+    def _kind_on(self, system: System) -> str:
         """On, or ForceOn where only that is offered: both switch on and do nothing else."""
         if not system.reset_types or "On" in system.reset_types:
             return "On"
         if "ForceOn" in system.reset_types:
             return "ForceOn"
-        raise Refused(f"BMC {self._address} offers no reset of type On, only {', '.join(system.reset_types)[:200]}")
+        raise self._not_offered("On", system)
+
+    def _not_offered(self, kind: str, system: System) -> Refused:
+        offered = ", ".join(system.reset_types)[:200]
+        return Refused(f"BMC {self._address} offers no reset of type {kind}, only {offered}")
 
     async def _look(self) -> System:
         """The system now; that it could be seen shows that the login works."""

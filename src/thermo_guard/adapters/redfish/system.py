@@ -20,7 +20,9 @@ _POWER = {
     "Reset": Power.MOVING,  # iLO 4
 }
 ON_OR_COMING = frozenset({"On", "PoweringOn", "Reset", "Paused"})
-"""PowerStates in which nothing is left to ask for."""
+"""PowerStates in which nothing is left to ask for, where it is to be on."""
+OFF = frozenset({"Off"})
+"""Where it is to be off."""
 
 _MAINS_RETURN = {
     "alwayson": "AlwaysOn", "poweron": "AlwaysOn", "alwayspoweron": "AlwaysOn", "on": "AlwaysOn",
