@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .config import Settings
+    from .settings import Settings
 
 
 def consequences(settings: "Settings") -> list[str]:

@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import SecretStr
 
 from .adapters.notify import refused
-from .settings_forms import CaFile, Fingerprint, Flag, Form, HostAddress, Secret, Text
+from .settings_addresses import HostAddress
+from .settings_forms import CaFile, Fingerprint, Flag, Form, Secret, Text
 from .settings_problems import Wrong
 
 

@@ -1,0 +1,329 @@
+"""Every setting of Thermo-Guard: its form, its default, and what two of them have to do with each other.
+
+A field's upper-case name is its variable. Its docstring says the unit, why the default, and what goes wrong on either
+side; `.env.example` is made of these (settings_example.py). Forms are in settings_forms.py, settings_addresses.py and
+settings_hosts.py. `Settings` built by hand goes through the same checks and takes nothing from the environment.
+"""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, ValidationInfo, field_validator
+
+from .core.goal import Mode
+from .settings_addresses import ApiUrl, HostAddress
+from .settings_consequences import consequences
+from .settings_fields import FirstUse, LogFormat, LogLevel, Written, example, in_seconds, whole
+from .settings_forms import CaFile, Celsius, Choice, Fingerprint, Flag, Folder, Secret, Serials, Text, Tiers
+from .settings_hosts import IloHost, IloHosts, NotifyUrls
+from .settings_problems import Wrong
+
+
+class Settings(BaseModel):
+    """What the composition root is given: checked, in the core's units, unchangeable."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+    # --- Meraki: the room's sensors ---
+    meraki_api_key: Annotated[
+        SecretStr,
+        Written(Secret("the API key of a Meraki dashboard account that may read the network", 8, is_token=True)),
+        example("0123456789abcdef0123456789abcdef01234567"),
+    ]
+    """API key of a Meraki dashboard account; read access to the network suffices, and more is a risk for nothing."""
+
+    meraki_network_id: Annotated[
+        str,
+        Written(Text("the id of the network, not its name", r"[A-Za-z0-9_-]+", "which is no network id")),
+        example("L_646829496481105433"),
+    ]
+    """Id of the network that the sensors are in: L_... or N_..., from GET /organizations/{id}/networks."""
+
+    meraki_api_base_url: Annotated[str, Written(ApiUrl())] = "https://api.meraki.com/api/v1"
+    """Address of the API. Other clouds have their own, e.g. https://api.meraki.cn/api/v1; the key is sent there."""
+
+    meraki_ca_file: Annotated[Path | None, Written(CaFile()), example("/config/proxy-ca.pem")] = None
+    """PEM file of the authorities to trust for Meraki instead of the public ones: for a proxy that opens TLS."""
+
+    meraki_polling_interval: Annotated[float, in_seconds(1, 300)] = 60.0
+    """Seconds between two polls. The sensors measure every 2 to 20 min, so that a shorter one gains little and costs
+    calls; a longer one delays the trip, and above 300 s blindness could not be told within 10 min."""
+
+    meraki_sensors: Annotated[
+        tuple[str, ...] | None, Written(Serials()), example("Q2XX-AAAA-0001,Q2XX-AAAA-0002,Q2XX-AAAA-0003")
+    ] = None
+    """Serial numbers of the sensors that vote, separated by commas. By default all temperature sensors of the network:
+    name them where others hang in other rooms or in a hot aisle, which would raise or outvote the alarm."""
+
+    # --- When the room is too hot, and when it has recovered ---
+    temperature_high_threshold: Annotated[float, Written(Celsius())] = 35.0
+    """Degrees Celsius at or above which a sensor votes for the shutdown. Servers shut themselves down hard at about
+    42 at the inlet: too high leaves no time for an orderly end, too low stops the site on a warm day."""
+
+    temperature_low_threshold: Annotated[float, Written(Celsius())] = 30.0
+    """Degrees Celsius at or below which every sensor must stand for the recovery. Close to the high threshold the site
+    goes up and down with the room; below what the room reaches in summer it never comes back."""
+
+    critical_threshold: Annotated[float, Written(Celsius())] = 40.0
+    """Degrees Celsius at or above which one believable sensor is enough and nothing is waited for. Too low makes one
+    bad sensor an outage, too high comes after the servers' own emergency stop."""
+
+    trip_votes: Annotated[int | None, whole(1, 999), example("2")] = None
+    """How many sensors must stand at or above the high threshold. By default a majority, one where there is one.
+    More delay the trip when sensors fail; 1 lets one bad sensor stop the site."""
+
+    votes_degrade_to: Annotated[int, whole(1, 2)] = 2
+    """The fewest votes that still trip when sensors drop out. With 2, a room with one sensor left is told as BLIND;
+    with 1 that last sensor may stop the site alone."""
+
+    trip_on_delay: Annotated[float, in_seconds(0, 3600)] = 60.0
+    """Seconds for which the votes must stand, on distinct measurements. Shorter trips on a door left open, longer
+    spends the time that the shutdown needs: a dense room gains a degree a minute without cooling."""
+
+    sensor_max_age: Annotated[float | None, in_seconds(60, 2700), example("900")] = None
+    """Seconds after which a measurement no longer counts. By default 2.5 times the measured cadence of the sensors,
+    from 300 to 2700. Too short makes a slow sensor BLIND, too long believes in a temperature that has passed."""
+
+    recovery_hold: Annotated[float, in_seconds(0, 86400)] = 900.0
+    """Seconds for which the room must stand recovered before anything is powered on. Too short powers on into a room
+    whose walls are still hot or whose cooling has only blinked."""
+
+    restart_watch: Annotated[float, in_seconds(0, 86400)] = 600.0
+    """Seconds for which the first host runs alone without a rise of 1 degC before the others follow. Too short does
+    not show whether the cooling carries the load."""
+
+    mode: Annotated[Mode, Written(Choice(Mode))] = Mode.ARMED
+    """armed acts, once the guard has proved itself or `thermo-guard arm` has said so; observe decides, logs and tells
+    the same and touches nothing, also in a burning room. An operator's own orders act in both."""
+
+    arm_after: Annotated[float, in_seconds(0, 86400)] = 900.0
+    """Seconds for which every voting sensor must have stood below the high threshold, in a new data folder, before the
+    guard takes hold. Too short does harm where it is installed into a room that is hot already; until it is over a
+    real alarm is told and nothing is done."""
+
+    # --- vCenter ---
+    vcenter_host: Annotated[str, Written(HostAddress()), example("vcenter.example.com")]
+    """Host name or address of vCenter, with :port where it is not 443."""
+
+    vcenter_user: Annotated[
+        str, Written(Text("a user name with its domain")), example("thermo-guard@vsphere.local")
+    ]
+    """Account in vCenter. Take one of the local domain (vsphere.local): one of a directory is gone when the VM of the
+    domain controller has been shut down."""
+
+    vcenter_password: Annotated[SecretStr, Written(Secret("the password of VCENTER_USER")), example("S3cret!x")]
+    """Password of VCENTER_USER."""
+
+    vcenter_cluster: Annotated[str | None, Written(Text("the name of a cluster")), example("Cluster-1")] = None
+    """Name of the cluster to bring down. Needed only where vCenter has several; no other cluster is ever touched."""
+
+    vcenter_ca_file: Annotated[Path | None, Written(CaFile()), example("/config/vcenter-ca.pem")] = None
+    """PEM file with the authority that signed vCenter's certificate, from https://VCENTER/certs/download.zip."""
+
+    vcenter_fingerprint: Annotated[
+        str | None, Written(Fingerprint()), example(":".join(["9F", "86", "D0", "81"] * 8))
+    ] = None
+    """SHA-256 fingerprint of vCenter's certificate, which is then trusted whoever signed it. A renewed certificate
+    needs a new one: until then vCenter is refused."""
+
+    vcenter_insecure: Annotated[bool, Written(Flag())] = False
+    """true trusts any certificate, so that whoever sits on the network is given the password. For a test only."""
+
+    vcenter_vm: Annotated[
+        str | None, Written(Text("the VM's name, its instance UUID, or external")), example("vcenter")
+    ] = None
+    """Which VM is vCenter itself, by name or instance UUID: it is stopped last, with its host. By default it is looked
+    for; external says that it does not run in this cluster. A wrong one cuts the guard off in mid-shutdown."""
+
+    guard_vm: Annotated[
+        str | None, Written(Text("the VM's name, its instance UUID, or none")), example("none")
+    ] = None
+    """The VM that runs Thermo-Guard itself, where one of the cluster does: it and its host are then left up, since the
+    guard would otherwise stop itself in mid-shutdown. By default it is looked for by this machine's addresses; none
+    says that it runs elsewhere."""
+
+    # --- The hosts, directly and by their BMCs ---
+    ilo_hosts: Annotated[
+        tuple[IloHost, ...],
+        Written(IloHosts()),
+        example('[{"host": "ilo-esx1.example.com", "username": "guard", "password": "S3cret!y"}]'),
+    ]
+    """The BMCs (iLO, iDRAC, any Redfish): a JSON list of {host, username, password}, in any order. Optional in each:
+    esxi_host (its name in vCenter), with it esxi_user and esxi_password, and fingerprint, ca_file or insecure for the
+    BMC's certificate. A host without a BMC is shut down too, but its end is not confirmed and a person must power it
+    on."""
+
+    esxi_user: Annotated[str | None, Written(Text("a user name on the ESXi hosts")), example("root")] = None
+    """Account on each ESXi host, for a direct login: without it vCenter's own VM and its host stay up in the heat, if
+    vCenter runs in the cluster. Goes with ESXI_PASSWORD."""
+
+    esxi_password: Annotated[
+        SecretStr | None, Written(Secret("the password of ESXI_USER")), example("S3cret!z")
+    ] = None
+    """Password of ESXI_USER; an entry of ILO_HOSTS may have a login of its own."""
+
+    # --- How long each step may take; after that the rest goes on without it ---
+    vm_shutdown_timeout: Annotated[float, in_seconds(1, 7200)] = 300.0
+    """Seconds that a guest has for its own shutdown before it is powered off. Too short cuts databases off, too long
+    lets one stuck guest heat the room."""
+
+    host_shutdown_timeout: Annotated[float, in_seconds(1, 7200)] = 600.0
+    """Seconds from a host's shutdown to its BMC showing Off. Then it is given up and told; too short tells of hosts
+    that were only slow."""
+
+    maintenance_timeout: Annotated[float, in_seconds(1, 7200)] = 120.0
+    """Seconds for entering maintenance mode. Its VMs are off by then; a host that does not get there is shut down
+    without it."""
+
+    vcenter_shutdown_timeout: Annotated[float, in_seconds(1, 7200)] = 600.0
+    """Seconds that vCenter's own VM has for its shutdown before it is powered off: its database deserves more than a
+    common guest."""
+
+    host_start_stagger: Annotated[float, in_seconds(0, 3600)] = 30.0
+    """Seconds between the power-ons of two hosts. Less adds the inrush of all to one circuit, more delays the return.
+    """
+
+    host_boot_timeout: Annotated[float, in_seconds(1, 14400)] = 1800.0
+    """Seconds from a host's power-on to its answer. Servers with much memory test it for 10 min and more; too short
+    gives up a host that would have come, and starts its VMs on the others."""
+
+    vcenter_start_timeout: Annotated[float, in_seconds(1, 14400)] = 1800.0
+    """Seconds from the power-on of vCenter's VM to its answer; a cold vCenter takes about 10 to 15 min."""
+
+    vm_start_timeout: Annotated[float, in_seconds(1, 7200)] = 300.0
+    """Seconds to wait for the VMware Tools of one tier before the next one starts. Too short starts applications
+    before their databases."""
+
+    active_interval: Annotated[float, in_seconds(0.2, 30)] = 2.0
+    """Seconds between two looks at the plant during an incident. Less loads vCenter, more lengthens each phase."""
+
+    snapshot_interval: Annotated[float, in_seconds(60, 3600)] = 600.0
+    """Seconds between two records of what runs where, in quiet time. After a crash of everything the last one is what
+    comes back: a longer interval forgets newer VMs."""
+
+    power_on_limit: Annotated[int, whole(1, 10, "power-ons in 24 hours")] = 2
+    """How often in 24 hours the site may be powered on before a person must decide. More cycles disks and power
+    supplies in a room whose cooling comes and goes."""
+
+    # --- The order of the VMs ---
+    vm_tiers: Annotated[tuple[tuple[str, int], ...], Written(Tiers()), example('{"test-*": 1, "db-*": 3}')] = ()
+    """Tiers by VM name: a JSON object {shell pattern: tier from 1 to 99}, the first pattern that matches counts, in
+    any case. Tier 1 stops first and starts last. A tag or custom attribute thermo-guard-tier goes before it."""
+
+    default_tier: Annotated[int, whole(1, 99)] = 1
+    """Tier of a VM that nothing else gives one: those that nobody thought of stop first and start last."""
+
+    # --- The guard itself ---
+    data_dir: Annotated[Path, Written(Folder())] = Path("data")
+    """Folder of the journal: what ran before the heat is remembered here, so it must outlive the container, on a local
+    disk (not NFS or SMB). Two folders are two guards, which do not know of each other."""
+
+    tls_first_use: Annotated[FirstUse, Written(Choice(FirstUse))] = FirstUse.ASK
+    """What to do with a certificate that no authority vouches for, of vCenter or a BMC that is met for the first time.
+    ask: nothing is sent there before `thermo-guard pin` or a fingerprint; accept: it is pinned and told. Whoever stands
+    in between at that moment is then trusted for good. A changed certificate is refused with either."""
+
+    log_format: Annotated[LogFormat, Written(Choice(LogFormat))] = LogFormat.AUTO
+    """console for people, json for collectors, auto: console on a terminal and json elsewhere."""
+
+    log_level: Annotated[LogLevel, Written(Choice(LogLevel))] = LogLevel.INFO
+    """INFO tells what a person needs at 3 a.m.; DEBUG adds every poll and call; above INFO the story has gaps."""
+
+    notify_urls: Annotated[
+        tuple[SecretStr, ...],
+        Written(NotifyUrls()),
+        example("mailto://guard:S3cret!m@mail.example.com?to=admin@example.com"),
+    ] = ()
+    """Whom to tell: apprise addresses separated by commas (https://appriseit.com). At least one should not run on this
+    cluster: its own mail server is switched off with the rest."""
+
+    _noticed: tuple[str, ...] = PrivateAttr(default=())
+
+    @field_validator("temperature_low_threshold")
+    @classmethod
+    def _low_is_below_high(cls, low: float, info: ValidationInfo) -> float:
+        high = info.data.get("temperature_high_threshold")
+        if high is not None and low >= high:
+            raise Wrong(
+                f"({low:g}) is not below TEMPERATURE_HIGH_THRESHOLD ({high:g}): the room would be too hot and "
+                "recovered at once, and the site would go up and down",
+                wanted=f"degrees Celsius below {high:g}, better by 2 or more",
+                example=f"{max(5.0, high - 5):g}",
+            )
+        return low
+
+    @field_validator("critical_threshold")
+    @classmethod
+    def _critical_is_above_high(cls, critical: float, info: ValidationInfo) -> float:
+        high = info.data.get("temperature_high_threshold")
+        if high is not None and critical <= high:
+            raise Wrong(
+                f"({critical:g}) is not above TEMPERATURE_HIGH_THRESHOLD ({high:g}): a single sensor would trip before "
+                "the vote",
+                wanted=f"degrees Celsius above {high:g}",
+                example=f"{min(60.0, high + 5):g}",
+            )
+        return critical
+
+    @field_validator("trip_votes")
+    @classmethod
+    def _votes_can_be_cast(cls, votes: int | None, info: ValidationInfo) -> int | None:
+        sensors = info.data.get("meraki_sensors")
+        if votes is not None and sensors is not None and votes > len(sensors):
+            raise Wrong(
+                f"is {votes}, while MERAKI_SENSORS names {len(sensors)}: the alarm could never be raised",
+                wanted=f"a whole number from 1 to {len(sensors)}",
+                example=str(len(sensors) // 2 + 1),
+            )
+        return votes
+
+    @field_validator("sensor_max_age")
+    @classmethod
+    def _age_outlives_a_poll(cls, age: float | None, info: ValidationInfo) -> float | None:
+        interval = info.data.get("meraki_polling_interval")
+        if age is not None and interval is not None and age < interval:
+            raise Wrong(
+                f"({age:g}) is below MERAKI_POLLING_INTERVAL ({interval:g}): every measurement would be too old "
+                "before the next poll",
+                wanted=f"seconds from {interval:g} to 2700",
+            )
+        return age
+
+    @field_validator("vcenter_insecure")
+    @classmethod
+    def _vcenter_is_trusted_one_way(cls, insecure: bool, info: ValidationInfo) -> bool:
+        given = [name for name in ("vcenter_ca_file", "vcenter_fingerprint") if info.data.get(name)]
+        given += ["vcenter_insecure"] if insecure else []
+        if len(given) > 1:
+            raise Wrong(
+                "cannot hold: " + " and ".join(name.upper() for name in given) + " are set together",
+                wanted="at most one of VCENTER_CA_FILE, VCENTER_FINGERPRINT and VCENTER_INSECURE",
+            )
+        return insecure
+
+    @field_validator("esxi_password")
+    @classmethod
+    def _esxi_login_iswhole(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if "esxi_user" in info.data and (password is None) != (info.data["esxi_user"] is None):
+            state = "is not set, while ESXI_USER is" if password is None else "is set, while ESXI_USER is not"
+            raise Wrong(state, wanted="both ESXI_USER and ESXI_PASSWORD, or neither")
+        return password
+
+    def noticing(self, noticed: Iterable[str]) -> Self:
+        """The same, with what was noticed where it came from."""
+        self._noticed = tuple(noticed)
+        return self
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed and yet probably not meant: variables misspelt, and values with a consequence."""
+        return (*self._noticed, *consequences(self))
+
+    def tier_by_name(self, vm_name: str) -> int:
+        """The tier that VM_TIERS and DEFAULT_TIER give a VM of this name."""
+        name = vm_name.casefold()
+        return next((t for pattern, t in self.vm_tiers if fnmatchcase(name, pattern.casefold())), self.default_tier)
