@@ -5,14 +5,16 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
+from e2e.sink import Sink
 from peers.meraki import KEY
 from peers.meraki_process import MerakiProcess
 from peers.meraki_room import NETWORK
@@ -126,6 +128,35 @@ def test_a_denied_privilege_is_named_with_its_vm(site: RealSite) -> None:
     assert POWER_OFF in only
     assert site.vsphere.vms[3] in only
     assert told["conclusion"] == "The site could NOT be brought down."
+
+
+def test_a_schedule_beside_a_guard_tells_what_changes_and_touches_nothing(site: RealSite, tmp_path: Path) -> None:
+    """A right that is withheld between two checks is printed and told once; the folder of a guard is left alone."""
+    calls = [entry for entry in site.vsphere.log() if entry["what"] == "call"]
+    with Sink() as sink, closing(SqlJournal.open(tmp_path)), subprocess.Popen(
+        [sys.executable, "-c", "from thermo_guard.cli import app; app()", "check", "--schedule", "--every", "0.05"],
+        cwd=site.folder, env=site.environment(DATA_DIR=str(tmp_path), MODE="observe", NOTIFY_URLS=sink.url),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:
+        files = sorted(path.name for path in tmp_path.iterdir())
+        assert process.stdout is not None
+        assert process.stderr is not None
+        lines = iter(process.stdout.readline, "")
+        first = list(takewhile(lambda line: "could be brought down and back, but MODE=observe" not in line, lines))
+        assert "vCenter\n" in first
+        assert "nothing new; 0 failed" in next(line for line in lines if "nothing new" in line)
+        site.vsphere.post("/deny", privilege=POWER_OFF, entity=site.vsphere.vms[3])
+        try:
+            message = sink.until("Scheduled check: The site could NOT be brought down")
+        finally:
+            site.vsphere.post("/deny", privilege=POWER_OFF, entity=site.vsphere.vms[3], clear=1)
+        assert POWER_OFF in message["message"]
+        process.terminate()
+        assert process.wait(30) in {0, 1}  # as the last check, which may have seen it mended
+        assert process.stderr.read() == ""
+        assert sorted(path.name for path in tmp_path.iterdir()) == files
+    assert sum(POWER_OFF in one["message"] for one in sink.of("NOT be brought down")) == 1
+    assert [entry for entry in site.vsphere.log() if entry["what"] == "call"] == calls
 
 
 def test_what_each_refused_login_costs_is_told(site: RealSite) -> None:

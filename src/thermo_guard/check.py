@@ -15,13 +15,16 @@ from .config import Settings, secrets
 from .core.survey import Survey
 from .engine.logins import RefusedLogins
 from .main import Site
-from .ports import Refused
+from .ports import Logins, Refused
 from .preflight import real_sides, recall
 from .survey import look_at_folder, survey
 
 
-async def look(settings: Settings) -> Survey:
-    """Look at the configured site once; what goes wrong is in the survey, and nothing is changed anywhere."""
+async def look(settings: Settings, logins: Logins | None = None) -> Survey:
+    """Look at the configured site once; what goes wrong is in the survey, and nothing is changed anywhere.
+
+    :param logins: which accounts have been refused lately; default none, as a person asks who wants each one tried.
+    """
     logs.configure("console", "ERROR")  # each trouble becomes a finding; a log beside it would say it twice
     logs.register_secrets(secrets(settings))
     clock = SteadyClock()
@@ -29,8 +32,7 @@ async def look(settings: Settings) -> Survey:
     async with AsyncExitStack() as stack:
         names = SystemNames(clock)
         pins = PinFile(settings.data_dir)
-        # A person asks: each login is tried.
-        site = Site(settings, clock, logins=RefusedLogins(clock), names=names, pins=pins)
+        site = Site(settings, clock, logins=logins or RefusedLogins(clock), names=names, pins=pins)
         stack.push_async_callback(site.aclose)
         sides = real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names)
         return await survey(sides, folder, recall(settings, clock.now()))

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .core.finding import Conclusion, Finding, Verdict
+from .screens import moment
 
 _STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
 
@@ -20,10 +21,22 @@ def show_findings(console: Console, findings: Sequence[Finding], end: Conclusion
             print_beside(console, word, finding.text)
             if finding.remedy:
                 print_beside(console, Text("      "), f"-> {finding.remedy}")
-    counts = {verdict: sum(finding.verdict is verdict for finding in findings) for verdict in Verdict}
     console.print()
-    console.print(f"{counts[Verdict.FAIL]} failed, {counts[Verdict.WARN]} warnings, {counts[Verdict.OK]} in order.")
+    console.print(f"{_counted(findings)}.")
     console.print(Text(end.text, style="bold" if end.can_come_back else _STYLES[Verdict.FAIL]))
+
+
+def show_again(console: Console, at: float, findings: Sequence[Finding], end: Conclusion, *, is_new: bool) -> None:
+    """One check of many: all of it where its answer is new, else one line."""
+    if is_new:
+        show_findings(console, findings, end)
+    console.print(Text(f"{moment(at)}: {'' if is_new else 'nothing new; '}{_counted(findings)}. {end.text}"),
+                  soft_wrap=not console.is_terminal)
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    counts = {verdict: sum(finding.verdict is verdict for finding in findings) for verdict in Verdict}
+    return f"{counts[Verdict.FAIL]} failed, {counts[Verdict.WARN]} warnings, {counts[Verdict.OK]} in order"
 
 
 def print_beside(console: Console, head: Text, text: str) -> None:

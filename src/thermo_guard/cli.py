@@ -79,12 +79,23 @@ def demo(
 
 
 @app.command()
-def check(as_json: AsJson = False) -> None:
+def check(
+    as_json: AsJson = False,
+    schedule: Annotated[bool, typer.Option(
+        "--schedule", help="Stay, check again each hour, and tell by NOTIFY_URLS when the answer changes.")] = False,
+    every: Annotated[float, typer.Option(
+        min=0.05, max=7 * 24 * 60, metavar="MINUTES", help="With --schedule: so long between two checks.")] = 60.0,
+) -> None:
     """Try everything that an alarm would need, and change nothing.
 
-    Sensors, vCenter, privileges, hosts, BMCs, clock and data folder: one line a finding, and what to do about it.
-    Ends with 0 only when the site could be brought down and back, with 1 when it could not.
+    Sensors, vCenter, privileges, hosts, VMs, BMCs, clock and data folder: one line a finding, and what to do about it.
+    Ends with 0 only when the site could be brought down and back, with 1 when it could not. With --schedule it runs
+    beside a guard or without one, until SIGTERM or Ctrl-C, and ends as its last check.
     """
+    settings = settings_or_exit()
+    if schedule:
+        raise typer.Exit(_check_on_schedule(settings, every * 60.0, as_json=as_json))
+
     from .check import look  # noqa: PLC0415 - see above
     from .check_screen import findings_as_data, show_findings  # noqa: PLC0415
     from .core.finding import conclusion  # noqa: PLC0415
@@ -92,7 +103,6 @@ def check(as_json: AsJson = False) -> None:
     from .main import loop_settings  # noqa: PLC0415
     from .preflight import terms  # noqa: PLC0415
 
-    settings = settings_or_exit()
     found = findings(asyncio.run(look(settings)), terms(settings, loop_settings(settings)))
     end = conclusion(found, is_observing=settings.mode is Mode.OBSERVE)
     if as_json:
@@ -100,6 +110,24 @@ def check(as_json: AsJson = False) -> None:
     else:
         show_findings(Console(highlight=False), found, end)
     raise typer.Exit(0 if end.can_come_back else 1)
+
+
+def _check_on_schedule(settings: Settings, every_s: float, *, as_json: bool) -> int:
+    """The exit code of the last check; with `as_json` each is one line."""
+    from .check_schedule import Answer, check_on_schedule  # noqa: PLC0415 - see above
+    from .check_screen import findings_as_data, show_again  # noqa: PLC0415
+
+    console = Console(highlight=False)
+
+    def show(answer: Answer) -> None:
+        is_new = answer.change is None or bool(answer.change)
+        if as_json:
+            facts = {"at": answer.at, "is_new": is_new, **findings_as_data(answer.findings, answer.end)}
+            print(json.dumps(facts), flush=True)
+        else:
+            show_again(console, answer.at, answer.findings, answer.end, is_new=is_new)
+
+    return check_on_schedule(settings, every_s, show)
 
 
 @app.command()
