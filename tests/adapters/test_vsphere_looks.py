@@ -64,13 +64,15 @@ async def test_where_vcenter_is_reached_is_shown_with_its_vm(
 
 
 async def test_one_property_call_for_each_kind(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
-    """A look costs one property-collector call each for cluster, hosts and VMs, however many there are."""
+    """A look costs one property-collector call each for cluster, hosts and VMs, however many there are, and beside
+    them one for the switch of the cluster services.
+    """
     plant = start_plant(vms=20)
     adapter = open_vsphere(plant)
     await adapter.observe()
     plant.clear_count()
     await adapter.observe()
-    assert plant.count("vcenter") == {"RetrievePropertiesEx": 3}
+    assert plant.count("vcenter") == {"RetrievePropertiesEx": 3, "QueryOptions": 1}
 
 
 async def test_every_page_is_read(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
@@ -106,7 +108,7 @@ async def test_the_only_cluster_needs_no_name(start_plant: StartPlant, open_vsph
 
 
 async def test_tiers_from_attributes_and_tags(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
-    """A tier comes from the custom attribute or the tag; the attribute wins, nonsense is no tier."""
+    """A tier comes from the tag or the custom attribute, and says from which; the tag wins, nonsense is no tier."""
     plant = start_plant(vms=4)
     plant.post("/tier", vm=plant.vms[0], how="tag", value="2")
     plant.post("/tier", vm=plant.vms[1], how="attribute", value="1")
@@ -115,8 +117,9 @@ async def test_tiers_from_attributes_and_tags(start_plant: StartPlant, open_vsph
     plant.post("/tier", vm=plant.vms[3], how="attribute", value="last")
     adapter = open_vsphere(plant)
     for _ in range(2):
-        tiers = {vm.name: vm.tier for vm in (await adapter.observe()).vms}
-        assert tiers == {plant.vms[0]: 2, plant.vms[1]: 1, plant.vms[2]: 4, plant.vms[3]: None}
+        tiers = {vm.name: (vm.tier, vm.tier_by) for vm in (await adapter.observe()).vms}
+        assert tiers == {plant.vms[0]: (2, "tag"), plant.vms[1]: (1, "attribute"), plant.vms[2]: (3, "tag"),
+                         plant.vms[3]: (None, "")}
 
 
 async def test_who_waits_for_a_look_at_a_frozen_vcenter_shares_its_failure(

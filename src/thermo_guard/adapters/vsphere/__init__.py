@@ -32,6 +32,7 @@ from .acts import TaskError, is_as_wanted
 from .cluster import ClusterView
 from .esxi import EsxiView
 from .page import Value
+from .questions import Questions
 from .session import Endpoint, Limits, Login, Outside, Session
 from .trust import TlsTrust
 from .turns import again
@@ -83,7 +84,8 @@ class Vsphere:
             f"vCenter {host}", host, Login(user, password), self._trust, self._outside,
             calls_at_once=_TO_VCENTER, limits=self._limits,
         )
-        self._cluster = ClusterView(self._vcenter, clock, cluster, tier_name)
+        self._questions = Questions()
+        self._cluster = ClusterView(self._vcenter, clock, cluster, tier_name, self._questions)
         self._hosts: dict[tuple[str, str], EsxiView] = {}
         self._shown: dict[str, str] = {}
         """SHA-256 by host name, as vCenter, itself verified, has shown it to this process."""
@@ -125,8 +127,8 @@ class Vsphere:
 
         :raises ValueError: the command is none for vSphere, or lacks what it needs: a mistake of the program.
         """
-        if command.verb is Verb.POWER_ON_HOST:
-            raise ValueError("a host without power is switched on by its BMC, not by vSphere")
+        if command.verb in commands.OF_BMC:
+            raise ValueError(f"{command.verb} is an act of the host's BMC, not of vSphere")
         if command.via == VCENTER:
             view: ClusterView | EsxiView = self._cluster
             endpoint = self._vcenter
@@ -163,12 +165,14 @@ class Vsphere:
             return
         if command.verb in commands.OF_VM:
             ref = await view.vm(command.target)
+            if view.is_secondary(command.target):
+                raise Refused("it is the secondary of a fault-tolerant pair, which starts and stops with its primary")
         else:
             ref = await (view.host() if isinstance(view, EsxiView) else view.host(command.target))
 
         def ask(session: Session) -> str | None:
             if command.verb in commands.OF_HOST:
-                return commands.ask_host(session, ref, command, has_vsan=self._cluster.has_vsan)
+                return commands.ask_host(session, ref, command, has_vsan=view.has_vsan)
             try:
                 return commands.ask_vm(session, ref, command)
             except vim.fault.InvalidPowerState as error:
@@ -227,9 +231,9 @@ class Vsphere:
                 f"ESXi host {name} ({address})", address, login, self._trust.for_hosts(), self._outside,
                 calls_at_once=_TO_HOST, limits=self._limits, first_logins=self._first_logins_of(login.user),
             )
-            view = self._hosts[(name, address)] = EsxiView(endpoint, self._clock, name)
+            view = self._hosts[(name, address)] = EsxiView(endpoint, self._clock, name, self._questions)
         view.endpoint.thumbprint = self._shown.get(name, self._remembered.get(name))
-        view.has_vsan = self._cluster.has_vsan
+        view.has_vsan = view.has_vsan or self._cluster.has_vsan
         return view
 
     def _first_logins_of(self, user: str) -> FirstLogins | None:

@@ -6,22 +6,18 @@ A task that fails after it was accepted is reported once, with the next look.
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-import structlog
 from pyVmomi import vim, vmodl
 
 from thermo_guard.core.commands import Command, Verb
-from thermo_guard.core.plant import CommandFailure
+from thermo_guard.core.plant import CommandFailure, Vm
 
 from . import collector
-from .page import NS, TYPE, Value, each, text
+from .page import NS, TYPE, Value, text
+from .questions import moved
 from .session import Session
-
-_log = structlog.get_logger(__name__)
 
 _KEPT = 20_000
 """Tasks at most: two for each VM of the largest cluster. A server forgets a task ten minutes after it ended."""
-
-_MOVED_OR_COPIED = "msg.uuid.altered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ class Acts:
         """Remember an accepted command and its task, where it has one."""
         if command.verb is Verb.POWER_ON_VM:
             self._starting.add(command.target)
-        else:
+        elif command.verb is not Verb.ANSWER_VM:
             self._starting.discard(command.target)
         if task is not None:
             while len(self._tasks) >= _KEPT:
@@ -74,24 +70,15 @@ class Acts:
         failed, self._failed = tuple(self._failed), []
         return failed
 
-    def moved_answer(self, vm: str, question: Value | None) -> tuple[str, str] | None:
+    def moved_answer(self, vm: Vm, pending: Value | None) -> tuple[str, str] | None:
         """Give (question id, choice) where a VM that the guard starts asks whether it was moved or copied.
 
         It was moved: its host is dead. 'Copied' would give it new identities.
         """
-        if not isinstance(question, Element) or vm not in self._starting:
+        if vm.question is None or vm.id not in self._starting:
             return None
-        said = text(question, "text") or ""
-        named = [said, *(text(message, "id") or "" for message in each(question, "message"))]
-        if not any(_MOVED_OR_COPIED in name for name in named):
-            _log.warning("vsphere.question_pending", vm=vm, question=said)
-            return None
-        for choice in question.iterfind(f"{NS}choice/{NS}choiceInfo"):
-            key = text(choice, "key") or ""
-            told = " ".join((key, text(choice, "label") or "", text(choice, "summary") or ""))
-            if "moved" in told.replace("_", "").lower():
-                return text(question, "id") or "", key
-        return None
+        choice = moved(pending)
+        return None if choice is None else (vm.question.id, choice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +107,4 @@ def is_as_wanted(verb: Verb, existing: str | None) -> bool:
         return False
     if verb is Verb.POWER_ON_VM:
         return existing == "poweredOn"
-    return verb in {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM} and existing != "poweredOn"
+    return verb in {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.TERMINATE_VM} and existing != "poweredOn"

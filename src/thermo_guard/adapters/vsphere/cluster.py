@@ -12,12 +12,13 @@ from xml.etree.ElementTree import Element
 import structlog
 from pyVmomi import vim, vmodl
 
-from thermo_guard.core.plant import ClusterSeen, Host, Trouble, Vm
+from thermo_guard.core.plant import ClusterSeen, Host, Role, Trouble, Vm
 from thermo_guard.ports import Clock, Fault, Refused
 
-from . import collector, inventory
+from . import collector, inventory, vcls
 from .acts import Acts
 from .page import each, text
+from .questions import Questions
 from .session import Endpoint, Session
 from .turns import Turns
 
@@ -57,7 +58,6 @@ class _Look:
     seen: ClusterSeen
     vms: dict[str, str]
     hosts: dict[str, str]
-    has_vsan: bool
     answers: list[tuple[str, str, str]] = field(default_factory=list)
     """Reference of a VM, question, choice."""
 
@@ -65,21 +65,27 @@ class _Look:
 class ClusterView:
     """Looks at one cluster; remembers references by VM instance UUID and by host name."""
 
-    def __init__(self, endpoint: Endpoint, clock: Clock, cluster: str | None, tier_name: str) -> None:
+    def __init__(
+        self, endpoint: Endpoint, clock: Clock, cluster: str | None, tier_name: str, questions: Questions | None = None
+    ) -> None:
+        """`questions` is shared with the views of the hosts."""
         self.acts = Acts()
         self.tag_tiers: Mapping[str, int] = {}
         """Tier by VM reference, from tags; set by whoever reads them."""
         self.latest: ClusterSeen | None = None
-        self.has_vsan = False
         self.ref: str | None = None
         self._endpoint = endpoint
         self._clock = clock
         self._wanted = cluster
         self._tier_name = tier_name
         self._turns = Turns(clock)
+        self._questions = Questions() if questions is None else questions
         self._slow: _Slow | None = None
+        self._vcls_switch: str | None = None
+        self._vcls_trouble = ""
         self._vms: dict[str, str] = {}
         self._hosts: dict[str, str] = {}
+        self._secondaries: frozenset[str] = frozenset()
 
     async def observe(self) -> ClusterSeen:
         """:raises Fault: as the port says."""
@@ -88,11 +94,11 @@ class ClusterView:
         return replace(self.latest, failures=self.acts.failures())
 
     def with_tags(self, seen: ClusterSeen) -> ClusterSeen:
-        """Lay the tiers of tags that have been read since under a look."""
-        tiers = {vm: self.tag_tiers.get(ref) for vm, ref in self._vms.items()}
-        return replace(
-            seen, vms=tuple(vm if vm.tier is not None else replace(vm, tier=tiers.get(vm.id)) for vm in seen.vms)
-        )
+        """Lay the tiers of tags that have been read since over a look."""
+        tiers = {vm: tier for vm, ref in self._vms.items() if (tier := self.tag_tiers.get(ref)) is not None}
+        return replace(seen, vms=tuple(
+            replace(vm, tier=tiers[vm.id], tier_by="tag") if vm.id in tiers else vm for vm in seen.vms
+        ))
 
     async def refresh(self) -> None:
         """Look again without taking the failures that the next `observe` tells.
@@ -111,6 +117,14 @@ class ClusterView:
     async def host(self, name: str) -> str:
         """Reference of a host; as `vm`."""
         return await self._find(self._hosts, name, "host")
+
+    @property
+    def has_vsan(self) -> bool:
+        return self.latest is not None and self.latest.has_vsan
+
+    def is_secondary(self, id: str) -> bool:  # noqa: A002 - the plant's word for it
+        """It follows its primary, in a fault-tolerant pair."""
+        return id in self._secondaries
 
     def forget(self) -> None:
         """A reference was wrong: the next search looks anew."""
@@ -131,16 +145,19 @@ class ClusterView:
         cluster, is_complete = self.ref or "", begun.slow is None
         vm_paths = inventory.VM_FAST + inventory.VM_NAMES + inventory.VM_GUEST if is_complete else inventory.VM_FAST
         # Questions at once: a look is as long as the longest of their answers.
-        hosts, vms, addresses = await asyncio.gather(
+        hosts, vms, addresses, _ = await asyncio.gather(
             self._endpoint.look(lambda session: _hosts(session, cluster, is_complete=is_complete)),
             self._endpoint.look(lambda session: collector.vms(session, cluster, vm_paths)),
             self._endpoint.addresses() if begun.slow is None else _same(begun.slow.addresses),
+            self._read_vcls_switch(cluster),
         )
         look = await self._endpoint.look(lambda session: self._end(session, begun, hosts, vms, addresses, now))
         for known, fresh in ((self._vms, look.vms), (self._hosts, look.hosts)):
             known.clear()
             known.update(fresh)
-        self.latest, self.has_vsan = look.seen, look.has_vsan
+        self.latest = look.seen
+        self._secondaries = frozenset(vm.id for vm in look.seen.vms if vm.role is Role.FT_SECONDARY)
+        self._questions.tell(look.seen.vms)
         for moref, question, choice in look.answers:
             await answer_moved(self._endpoint, moref, question, choice)
 
@@ -155,13 +172,13 @@ class ClusterView:
     ) -> _Look:
         slow, tier_key = begun.slow, begun.tier_key
         if slow is None:
-            facts = {m: inventory.vm_facts(m, p, tier_key) for m, p in vms.items()}
+            facts = inventory.known_or_read(vms, {} if self._slow is None else self._slow.vms, tier_key)
             slow = _Slow(now, facts, hosts, tier_key, addresses)
             self._slow = slow
         else:
             self._learn_new(session, slow, hosts, vms)
         self.acts.check(session)
-        return self._join(slow, begun.name, begun.configuration, hosts, vms, now)
+        return self._join(session.api, slow, begun, hosts, vms, now)
 
     def _learn_new(self, session: Session, slow: _Slow, hosts: collector.Found, vms: collector.Found) -> None:
         """Read the slow facts of what was not there before; one that has gone again meanwhile waits for the next."""
@@ -183,9 +200,9 @@ class ClusterView:
             _log.debug("vsphere.object_gone", vms=len(new_vms), hosts=len(new_hosts))
 
     def _join(
-        self, slow: _Slow, name: str, configuration: Element | None, hosts: collector.Found, vms: collector.Found,
-        now: float,
+        self, api: tuple[int, ...], slow: _Slow, begun: _Begun, hosts: collector.Found, vms: collector.Found, now: float
     ) -> _Look:
+        configuration = begun.configuration
         plant_hosts: dict[str, Host] = {
             m: inventory.host_of(m, {**slow.hosts.get(m, {}), **seen}) for m, seen in hosts.items()
         }
@@ -196,22 +213,36 @@ class ClusterView:
             if m in slow.vms
         }
         answers = []
-        for m, vm in plant_vms.items():
-            reply = self.acts.moved_answer(vm.id, vms[m].get("runtime.question"))
+        for m, vm in list(plant_vms.items()):
+            reply = self.acts.moved_answer(vm, vms[m].get("runtime.question"))
             if reply is not None:
                 answers.append((m, *reply))
+                plant_vms[m] = replace(vm, question=None)
+        has_vcls = any(vm.role is Role.VCLS for vm in plant_vms.values())
+        services = vcls.state(api, self._vcls_switch, configuration, has_vms=has_vcls)
         seen = ClusterSeen(
             at=now,
-            name=name,
+            name=begun.name,
             hosts=tuple(sorted(plant_hosts.values(), key=lambda h: h.name)),
             vms=tuple(sorted(plant_vms.values(), key=lambda v: (v.name, v.id))),
-            settings=inventory.settings_of(configuration),
+            settings=inventory.settings_of(configuration, services),
             addresses=slow.addresses,
+            has_vsan=inventory.has_vsan(configuration, slow.hosts.values()),
         )
         return _Look(
-            seen, {v.id: m for m, v in plant_vms.items()}, {h.name: m for m, h in plant_hosts.items()},
-            inventory.has_vsan(configuration), answers,
+            seen, {v.id: m for m, v in plant_vms.items()}, {h.name: m for m, h in plant_hosts.items()}, answers
         )
+
+    async def _read_vcls_switch(self, cluster: str) -> None:
+        """Read it beside the look, which it never spoils: where it cannot be read, what was read last stands."""
+        try:
+            self._vcls_switch = await self._endpoint.look(lambda session: vcls.switch_of(session, cluster))
+        except Fault as fault:
+            if str(fault) != self._vcls_trouble:
+                _log.warning("vsphere.vcls_unread", server=self._endpoint.address, reason=str(fault))
+            self._vcls_trouble = str(fault)
+        else:
+            self._vcls_trouble = ""
 
     def _cluster(self, session: Session) -> tuple[str, Element | None]:
         """Read the cluster's name and settings; find it first where it is not known.

@@ -3,22 +3,28 @@
 import math
 from dataclasses import dataclass
 
+import structlog
 from pyVmomi import vim
 
 from thermo_guard.core.commands import Command, Verb
 from thermo_guard.core.plant import ClusterSettings
 
+from . import vcls
 from .collector import ref
 from .session import Session
+
+_log = structlog.get_logger(__name__)
 
 EXIT_MAINTENANCE_S = 300
 """The server's bound on leaving maintenance mode."""
 
-OF_CLUSTER = frozenset(
-    {Verb.DISARM_HA, Verb.DISARM_DRS, Verb.RESTORE_HA, Verb.RESTORE_ADMISSION, Verb.RESTORE_DRS}
-)
-OF_HOST = frozenset({Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST, Verb.EXIT_MAINTENANCE})
-OF_VM = frozenset({Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.POWER_ON_VM})
+OF_CLUSTER = frozenset({
+    Verb.DISARM_HA, Verb.DISARM_DRS, Verb.RETREAT_VCLS, Verb.RESTORE_VCLS, Verb.RESTORE_HA, Verb.RESTORE_ADMISSION,
+    Verb.RESTORE_DRS,
+})
+OF_HOST = frozenset({Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST, Verb.RECONNECT_HOST, Verb.EXIT_MAINTENANCE})
+OF_VM = frozenset({Verb.SHUT_DOWN_GUEST, Verb.ANSWER_VM, Verb.POWER_OFF_VM, Verb.TERMINATE_VM, Verb.POWER_ON_VM})
+OF_BMC = frozenset({Verb.POWER_ON_HOST, Verb.FORCE_OFF_HOST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,11 @@ def ask_cluster(session: Session, cluster: str, command: Command, *, is_drs_enab
 
     :raises ValueError: the command carries no settings to restore.
     """
+    match command.verb:
+        case Verb.RETREAT_VCLS:
+            return vcls.retreat(session, cluster)
+        case Verb.RESTORE_VCLS:
+            return vcls.restore(session, cluster)
     spec = cluster_spec(command.verb, command.settings, is_drs_enabled=is_drs_enabled)
     return _ref(session.cluster(cluster).ReconfigureEx(spec, modify=True))
 
@@ -53,20 +64,36 @@ def ask_host(session: Session, host: str, command: Command, *, has_vsan: bool) -
             return _ref(it.EnterMaintenanceMode(bound_s, evacuatePoweredOffVms=False, maintenanceSpec=spec))
         case Verb.SHUT_DOWN_HOST:
             return _ref(it.Shutdown(force=command.force))
+        case Verb.RECONNECT_HOST:
+            return _ref(it.Reconnect(None, None))
         case Verb.EXIT_MAINTENANCE:
             return _ref(it.ExitMaintenanceMode(EXIT_MAINTENANCE_S))
     raise ValueError(f"{command.verb} is no command to a host")
 
 
 def ask_vm(session: Session, vm: str, command: Command) -> str | None:
-    """Give the task's reference; a guest's shutdown has none."""
+    """Give the task's reference; a guest's shutdown, an answer and a kill have none.
+
+    :raises ValueError: the command carries no answer to give.
+    """
     it = session.vm(vm)
     match command.verb:
         case Verb.SHUT_DOWN_GUEST:
             it.ShutdownGuest()
             return None
+        case Verb.ANSWER_VM:
+            if command.answer is None:
+                raise ValueError("a VM's question is answered with one of its choices")
+            try:
+                it.Answer(*command.answer)
+            except vim.fault.ConcurrentAccess:
+                _log.info("vsphere.question_answered", vm=command.name, answer="another's")
+            return None
         case Verb.POWER_OFF_VM:
             return _ref(it.PowerOff())
+        case Verb.TERMINATE_VM:
+            it.Terminate()
+            return None
         case Verb.POWER_ON_VM:
             return _ref(it.PowerOn(None))
     raise ValueError(f"{command.verb} is no command to a VM")

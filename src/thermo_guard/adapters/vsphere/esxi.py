@@ -5,31 +5,35 @@ from dataclasses import replace
 
 from pyVmomi import vim
 
-from thermo_guard.core.plant import HostSeen
+from thermo_guard.core.plant import HostSeen, Role
 from thermo_guard.ports import Clock, Refused
 
 from . import collector, inventory
 from .acts import Acts
 from .cluster import answer_moved
+from .questions import Questions
 from .session import Endpoint, Session
 from .turns import Turns
 
-_HOST_PATHS = ("runtime.inMaintenanceMode", "summary.hardware.uuid")
+_HOST_PATHS = ("runtime.inMaintenanceMode", "summary.hardware.uuid", inventory.HOST_VSAN)
 _PLACE_PATHS: dict[type, Sequence[str]] = {vim.Datacenter: ("vmFolder",), vim.ComputeResource: ("resourcePool",)}
 
 
 class EsxiView:
     """Looks at one host over its own API; `name` is vCenter's name of it."""
 
-    def __init__(self, endpoint: Endpoint, clock: Clock, name: str) -> None:
+    def __init__(self, endpoint: Endpoint, clock: Clock, name: str, questions: Questions) -> None:
         self.acts = Acts()
         self.endpoint = endpoint
         self.has_vsan = False
+        """By its cluster's word or by its own, which is all there is without vCenter."""
         self._name = name
         self._clock = clock
         self._turns = Turns(clock)
+        self._questions = questions
         self._latest: HostSeen | None = None
         self._vms: dict[str, str] = {}
+        self._facts: dict[str, inventory.VmFacts] = {}
         self._host: str | None = None
 
     async def observe(self) -> HostSeen:
@@ -55,6 +59,11 @@ class EsxiView:
             await self._turns.take(self._observe, is_needless=lambda: self._host is not None)
         return self._host or "ha-host"
 
+    def is_secondary(self, id: str) -> bool:  # noqa: A002 - the plant's word for it
+        """It follows its primary, in a fault-tolerant pair."""
+        vms = () if self._latest is None else self._latest.vms
+        return any(vm.id == id and vm.role is Role.FT_SECONDARY for vm in vms)
+
     def forget(self) -> None:
         """A reference was wrong: the next search looks anew."""
         self._vms.clear()
@@ -79,16 +88,17 @@ class EsxiView:
         if len(hosts) != 1:
             raise Refused(f"{self.endpoint.at} is no ESXi host: it shows {len(hosts)} hosts")
         ((self._host, properties),) = hosts.items()
-        vms = {
-            m: inventory.vm_of(inventory.vm_facts(m, p), p, self._name)
-            for m, p in seen.items()
-            if "runtime.powerState" in p
-        }
+        self.has_vsan = self.has_vsan or inventory.has_vsan(None, hosts.values())
+        shown = {m: p for m, p in seen.items() if "runtime.powerState" in p}
+        self._facts = inventory.known_or_read(shown, self._facts)
+        vms = {m: inventory.vm_of(self._facts[m], p, self._name) for m, p in shown.items()}
         self._vms = {vm.id: m for m, vm in vms.items()}
-        for m, vm in vms.items():
-            reply = self.acts.moved_answer(vm.id, seen[m].get("runtime.question"))
+        for m, vm in list(vms.items()):
+            reply = self.acts.moved_answer(vm, seen[m].get("runtime.question"))
             if reply is not None:
+                vms[m] = replace(vm, question=None)
                 await answer_moved(self.endpoint, m, *reply)
+        self._questions.tell(vms.values())
         self._latest = HostSeen(
             at=now,
             name=self._name,

@@ -25,7 +25,7 @@ from .faults import RAISED, fault_of, privilege_of
 from .server import Server, split
 from .trust import TlsTrust
 from .turns import again
-from .wire import NotSentError, Wire
+from .wire import NotSentError, Wire, numbers
 
 T = TypeVar("T")
 
@@ -78,6 +78,11 @@ class Session:
     def is_verified(self) -> bool:
         """The server has proved, by a CA or a pin, that it is the one which is meant."""
         return self.context.verify_mode is ssl.CERT_REQUIRED
+
+    @property
+    def api(self) -> tuple[int, ...]:
+        """The server's version of the API: (8, 0, 3, 0)."""
+        return numbers(self.content.about.apiVersion)
 
     def vm(self, ref: str) -> vim.VirtualMachine:
         return vim.VirtualMachine(ref, self.wire)

@@ -73,8 +73,8 @@ class Wire(SoapStubAdapter):
         known = {
             version: name for name, version in VmomiSupport.versionIdMap.items() if name.startswith("vim.version.")
         }
-        wanted = _numbers(api_version)
-        best = max((v for v in known if _numbers(v) and _numbers(v) <= wanted), key=_numbers, default=None)
+        wanted = numbers(api_version)
+        best = max((v for v in known if numbers(v) and numbers(v) <= wanted), key=numbers, default=None)
         if best is not None:
             self.ComputeVersionInfo(known[best])
 
@@ -176,7 +176,7 @@ def _is_gone(connection: HTTPSConnection) -> bool:
     return bool(poll.poll(0))
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def numbers(version: str) -> tuple[int, ...]:
     """8.0.3.0 -> (8, 0, 3, 0); empty where it is not made of numbers."""
     parts = version.split(".")
     return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else ()
