@@ -6,7 +6,7 @@ Durations are what the thing takes on average; each is varied by the world's see
 import math
 from dataclasses import dataclass, field
 
-from thermo_guard.core.plant import ClusterSettings
+from thermo_guard.core.plant import ClusterSettings, Question, Role
 from thermo_guard.ports import MissingPrivilege
 
 from .physics import Cooling, Outage, Probe, Room
@@ -15,6 +15,12 @@ SETTINGS = ClusterSettings(
     ha_enabled=True, ha_host_monitoring="enabled", ha_admission_control=True, drs_enabled=True,
     drs_behavior="fullyAutomated", drs_overrides=True, dpm_enabled=False,
 )
+
+NO_SETTINGS = ClusterSettings(
+    ha_enabled=False, ha_host_monitoring=None, ha_admission_control=None, drs_enabled=False, drs_behavior=None,
+    drs_overrides=None, dpm_enabled=None,
+)
+"""Of hosts that no vCenter holds together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,18 @@ class HostPlan:
     thumbprint: str | None = None
     address: str = ""
     """The host name by which vCenter knows it; empty: its IP address."""
+    is_standby: bool = False
+    """DPM has put it to sleep: it has no power, and vCenter says why."""
+    is_let_go: bool = False
+    """vCenter has let go of it, and takes it back only when it is asked to."""
+    in_lockdown: bool = False
+    """It takes no direct login."""
+    refuses_maintenance: bool = False
+    """It declines maintenance mode, whoever asks."""
+    refuses_vcenter: bool = False
+    """It declines what vCenter asks of it, and obeys directly."""
+    hangs_down: bool = False
+    """Told to shut down, it falls silent and keeps its power until that is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +75,33 @@ class VmPlan:
     has_tools: bool = True
     hangs: bool = False
     """The guest takes the shutdown and never ends it; a forced power-off works."""
+    hangs_power_off: bool = False
+    """A forced power-off is taken and never ends; killing its process works."""
     is_stuck: bool = False
-    """A forced power-off does not work either."""
+    """Nothing works."""
     is_template: bool = False
     is_suspended: bool = False
     tier: int | None = None
     addresses: tuple[str, ...] = ()
     guest_name: str | None = None
     product: str | None = None
+    guest_os: str | None = None
+    """vSphere's guestId."""
+    role: Role = Role.WORKLOAD
+    managed_by: str = ""
+    """Of an agent: the solution that manages it."""
+    ft_primary: str | None = None
+    """Name of the VM whose fault-tolerance secondary it is; its role is then FT_SECONDARY."""
+    drs_automated: bool = False
+    """Its own automation level is full, whatever the cluster's is."""
+    is_lost: bool = False
+    """Its files are not there: nobody can do anything with it."""
+    asks: Question | None = None
+    """What it asks when its guest is told to shut down, and stands still until it is answered."""
+    ports: tuple[int, ...] = ()
+    """TCP ports that answer at its addresses while it runs."""
+    ready_s: float = 60.0
+    """From power-on until they answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +114,10 @@ class BmcPlan:
     """It writes the UUID's first three fields in the other byte order."""
     shows_uuid: bool = True
     auto_power_on: str | None = "Restore"
+    says_off: bool = False
+    """It says Off whatever its server does."""
+    is_dead: bool = False
+    """It never answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +143,12 @@ class VcenterPlan:
     """VCENTER_USER."""
     idle_s: float = 1800.0
     """A session that nobody uses ends after this."""
+    latency_s: float = 0.0
+    """What each call to it takes, on top of what every call takes."""
+    moves_every_s: float = math.inf
+    """So often DRS moves its VM to another host, while it is in full automation."""
+    never_returns: bool = False
+    """Once its VM has been off, it does not answer again until a person mends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +193,6 @@ class Blueprint:
     """Rights that the guard's account lacks."""
     alert_c: float = 35.0
     """Where Meraki's own alert stands."""
+    has_vsan: bool = False
+    is_standalone: bool = False
+    """There is no vCenter, and none of its services: each host is asked by itself."""

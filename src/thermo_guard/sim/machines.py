@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
-from thermo_guard.core.plant import BmcSeen, Power, Vm
+from thermo_guard.core.plant import BmcSeen, Power, Question, Role, Vm
 
 from .blueprint import BmcPlan, HostPlan, VmPlan
 
@@ -42,10 +42,18 @@ class HostState:
     is_broken: bool = False
     """It has power and never gets to an operating system."""
     ip: str = ""
+    is_standby: bool = False
+    is_let_go: bool = False
+    in_lockdown: bool = False
 
     @property
     def name(self) -> str:
         return self.plan.name
+
+    @property
+    def attempt(self) -> tuple[int, int]:
+        """Which attempt to enter maintenance mode the present one is."""
+        return (self.epoch, self.entering)
 
     @property
     def takes_vms(self) -> bool:
@@ -68,6 +76,8 @@ class HostState:
 
     def is_seen_connected(self, now: float, heartbeat_s: float, rejoin_s: float) -> bool:
         """Whether vCenter shows it as connected, which lags both ways."""
+        if self.is_let_go or self.is_standby:
+            return False
         if self.stage is Stage.UP:
             return now >= self.stage_since + rejoin_s
         if self.stage is Stage.STOPPING:
@@ -85,29 +95,47 @@ class VmState:
     on_since: float = -math.inf
     is_stopping: bool = False
     was_on: bool = False
-    """It ran when its host was lost: what vCenter goes on showing until the host is back."""
+    """It ran when vCenter last knew: what that goes on showing until the host is back."""
+    is_lost: bool = False
+    """Its files are not there."""
+    question: Question | None = None
+    """What it waits for an answer to; it stands still meanwhile."""
 
     @property
     def name(self) -> str:
         return self.plan.name
 
+    @property
+    def role(self) -> Role:
+        return self.plan.role if self.plan.ft_primary is None else Role.FT_SECONDARY
+
     def serves(self, now: float) -> bool:
         """What it runs for others answers: it is up, and has not been told to shut down."""
-        return self.is_on and not self.is_stopping and now >= self.on_since + self.plan.start_s
+        runs = self.is_on and not self.is_stopping and self.question is None
+        return runs and now >= self.on_since + self.plan.start_s
 
     def has_tools(self, now: float) -> bool:
-        return self.is_on and self.plan.has_tools and now >= self.on_since + self.plan.start_s
+        runs = self.is_on and self.question is None and not self.is_lost
+        return runs and self.plan.has_tools and now >= self.on_since + self.plan.start_s
+
+    def listens(self, now: float, port: int) -> bool:
+        """Whether this TCP port of it answers."""
+        runs = self.is_on and not self.is_stopping and self.question is None
+        return runs and port in self.plan.ports and now >= self.on_since + self.plan.ready_s
 
     def seen(self, now: float, *, is_reachable: bool = True, is_known: bool = True) -> Vm:
         """How it is shown; `is_known` False: the last known power, since its host does not answer."""
         is_on = self.is_on if is_known else (self.is_on or self.was_on)
+        is_reachable = is_reachable and not self.is_lost
         tools = self.has_tools(now) and is_reachable
         plan = self.plan
         return Vm(
             id=self.id, name=plan.name, host=self.host, power=Power.ON if is_on else Power.OFF,
             can_shut_down_guest=tools, is_tools_running=tools, is_template=plan.is_template, is_reachable=is_reachable,
             tier=plan.tier, path=f"[virtual] {plan.name}/{plan.name}.vmx", addresses=plan.addresses if tools else (),
-            guest_name=plan.guest_name if tools else None, product=plan.product,
+            guest_name=plan.guest_name if tools else None, product=plan.product, guest_os=plan.guest_os,
+            role=self.role, managed_by=plan.managed_by, is_lost=self.is_lost,
+            question=self.question if is_known else None, tier_by="" if plan.tier is None else "tag",
         )
 
 
@@ -120,6 +148,7 @@ class BmcState:
 
     def seen(self, now: float, power: Power) -> BmcSeen:
         shown = other_byte_order(self.uuid) if self.plan.swaps_uuid else self.uuid
+        power = Power.OFF if self.plan.says_off else power
         return BmcSeen(
             at=now, address=self.plan.address, power=power, uuid=shown if self.plan.shows_uuid else None,
             serials=self.serials, allowed_resets=("On", "ForceOff", "GracefulShutdown"),

@@ -4,14 +4,22 @@ It moves only when somebody asks it to: `advance` lets everything happen, in ord
 keeps to a fixed grid from the start on, so that what happens does not depend on how often anybody looks.
 """
 
+from thermo_guard.core.plant import Question, Role, Vcls
 from thermo_guard.ports import MissingPrivilege
 
+from .availability import HighAvailability
 from .blueprint import Blueprint
-from .cluster import Running, VirtualCluster
+from .cluster import VirtualCluster
+from .cluster_services import ClusterServices
+from .drs import Drs
+from .followers import Agents, FaultTolerance
+from .machines import VmState
 from .network import VirtualNetwork
 from .physics import STEP_S
 from .room import SensorFault, VirtualRoom
+from .running import Running
 from .timeline import Happening, Timeline
+from .watcher import Watcher
 
 
 class World:
@@ -26,6 +34,7 @@ class World:
         self.starts_at = starts_at
         self.timeline = Timeline(starts_at)
         self.cluster = VirtualCluster(plan, seed, self.timeline)
+        self.cluster.watchers += _watchers_of(self.cluster)
         self.network = VirtualNetwork(plan, self.cluster, self.timeline)
         self.room = VirtualRoom(plan, seed, self.timeline, self.power_kw)
         self._grid_at = starts_at
@@ -109,10 +118,59 @@ class World:
         """It starts properly again, once its power has been off."""
         self.cluster.hosts[host].is_broken = False
 
+    def let_go(self, host: str) -> None:
+        """Have vCenter disconnect it; it takes it back only when it is asked to."""
+        self.cluster.let_go(self.cluster.hosts[host])
+
+    def lock_down(self, host: str, *, is_on: bool = True) -> None:
+        """Lockdown mode: from now on it takes no direct login, or takes them again."""
+        self.cluster.hosts[host].in_lockdown = is_on
+
+    def break_vcenter(self) -> None:
+        """It dies where it runs, and a new start of its VM does not help."""
+        self.cluster.is_vcenter_broken = True
+
+    def mend_vcenter(self) -> None:
+        """A person sees to it that it answers again."""
+        self.cluster.is_vcenter_broken = False
+
     def turn_vm(self, name: str, *, is_on: bool) -> None:
         """A person switches a VM."""
-        vm = next(vm for vm in self.cluster.vms.values() if vm.name == name)
+        vm = self._vm(name)
         if is_on and not vm.is_on:
             self.cluster.power_on(vm, "by hand")
         elif not is_on and vm.is_on:
-            self.cluster.stop_by_hand(vm)
+            self.cluster.switch_off(vm)
+
+    def move_vm(self, name: str, host: str, why: str = "by hand") -> None:
+        """A VM moves, on or off, also in the middle of a shutdown.
+
+        :raises ValueError: that host takes no VM now.
+        """
+        if not self.cluster.hosts[host].takes_vms:
+            raise ValueError(f"{host} takes no VM now")
+        self.cluster.move(self._vm(name), host, why)
+
+    def ask_of_vm(self, name: str, question: Question) -> None:
+        """A running VM asks something, and stands still until it is answered or loses its power."""
+        self.cluster.ask(self._vm(name), question)
+
+    def lose_vm(self, name: str) -> None:
+        """Its files are gone: nobody can do anything with it any more."""
+        self._vm(name).is_lost = True
+
+    def _vm(self, name: str) -> VmState:
+        return next(vm for vm in self.cluster.vms.values() if vm.name == name)
+
+
+def _watchers_of(cluster: VirtualCluster) -> list[Watcher]:
+    """Those who have something to do in this cluster."""
+    roles = {vm.role for vm in cluster.vms.values()}
+    watchers: list[Watcher] = [HighAvailability(cluster), Drs(cluster)]
+    if cluster.settings.vcls is not Vcls.NONE:
+        watchers.append(ClusterServices(cluster))
+    if Role.FT_SECONDARY in roles:
+        watchers.append(FaultTolerance(cluster))
+    if Role.AGENT in roles:
+        watchers.append(Agents(cluster))
+    return watchers
