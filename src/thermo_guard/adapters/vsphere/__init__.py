@@ -168,6 +168,8 @@ class Vsphere:
             if view.is_secondary(command.target):
                 raise Refused("it is the secondary of a fault-tolerant pair, which starts and stops with its primary")
         else:
+            if command.verb is Verb.RECONNECT_HOST and view is not self._cluster:
+                raise ValueError("a host that vCenter has let go is taken back by vCenter")
             ref = await (view.host() if isinstance(view, EsxiView) else view.host(command.target))
 
         def ask(session: Session) -> str | None:
