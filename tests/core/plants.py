@@ -12,9 +12,9 @@ from thermo_guard.core.planner import next_step
 from thermo_guard.core.plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, Power, Sight, Unseen, Vm
 from thermo_guard.core.policy import Watch
 from thermo_guard.core.record import Incident, Intent
+from thermo_guard.core.runbook import Runbook
 from thermo_guard.core.snapshot import KeptHost, KeptVm, Snapshot
 from thermo_guard.core.step import Situation, Step, Timing
-from thermo_guard.core.runbook import Runbook
 from thermo_guard.core.view import PlantNow, plant_now
 
 NOW = 1_767_340_800.0

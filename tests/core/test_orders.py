@@ -8,7 +8,7 @@ import pytest
 from core.plants import NOW, incident
 from thermo_guard.core import events as ev
 from thermo_guard.core.events import Goal
-from thermo_guard.core.orders import taken
+from thermo_guard.core.orders import Grounds, taken
 from thermo_guard.core.policy import Assessment, Level
 from thermo_guard.core.record import Record
 from thermo_guard.core.wishes import STALE_S, Order, Wish
@@ -36,7 +36,7 @@ def wish(order: Order, **changes: object) -> Wish:
 def effect(order: Order, record: Record = QUIET, assessment: Assessment = COOL, **changes: object) -> ev.Event | None:
     """What an order comes to beside having been taken up; it must not be declined."""
     said = {name: changes.pop(name) for name in ("missing", "leftovers", "report") if name in changes}
-    first, *rest = taken(wish(order, **changes), record, assessment, NOW, **said)  # type: ignore[arg-type]
+    first, *rest = taken(wish(order, **changes), record, assessment, NOW, Grounds(**said))  # type: ignore[arg-type]
     assert first == ev.WishTaken(wish(order, **changes))
     assert len(rest) <= 1
     return rest[0] if rest else None
@@ -45,7 +45,7 @@ def effect(order: Order, record: Record = QUIET, assessment: Assessment = COOL, 
 def declined(order: Order, record: Record = QUIET, assessment: Assessment = COOL, **changes: object) -> str:
     """Why an order is declined; nothing else comes of it."""
     said = {name: changes.pop(name) for name in ("missing", "leftovers", "report") if name in changes}
-    events = taken(wish(order, **changes), record, assessment, NOW, **said)  # type: ignore[arg-type]
+    events = taken(wish(order, **changes), record, assessment, NOW, Grounds(**said))  # type: ignore[arg-type]
     assert len(events) == 1
     assert isinstance(events[0], ev.WishTaken)
     assert events[0].declined

@@ -10,8 +10,8 @@ from core.plants import snapshot as snapshot_of
 from core.plants import vm as vm_of
 from thermo_guard.core.commands import VCENTER, Verb
 from thermo_guard.core.events import Goal, Phase
-from thermo_guard.core.plan_up import LATE_VCENTER_S
 from thermo_guard.core.plant import ClusterSettings, HostSeen, Power, Sight, Unseen
+from thermo_guard.core.restore import LATE_VCENTER_S
 
 KEPT = snapshot_of([kept_host("esx1"), kept_host("esx2")],
                    [kept_vm("vcsa", "esx1", is_vcenter=True, tier=3), kept_vm("dc", "esx2")])

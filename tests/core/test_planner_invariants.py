@@ -13,9 +13,9 @@ from thermo_guard.core.plant import BmcSeen, ClusterSeen, HostSeen, Power
 from thermo_guard.core.step import Step
 from thermo_guard.core.view import plant_now
 
-DOWN = {Verb.DISARM_HA, Verb.DISARM_DRS, Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.ENTER_MAINTENANCE,
-        Verb.SHUT_DOWN_HOST}
-ON_VMS = {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.POWER_ON_VM, Verb.ADOPT_VM}
+DOWN = {Verb.DISARM_HA, Verb.DISARM_DRS, Verb.RETREAT_VCLS, Verb.SHUT_DOWN_GUEST, Verb.ANSWER_VM, Verb.POWER_OFF_VM,
+        Verb.TERMINATE_VM, Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST, Verb.FORCE_OFF_HOST}
+ON_VMS = {Verb.SHUT_DOWN_GUEST, Verb.ANSWER_VM, Verb.POWER_OFF_VM, Verb.TERMINATE_VM, Verb.POWER_ON_VM, Verb.ADOPT_VM}
 ON_HOSTS = {Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST, Verb.POWER_ON_HOST, Verb.EXIT_MAINTENANCE}
 HOSTS_DOWN = {Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST}
 

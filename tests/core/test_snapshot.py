@@ -19,8 +19,8 @@ from core.plants import (
 )
 from thermo_guard.core.plant import ClusterSeen, Power, Unseen
 from thermo_guard.core.policy import Level
-from thermo_guard.core.snapshot import Snapshot, take
 from thermo_guard.core.runbook import Runbook
+from thermo_guard.core.snapshot import Snapshot, take
 
 BEFORE = snapshot([kept_host("esx1"), kept_host("esx2")], [kept_vm("web", "esx1"), kept_vm("db", "esx2", tier=2)])
 LOST = [host("esx1"), host("esx2", is_connected=False, power=Power.UNKNOWN)]

@@ -15,8 +15,9 @@ CRASHES = 3
 Key = tuple[Verb, str]
 
 
-_HOSTS = {Verb.ENTER_MAINTENANCE, Verb.EXIT_MAINTENANCE, Verb.SHUT_DOWN_HOST, Verb.POWER_ON_HOST}
-_VMS = {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.POWER_ON_VM, Verb.ADOPT_VM}
+_HOSTS = {Verb.ENTER_MAINTENANCE, Verb.EXIT_MAINTENANCE, Verb.SHUT_DOWN_HOST, Verb.FORCE_OFF_HOST, Verb.POWER_ON_HOST,
+          Verb.RECONNECT_HOST}
+_VMS = {Verb.SHUT_DOWN_GUEST, Verb.ANSWER_VM, Verb.POWER_OFF_VM, Verb.TERMINATE_VM, Verb.POWER_ON_VM, Verb.ADOPT_VM}
 
 
 def set_aside(entries: Iterable[ev.Entry], phase: ev.Phase) -> tuple[ev.Abandoned, ...]:

@@ -11,6 +11,8 @@ from typing import Literal
 from .commands import Command, Outcome, Verb
 from .wishes import Wish
 
+TargetKind = Literal["vm", "host"]
+
 
 class Goal(StrEnum):
     ON = "on"
@@ -22,9 +24,13 @@ class Phase(StrEnum):
 
     DISARM = "disarm"
     GUESTS = "guests"
+    CLUSTER_SERVICES = "cluster_services"
+    """Waiting for vSphere's own cluster services to be gone."""
     HOSTS = "hosts"
     VCENTER = "vcenter"
     LAST_HOST = "last_host"
+    FORCE_OFF = "force_off"
+    """The BMCs cut the power of what would not go off."""
     ALL_OFF = "all_off"
     FIRST_HOST = "first_host"
     WATCH = "watch"
@@ -180,6 +186,42 @@ class GoalWished:
 
 
 @dataclass(frozen=True, slots=True)
+class HostsConfirmed:
+    """These hosts, with every VM on them, are what the guard may stop: a passing check or a person says so."""
+
+    hosts: tuple[str, ...]
+    vms: int
+    """How many VMs the cluster had then."""
+    by: str = ""
+    """Who confirmed it; empty: a passing check."""
+    kind: Literal["hosts.confirmed"] = "hosts.confirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalWished:
+    """A person has one VM, or one empty host, stopped and started for real: an incident with nothing else in it."""
+
+    incident: str
+    by: str
+    target_kind: TargetKind
+    target: str
+    """Instance UUID of the VM, or name of the host."""
+    name: str
+    kind: Literal["rehearsal.wished"] = "rehearsal.wished"
+
+
+@dataclass(frozen=True, slots=True)
+class GracesCompressed:
+    """The room will be critical before the plan is through: from here everyone gets this share of his time."""
+
+    incident: str
+    factor: float
+    """Of the times that the settings give, 0 to 1."""
+    reason: str
+    kind: Literal["graces.compressed"] = "graces.compressed"
+
+
+@dataclass(frozen=True, slots=True)
 class GuardAway:
     """The guard was started again in an incident after so long that people may have gone on without it."""
 
@@ -251,7 +293,7 @@ class Answered:
 class Sighting:
     """The power that a VM or host was seen to have taken."""
 
-    target_kind: Literal["vm", "host"]
+    target_kind: TargetKind
     target: str
     name: str
     power: str
@@ -310,10 +352,11 @@ class IncidentClosed:
 
 
 Event = (
-    GuardStarted | GuardStopped | GuardArmed | WishTaken | NamesResolved | LoginRefused | LoginAccepted
-    | SensorsLearned | BmcsMatched | LevelChanged | AlarmObserved | AlarmTripped | ShutdownWished | PowerOnWished
-    | GoalWished | GuardAway | SnapshotClosed | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered
-    | Observed | Abandoned | PowerOnHeld | SitePoweredOn | IncidentClosed
+    GuardStarted | GuardStopped | GuardArmed | HostsConfirmed | WishTaken | NamesResolved | LoginRefused
+    | LoginAccepted | SensorsLearned | BmcsMatched | LevelChanged | AlarmObserved | AlarmTripped | ShutdownWished
+    | PowerOnWished | GoalWished | RehearsalWished | GracesCompressed | GuardAway | SnapshotClosed | RoomRecovered
+    | HeatReturned | PhaseBegun | Intended | Answered | Observed | Abandoned | PowerOnHeld | SitePoweredOn
+    | IncidentClosed
 )
 
 

@@ -64,7 +64,7 @@ def turn(record: Record, assessment: Assessment, mode: Mode, now: float) -> Even
     incident = record.incident
     if standing_by(record, mode, now) is not None:
         return None
-    if incident is None:
+    if incident is None or incident.rehearsal is not None:
         if assessment.is_alarm and not record.is_shelved:
             return AlarmTripped(incident_id(now), str(assessment.level), assessment.reasons)
         return None

@@ -8,14 +8,17 @@ from .commands import Verb
 from .plant import Power
 from .policy import Level
 from .record import Incident
+from .rehearsal import is_rehearsal
 from .wishes import Order
 
 _PHASES = {
     ev.Phase.DISARM: "HA off, DRS manual",
     ev.Phase.GUESTS: "VMs shutting down",
+    ev.Phase.CLUSTER_SERVICES: "waiting for the cluster services (vCLS) to be gone",
     ev.Phase.HOSTS: "hosts into maintenance mode and off",
     ev.Phase.VCENTER: "shutting down vCenter's VM on its own host",
     ev.Phase.LAST_HOST: "bringing vCenter's host into maintenance mode and off",
+    ev.Phase.FORCE_OFF: "the BMCs cut the power of what would not go off",
     ev.Phase.ALL_OFF: "everything is off that could be stopped",
     ev.Phase.HELD: "power-on is on hold",
     ev.Phase.FIRST_HOST: "the first host is powered on",
@@ -26,6 +29,8 @@ _PHASES = {
     ev.Phase.START_GUESTS: "VMs starting",
     ev.Phase.VERIFY: "comparing with the snapshot",
 }
+
+_FORCED = {Verb.POWER_OFF_VM, Verb.FORCE_OFF_HOST}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,10 @@ def _closing(event: ev.IncidentClosed) -> Message:
     if event.aborted_by:
         return Message(f"The incident was ended where it stood, by {event.aborted_by}: nothing more is commanded",
                        _lines(event.differences) or "Everything is as it was.", is_urgent=True)
+    if is_rehearsal(event.incident):
+        how = "with differences" if event.differences else "well: it is back as it was"
+        return Message(f"The rehearsal ended {how}", _lines(event.differences) or f"incident {event.incident}",
+                       is_urgent=bool(event.differences))
     if not event.differences:
         return Message("Everything is back as it was", f"incident {event.incident} is closed")
     return Message(f"Incident closed with {len(event.differences)} differences", _lines(event.differences),
@@ -114,6 +123,13 @@ def _of_guard(event: ev.Event) -> Message | None:
             return Message(f"The cluster is being shut down, as {event.by} asked", event.reason, is_urgent=True)
         case ev.PowerOnWished():
             return Message(f"The cluster is being brought back, as {event.by} asked", event.reason, is_urgent=True)
+        case ev.GracesCompressed():
+            return Message(f"In haste: everyone gets {event.factor:.0%} of his time", event.reason, is_urgent=True)
+        case ev.RehearsalWished():
+            return Message(f"Rehearsal: {event.target_kind} {event.name} is stopped and started, as {event.by} asked",
+                           "Nothing else is touched.")
+        case ev.GoalWished() if is_rehearsal(event.incident):
+            return None
         case ev.GoalWished():
             what = "shut down" if event.goal is ev.Goal.OFF else "brought back"
             return Message(f"The cluster is being {what}, as {event.by} asked", event.reason, is_urgent=True)
@@ -156,9 +172,9 @@ def _ended(incident: Incident | None, at: float) -> str:
 
 
 def _first_forced(event: ev.Intended, incident: Incident | None) -> list[str]:
-    """VMs that are powered off for the first time in this leg."""
+    """VMs and hosts that are powered off by force for the first time in this leg."""
     before = incident.intents if incident is not None else {}
-    return [c.name for c in event.commands if c.verb is Verb.POWER_OFF_VM and c.key not in before]
+    return [c.name for c in event.commands if c.verb in _FORCED and c.key not in before]
 
 
 def _no_longer_given_up(event: ev.Observed, incident: Incident) -> list[str]:

@@ -1,4 +1,4 @@
-"""The way down: disarm HA and DRS, guests by tier, hosts, vCenter's VM on its own host, that host.
+"""The way down: disarm HA and DRS, guests by tier, vSphere's own services, hosts, vCenter's VM on its host, that host.
 
 Level-triggered: each tick asks what is still not where it should be; a phase is over as soon as its last target has
 settled (seen where it is wanted, or abandoned at its deadline and told). What is abandoned holds nobody up but is still
@@ -9,17 +9,23 @@ from collections.abc import Iterable
 
 from .commands import VCENTER, Command, Verb
 from .events import Abandoned, Phase
-from .plant import ClusterSettings, Power, Vm
+from .plant import ClusterSettings, Power, Role, Vcls, Vm
 from .step import DIRECT_S, DISARM_S, GIVE_UP_S, Leg, Situation, Step, last_answer
-from .view import SILENT_S, HostNow
+from .stop_guest import Turns, grace_s, is_stopped_by_guard, stop_vm, vm_is_off
+from .stop_host import force_off, host_is_off, stop_host, way_to
+from .view import HostNow
 
-_MAINTENANCE_SLACK_S = 30.0
+CLUSTER_SERVICES_S = 180.0
+"""Removing them takes vCenter about a minute; a host on which one stays is shut down without maintenance mode."""
+_VSAN = "vsan"
 
 
 def step_down(situation: Situation) -> Step:
     """The commands that are due while the goal is OFF."""
     leg = Leg(situation, Phase.DISARM)
-    phases = (_disarm, _stop_guests, _stop_hosts, _stop_vcenter, _stop_last_hosts)
+    phases = [_disarm, _stop_guests, _await_cluster_services, _stop_hosts, _stop_vcenter, _stop_last_hosts, _force_off]
+    if situation.snapshot.has_vsan:
+        phases[2:] = [_leave_vsan_hosts]
     for phase in phases:
         if not phase(leg):
             return leg.step
@@ -29,19 +35,21 @@ def step_down(situation: Situation) -> Step:
 
 
 def _disarm(leg: Leg) -> bool:
-    """HA off, DRS manual. A failure is told and never stops the shutdown."""
+    """HA off, DRS manual, retreat mode. A failure is told and never stops the shutdown."""
     leg.begin(Phase.DISARM)
+    if leg.s.snapshot.is_standalone or not leg.s.scope.has_settings:
+        return True
     plant, cluster = leg.s.plant, leg.s.snapshot.cluster
     if leg.is_abandoned(cluster):
         if plant.settings is not None:  # vCenter is back: still worth asking, no longer worth waiting
             _ask_disarm(leg, plant.settings)
         return True
-    if plant.settings is not None and is_disarmed(plant.settings):
-        return True
-    if plant.settings is None and leg.s.incident.phase not in {None, Phase.DISARM}:
-        return True  # it was settled, and vCenter has gone silent since: its own VM is stopped last
     if plant.settings is not None:
         _ask_disarm(leg, plant.settings)
+        if is_disarmed(plant.settings):
+            return True
+    elif leg.s.incident.phase not in {None, Phase.DISARM}:
+        return True  # it was settled, and vCenter has gone silent since: its own VM is stopped last
     until = leg.since + DISARM_S
     if leg.now < until:
         leg.wait(cluster, "HA off and DRS manual" if plant.settings else "vCenter to answer", until)
@@ -64,90 +72,95 @@ def _drs_acts(settings: ClusterSettings) -> bool:
 
 
 def _ask_disarm(leg: Leg, settings: ClusterSettings) -> None:
+    """Retreat mode is asked for with the rest and not waited for: it takes effect while the guests stop."""
     cluster = leg.s.plant.cluster
     if settings.ha_enabled:
         leg.ask(Command(Verb.DISARM_HA, cluster, cluster, VCENTER))
     if _drs_acts(settings):
         leg.ask(Command(Verb.DISARM_DRS, cluster, cluster, VCENTER))
+    if settings.vcls is Vcls.ON and not leg.s.snapshot.has_vsan:
+        leg.ask(Command(Verb.RETREAT_VCLS, cluster, cluster, VCENTER))
 
 
 def _vcenter_vms(leg: Leg) -> list[Vm]:
     """The VM of vCenter, or each that could be; from the snapshot, so that it is known when vCenter is silent."""
     vms = leg.s.plant.vms
-    return [vms[kept.id] for kept in leg.s.snapshot.vcenter_vms if kept.id in vms]
+    found = [vms[kept.id] for kept in leg.s.snapshot.vcenter_vms if kept.id in vms and not kept.is_untouched]
+    return [vm for vm in found if leg.s.scope.has_vm(vm)]
 
 
-def _guard_hosts(leg: Leg) -> dict[str, str]:
-    """Hosts that stay up, since the guard itself runs on them, each with the name of its VM."""
-    vms = leg.s.plant.vms
-    return {vms[kept.id].host if kept.id in vms else kept.host: kept.name for kept in leg.s.snapshot.guard_vms}
+def _hosts_that_stay(leg: Leg) -> dict[str, str]:
+    """Hosts that stay up for the sake of a VM that is not stopped, each with why."""
+    stay: dict[str, str] = {}
+    for kept in leg.s.snapshot.vms:
+        if not (kept.is_guard or kept.is_untouched):
+            continue
+        vm = leg.s.plant.vms.get(kept.id)
+        host = vm.host if vm is not None else kept.host
+        if kept.is_guard:
+            stay[host] = f"Thermo-Guard itself runs on it, in the VM {kept.name}: both stay up and heat the room"
+        elif vm is None or vm.power is not Power.OFF:
+            stay.setdefault(host, f"the VM {kept.name} on it is never touched, as the runbook says: both stay up and "
+                                  "heat the room")
+    return stay
 
 
 def _stop_guests(leg: Leg) -> bool:
-    """Every VM that is on, tier by tier, but vCenter's and the guard's own."""
-    last = {vm.id for vm in _vcenter_vms(leg)} | {kept.id for kept in leg.s.snapshot.guard_vms}
+    """Every VM that is on, tier by tier, but vCenter's, the guard's own and those that are left to others."""
+    last = {kept.id for kept in leg.s.snapshot.vms if kept.is_vcenter or kept.is_guard}
     by_tier: dict[int, list[Vm]] = {}
     for vm in leg.s.plant.vms.values():
-        if vm.id in last or vm.is_template:
+        if vm.id in last or not is_stopped_by_guard(leg, vm):
             continue
         tier = leg.kept[vm.id].tier if vm.id in leg.kept else leg.s.runbook.place_of(vm).tier
         by_tier.setdefault(tier, []).append(vm)
+    turns = Turns(leg)
     for tier, vms in sorted(by_tier.items()):
         leg.begin(Phase.GUESTS, tier)
-        pending = [vm for vm in sorted(vms, key=lambda vm: vm.name) if not _vm_is_off(leg, vm)]
+        pending = [vm for vm in sorted(vms, key=lambda vm: vm.name) if not vm_is_off(leg, vm)]
+        blockers = turns.blockers_of([vm for vm in pending if not leg.is_settled(vm.id)])
         for vm in pending:
-            _stop_vm(leg, vm, leg.s.plant.route_to(vm), leg.s.timing.vm_shutdown_s)
+            if vm.id in blockers:
+                leg.wait(vm.name, f"{blockers[vm.id]} to be off, since it starts after it", None)
+            else:
+                stop_vm(leg, vm, leg.s.plant.route_to(vm), grace_s(leg, leg.kept.get(vm.id)), turns.since(vm))
         if not all(leg.is_settled(vm.id) for vm in pending):
             return False
     return True
 
 
-def _vm_is_off(leg: Leg, vm: Vm) -> bool:
-    ours = leg.first_asked(vm.id, Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM) is not None
-    was_on = vm.id in leg.kept and leg.kept[vm.id].is_on
-    if ours or was_on or vm.id in leg.s.incident.observed:
-        leg.note("vm", vm.id, vm.name, vm.power, vm.host, Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM)
-    if vm.power is not Power.UNKNOWN:
-        return vm.power is Power.OFF
-    host = leg.s.plant.hosts.get(vm.host)
-    if host is not None and host.power is Power.ON:
-        return True  # its host answers and does not run it: moved out of the cluster, deleted, or not accessible
-    # Its host is silent: what was seen off, or never ran, is not waited for.
-    return leg.was_seen(vm.id, Power.OFF) or not (was_on or ours)
+def _await_cluster_services(leg: Leg) -> bool:
+    """Until vCenter has removed its cluster services' VMs: one that is left keeps its host out of maintenance mode.
+
+    Where vCenter is silent nobody starts them anew, and they are powered off on their hosts.
+    """
+    left = [vm for vm in leg.s.plant.vms.values()
+            if vm.role is Role.VCLS and vm.power is Power.ON and leg.s.scope.has_vm(vm)]
+    if not left:
+        return True
+    leg.begin(Phase.CLUSTER_SERVICES)
+    cluster, settings = leg.s.plant.cluster, leg.s.plant.settings
+    if settings is None:
+        for vm in left:
+            if (route := leg.s.plant.route_to(vm)) is not None:
+                leg.ask(Command(Verb.POWER_OFF_VM, vm.id, vm.name, route))
+    asked = leg.first_asked(cluster, Verb.RETREAT_VCLS)
+    bound_s = CLUSTER_SERVICES_S if settings is not None else GIVE_UP_S
+    until = (leg.since if asked is None else max(asked, leg.since - bound_s)) + bound_s
+    if leg.now < until:
+        leg.wait(cluster, f"{len(left)} VMs of the cluster services to be gone", until)
+        return False
+    return True
 
 
-def _stop_vm(leg: Leg, vm: Vm, route: str | None, grace_s: float) -> None:
-    """Ask the guest, force it at the end of its grace, give it up when it stands after that."""
-    asked = leg.first_asked(vm.id, Verb.SHUT_DOWN_GUEST)
-    can_be_asked = vm.power is Power.ON and vm.can_shut_down_guest and vm.is_reachable
-    if asked is None and can_be_asked and route is not None:  # its grace begins when it is asked, however late that is
-        leg.ask(Command(Verb.SHUT_DOWN_GUEST, vm.id, vm.name, route))
-        leg.wait(vm.name, "guest to shut down, then forced power-off", leg.now + grace_s)
-        return
-    forced_at = (leg.since if asked is None else asked) + grace_s
-    is_cut_off = route is None and leg.now >= max(_cut_off_at(leg, vm), asked or 0.0)
-    if leg.now >= forced_at + GIVE_UP_S or is_cut_off:
-        why = "its host cannot be reached" if route is None else "it could not be powered off"
-        why += last_answer(leg.s.incident.intents, vm.id, Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM)
-        leg.abandon(Abandoned("vm", vm.id, vm.name, leg.step.phase, why))
-    if leg.now >= forced_at and route is not None:
-        leg.ask(Command(Verb.POWER_OFF_VM, vm.id, vm.name, route))
-        leg.wait(vm.name, "forced power-off", forced_at + GIVE_UP_S)
-        return
-    if route is None:
-        leg.wait(vm.name, "its host to answer", forced_at + GIVE_UP_S)
-    elif can_be_asked:
-        leg.ask(Command(Verb.SHUT_DOWN_GUEST, vm.id, vm.name, route))
-        leg.wait(vm.name, "guest to shut down, then forced power-off", forced_at)
-    else:
-        leg.wait(vm.name, "forced power-off, since its VMware Tools take no shutdown", forced_at)
-
-
-def _cut_off_at(leg: Leg, vm: Vm) -> float:
-    """When a VM without a way to it is given up: by the leg's time, so that a host out of reach costs that once."""
-    host = leg.s.plant.hosts.get(vm.host)
-    silent_since = host.silent_since if host is not None else None
-    return max(leg.s.incident.goal_since, silent_since or 0.0) + DIRECT_S
+def _leave_vsan_hosts(leg: Leg) -> bool:
+    """A cluster with vSAN is switched off by vCenter's own procedure as a whole or not at all: only its VMs stop."""
+    leg.begin(Phase.HOSTS)
+    leg.abandon(Abandoned("cluster", _VSAN, leg.s.snapshot.cluster, Phase.HOSTS, (
+        "it has vSAN, and this version stops its VMs only: vCenter and all hosts stay up and heat the room. Shut the "
+        "cluster down in vCenter (vSAN, Shutdown cluster), or cool the room"
+    )))
+    return True
 
 
 def _stop_hosts(leg: Leg) -> bool:
@@ -160,11 +173,11 @@ def _stop_hosts(leg: Leg) -> bool:
 def _stop_vcenter(leg: Leg) -> bool:
     """The VM of vCenter, each candidate on its own host over that host's own API."""
     leg.begin(Phase.VCENTER)
-    pending = [vm for vm in _vcenter_vms(leg) if not _vm_is_off(leg, vm)]
+    pending = [vm for vm in _vcenter_vms(leg) if not vm_is_off(leg, vm)]
     for vm in pending:
         host = leg.s.plant.hosts.get(vm.host)
         if host is not None and host.is_direct:
-            _stop_vm(leg, vm, host.name, leg.s.timing.vcenter_shutdown_s)
+            stop_vm(leg, vm, host.name, leg.timing.vcenter_shutdown_s, leg.since)
         elif host is not None and leg.now < leg.since + DIRECT_S and not host.is_login_refused:
             leg.wait(vm.name, f"a direct connection to {host.name}", leg.since + DIRECT_S)
         else:
@@ -182,15 +195,20 @@ def _stop_last_hosts(leg: Leg) -> bool:
 
 def _stop_each_host(leg: Leg, phase: Phase, hosts: Iterable[HostNow], *, must_be_direct: bool) -> bool:
     leg.begin(phase)
-    pending = [host for host in hosts if not _host_is_off(leg, host)]
-    in_grace, carriers = _hosts_of_guests_in_grace(leg), _guard_hosts(leg)
-    for host in pending:
-        if host.name in carriers:
-            why = f"Thermo-Guard itself runs on it, in the VM {carriers[host.name]}: both stay up and heat the room"
-            leg.abandon(Abandoned("host", host.name, host.name, phase, why))
+    pending = []
+    in_grace, stay, scope = _hosts_of_guests_in_grace(leg), _hosts_that_stay(leg), leg.s.scope
+    for host in hosts:
+        if not scope.has_host(host.name):
+            if scope.why_not and host.power is not Power.OFF:
+                leg.abandon(Abandoned("host", host.name, host.name, phase, scope.why_not))
             continue
-        route = host.name if must_be_direct and host.is_direct else None if must_be_direct else host.route
-        _stop_host(leg, host, route, may_force=host.name not in in_grace)
+        if host_is_off(leg, host):
+            continue
+        pending.append(host)
+        if host.name in stay:
+            leg.abandon(Abandoned("host", host.name, host.name, phase, stay[host.name]))
+            continue
+        stop_host(leg, host, way_to(leg, host, must_be_direct=must_be_direct), may_force=host.name not in in_grace)
     return all(leg.is_settled(host.name) for host in pending)
 
 
@@ -200,63 +218,18 @@ def _hosts_of_guests_in_grace(leg: Leg) -> set[str]:
     hosts = set()
     for vm in leg.s.plant.vms.values():
         asked = leg.first_asked(vm.id, Verb.SHUT_DOWN_GUEST) if vm.power is Power.ON else None
-        grace_s = leg.s.timing.vcenter_shutdown_s if vm.id in last else leg.s.timing.vm_shutdown_s
-        if asked is not None and leg.now < asked + grace_s + GIVE_UP_S:
+        its_grace_s = leg.timing.vcenter_shutdown_s if vm.id in last else grace_s(leg, leg.kept.get(vm.id))
+        if asked is not None and leg.now < asked + its_grace_s + GIVE_UP_S:
             hosts.add(vm.host)
     return hosts
 
 
-def _host_is_off(leg: Leg, host: HostNow) -> bool:
-    leg.note("host", host.name, host.name, host.power, host.by, Verb.SHUT_DOWN_HOST)
-    if host.power is Power.OFF:
+def _force_off(leg: Leg) -> bool:
+    """By explicit setting only, and last: what has had its time and is not off loses its power."""
+    if not leg.timing.force_bmc_off:
         return True
-    was_on = leg.kept_hosts[host.name].is_on if host.name in leg.kept_hosts else True
-    is_known_off = leg.was_seen(host.name, Power.OFF) or not was_on
-    if host.power is Power.UNKNOWN and is_known_off and leg.first_asked(host.name, Verb.ENTER_MAINTENANCE) is None:
-        return True  # it was off, and nothing has answered since
-    if host.bmc is not None or host.power is not Power.UNKNOWN:
-        return False
-    asked = leg.intent(Verb.SHUT_DOWN_HOST, host.name)
-    is_silent = host.silent_since is None or leg.now - host.silent_since >= SILENT_S
-    if asked is not None and leg.now - asked.at >= SILENT_S and is_silent:
-        leg.note("host", host.name, host.name, Power.OFF, "silence", Verb.SHUT_DOWN_HOST)
-        return True
-    return False
-
-
-def _stop_host(leg: Leg, host: HostNow, route: str | None, *, may_force: bool) -> None:
-    """Maintenance mode, then shutdown; outside maintenance mode only when that would not come."""
-    timing = leg.s.timing
-    asked = leg.first_asked(host.name, Verb.SHUT_DOWN_HOST)
-    entering = leg.first_asked(host.name, Verb.ENTER_MAINTENANCE)
-    in_maintenance_by = (leg.since if entering is None else entering) + timing.maintenance_s + _MAINTENANCE_SLACK_S
-    until = (in_maintenance_by if asked is None else asked) + timing.host_shutdown_s
-    is_deaf = route is None and asked is None and leg.now >= leg.since + DIRECT_S and host.power is not Power.MOVING
-    is_locked = leg.step.phase is Phase.LAST_HOST and route is None and host.is_login_refused
-    if leg.now >= until or is_deaf or is_locked:
-        why = _why_still_up(host, route)
-        why += last_answer(leg.s.incident.intents, host.name, Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST)
-        leg.abandon(Abandoned("host", host.name, host.name, leg.step.phase, why))
-    if route is None and leg.is_settled(host.name):
-        return
-    leg.wait(host.name, "host to go off" if asked else "maintenance mode" if route else "host to answer", until)
-    if route is None:
-        return
-    if host.in_maintenance:
-        leg.ask(Command(Verb.SHUT_DOWN_HOST, host.name, host.name, route))
-    elif leg.now < in_maintenance_by or not may_force:
-        leg.ask(Command(Verb.ENTER_MAINTENANCE, host.name, host.name, route, timeout_s=timing.maintenance_s))
-    else:
-        leg.ask(Command(Verb.SHUT_DOWN_HOST, host.name, host.name, route, force=True))
-
-
-def _why_still_up(host: HostNow, route: str | None) -> str:
-    if host.is_login_refused and route is None:
-        return f"it takes no direct login ({host.why_not_direct}) and still heats the room"
-    if host.power is Power.ON and route is None:
-        return f"it takes no direct login ({host.why_not_direct or 'none configured'}) and still heats the room"
-    if host.power is Power.ON:
-        return "it did not go off and still heats the room"
-    if host.bmc is None:
-        return "ESXi is silent and it has no BMC that could confirm that it is off"
-    return f"ESXi is silent but its BMC {host.bmc} says {host.bmc_power}"
+    leg.begin(Phase.FORCE_OFF)
+    spared = _hosts_of_guests_in_grace(leg) | _hosts_that_stay(leg).keys()
+    hosts = [host for name, host in sorted(leg.s.plant.hosts.items())
+             if leg.s.scope.has_host(name) and name not in spared and not host_is_off(leg, host)]
+    return all([force_off(leg, host) for host in hosts])  # noqa: C419 - each must be asked

@@ -7,6 +7,7 @@ asked to stop may still be stopping; that is kept as `stopping`.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from . import events as ev
 from .commands import Command, Outcome, Verb
@@ -35,6 +36,15 @@ class Intent:
     text: str = ""
     before: "Intent | None" = None
     """The try before this one, which counts again if this one turns out never to have been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a rehearsal stops and starts."""
+
+    kind: Literal["vm", "host"]
+    target: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,12 @@ class Incident:
     """The person who set the goal of this leg; empty: the policy did."""
     despite_unseen: bool = False
     """That person has seen for himself that the room is cool."""
+    rehearsal: Rehearsal | None = None
+    """It stops and starts this one target only."""
+    follows_rehearsal: bool = False
+    """The alarm came in the midst of one: what that one did to its target is not how the target stood."""
+    haste: float = 1.0
+    """The share of its time that everyone gets on this way down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +123,8 @@ class Record:
     """IP addresses by host name, as they were resolved in quiet time."""
     refused: Mapping[tuple[str, str], ev.LoginRefused] = field(default_factory=dict)
     """By endpoint and user, until a login works there again."""
+    confirmed: ev.HostsConfirmed | None = None
+    """What the guard may stop; None: nobody has confirmed anything yet, and nothing is left out."""
     took: Mapping[tuple[str, str, Goal], tuple[Took, ...]] = field(default_factory=dict)
     """How long it took lately, by 'vm' or 'host', target, and where it went; the newest last."""
 
@@ -134,13 +152,14 @@ def _after(record: Record, entry: Entry) -> Record:
             return _wished(record, event, at)
         case ev.NamesResolved():
             return replace(record, names=dict(event.names))
-        case ev.LoginRefused():
-            return replace(record, refused={**record.refused, (event.endpoint, event.user): event})
-        case ev.LoginAccepted():
-            gone = (event.endpoint, event.user)
-            return replace(record, refused={key: kept for key, kept in record.refused.items() if key != gone})
-        case ev.AlarmTripped() | ev.ShutdownWished() | ev.PowerOnWished():
-            return replace(record, incident=_opened(event, at), by_hand=None)
+        case ev.LoginRefused() | ev.LoginAccepted():
+            return replace(record, refused=_refused(record.refused, event))
+        case ev.AlarmTripped() | ev.ShutdownWished() | ev.PowerOnWished() | ev.RehearsalWished():
+            in_rehearsal = record.incident is not None and record.incident.rehearsal is not None
+            opened = replace(_opened(event, at), follows_rehearsal=in_rehearsal)
+            return replace(record, incident=opened, by_hand=None)
+        case ev.HostsConfirmed():
+            return replace(record, confirmed=event)
         case ev.SitePoweredOn():
             lately = tuple(t for t in record.power_ons if at - t < POWER_ON_WINDOW_S)
             record = replace(record, power_ons=(*lately, at))
@@ -153,6 +172,14 @@ def _after(record: Record, entry: Entry) -> Record:
     if record.incident is None:
         return record
     return replace(record, incident=_incident_after(record.incident, entry))
+
+
+def _refused(
+    refused: Mapping[tuple[str, str], ev.LoginRefused], event: ev.LoginRefused | ev.LoginAccepted
+) -> Mapping[tuple[str, str], ev.LoginRefused]:
+    its = (event.endpoint, event.user)
+    others = {key: kept for key, kept in refused.items() if key != its}
+    return others if isinstance(event, ev.LoginAccepted) else {**others, its: event}
 
 
 def _measured(
@@ -192,8 +219,14 @@ def _wished(record: Record, event: ev.WishTaken, at: float) -> Record:
             return record
 
 
-def _opened(event: ev.AlarmTripped | ev.ShutdownWished | ev.PowerOnWished, at: float) -> Incident:
+def _opened(
+    event: ev.AlarmTripped | ev.ShutdownWished | ev.PowerOnWished | ev.RehearsalWished, at: float
+) -> Incident:
     match event:
+        case ev.RehearsalWished():
+            tried = Rehearsal(event.target_kind, event.target, event.name)
+            return Incident(event.incident, at, Goal.OFF, at, (f"rehearsal of {event.name}",), wished_by=event.by,
+                            rehearsal=tried)
         case ev.AlarmTripped():
             return Incident(event.incident, at, Goal.OFF, at, event.reasons)
         case ev.ShutdownWished():
@@ -217,6 +250,8 @@ def _incident_after(incident: Incident, entry: Entry) -> Incident:
             is_same = event.goal is incident.goal is Goal.OFF
             turned = incident if is_same else _turned(incident, event.goal, at, (event.reason,))
             return replace(turned, wished_by=event.by, despite_unseen=event.despite_unseen, is_doubted=False)
+        case ev.GracesCompressed():
+            return replace(incident, haste=event.factor)
         case ev.GuardAway():
             return replace(_interrupted(incident), is_doubted=incident.goal is Goal.OFF)
         case ev.PhaseBegun():
@@ -243,7 +278,8 @@ def _turned(incident: Incident, goal: Goal, at: float, reasons: tuple[str, ...])
         if verb in _STOPS and intent.outcome not in _NOT_TAKEN:
             stopping[target] = intent.at
     return Incident(
-        incident.id, incident.opened_at, goal, at, reasons, incident.is_snapshot_closed, stopping=stopping
+        incident.id, incident.opened_at, goal, at, reasons, incident.is_snapshot_closed, stopping=stopping,
+        rehearsal=incident.rehearsal, follows_rehearsal=incident.follows_rehearsal,
     )
 
 

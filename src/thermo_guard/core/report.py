@@ -2,17 +2,22 @@
 
 from collections.abc import Iterator
 
-from .plan_up import is_admission_restored, is_drs_restored, is_ha_restored
-from .plant import ClusterSettings, Power
+from .plant import ClusterSettings, Power, Role
 from .record import Incident
+from .restore import are_services_restored, is_admission_restored, is_drs_restored, is_ha_restored
+from .scope import Scope
 from .snapshot import Snapshot
 from .view import PlantNow
 
 
-def differences(snapshot: Snapshot, plant: PlantNow, incident: Incident) -> tuple[str, ...]:
-    """Each way in which the plant is not as it was; empty when everything is back."""
-    lines = []
+def differences(
+    snapshot: Snapshot, plant: PlantNow, incident: Incident, scope: Scope | None = None
+) -> tuple[str, ...]:
+    """Each way in which what the incident may touch is not as it was; empty when everything is back."""
+    lines, scope = [], scope or Scope()
     for host in snapshot.hosts:
+        if not scope.has_host(host.name):
+            continue
         now = plant.hosts.get(host.name)
         if not host.is_on:
             if now is not None and now.power is Power.ON:
@@ -24,12 +29,16 @@ def differences(snapshot: Snapshot, plant: PlantNow, incident: Incident) -> tupl
                          f"{_why(incident, host.name)}")
     for vm in snapshot.vms:
         seen = plant.vms.get(vm.id)
+        if vm.role is Role.VCLS or not (scope.has_vm(seen) if seen is not None else scope.vms is None):
+            continue  # vSphere makes its cluster services anew
         if vm.is_on and (seen is None or seen.power is not Power.ON):
             lines.append(f"VM {vm.name} was on and is {seen.power if seen else 'gone'}{_why(incident, vm.id)}")
         elif vm.is_on and seen is not None and seen.host != vm.host:
             lines.append(f"VM {vm.name} runs on {seen.host}, it ran on {vm.host}")
         elif not vm.is_on and seen is not None and seen.power is Power.ON:
             lines.append(f"VM {vm.name} was off and is on: someone else started it")
+    if snapshot.is_standalone or not scope.has_settings:
+        return tuple(lines)
     if plant.settings is None:
         lines.append(f"HA and DRS of {snapshot.cluster} are not known: vCenter does not answer")
     else:
@@ -42,7 +51,8 @@ def missing(snapshot: Snapshot, plant: PlantNow) -> tuple[str, ...]:
     """What a power-on would bring back: names of hosts and VMs that ran and are not known to run now, or settings."""
     hosts = [host.name for host in snapshot.hosts
              if host.is_on and (host.name not in plant.hosts or plant.hosts[host.name].power is not Power.ON)]
-    vms = [vm.name for vm in snapshot.vms
+    workloads = (vm for vm in snapshot.vms if vm.role is not Role.VCLS)
+    vms = [vm.name for vm in workloads
            if vm.is_on and (vm.id not in plant.vms or plant.vms[vm.id].power is not Power.ON)]
     entered = [f"maintenance mode of {host.name}" for host in snapshot.hosts
                if not host.in_maintenance and host.name in plant.hosts and plant.hosts[host.name].in_maintenance]
@@ -52,6 +62,8 @@ def missing(snapshot: Snapshot, plant: PlantNow) -> tuple[str, ...]:
 
 def _changed_settings(now: ClusterSettings, kept: ClusterSettings) -> Iterator[str]:
     """What the guard restores and has not, and what someone else has switched on or off meanwhile."""
+    if not are_services_restored(now, kept):
+        yield "retreat mode of the cluster services (vCLS)"
     if not is_ha_restored(now, kept) or now.ha_enabled is not kept.ha_enabled:
         yield "HA"
     if not is_drs_restored(now, kept) or now.drs_enabled is not kept.drs_enabled:

@@ -32,6 +32,8 @@ class KeptHost:
     thumbprint: str | None = None
     off_since: float | None = None
     """Since when it has been seen off while it is still kept as on."""
+    is_let_go: bool = False
+    """vCenter had let go of it: it is not reconnected either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +162,10 @@ def undisturbed(snapshot: Snapshot, before: Snapshot) -> Snapshot:
 def _kept_host(
     host: Host, before: KeptHost | None, bmc: BmcSeen | Unseen | None, look: _Look
 ) -> KeptHost:
-    is_on = host.is_connected and host.power is not Power.OFF
-    kept = KeptHost(host.name, host.address, host.uuid, host.serials, is_on, host.in_maintenance, host.thumbprint)
+    has_power = isinstance(bmc, BmcSeen) and bmc.power is Power.ON
+    is_on = (host.is_connected or has_power) and host.power is not Power.OFF
+    kept = KeptHost(host.name, host.address, host.uuid, host.serials, is_on, host.in_maintenance, host.thumbprint,
+                    is_let_go=host.is_let_go)
     if is_on or before is None or not before.is_on:
         return kept
     is_surely_off = host.power is Power.OFF or (isinstance(bmc, BmcSeen) and bmc.power is Power.OFF)

@@ -1,7 +1,7 @@
 """What the planner is asked and what it answers: the situation, the step, and when a command is due again."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .commands import Command, Outcome, Verb
@@ -10,6 +10,7 @@ from .plant import Power
 from .policy import Watch
 from .record import Incident, Intent
 from .runbook import Runbook
+from .scope import Scope
 from .snapshot import Snapshot
 from .view import PlantNow
 
@@ -22,6 +23,10 @@ GIVE_UP_S = 120.0
 """What has been forced and still stands after this long is abandoned."""
 DISARM_S = 60.0
 RESTORE_S = 300.0
+TERMINATE_S = 60.0
+"""A forced power-off that has not shown after this long is followed by killing the VM's process."""
+LEAST_GRACE_S = 15.0
+"""However great the haste, a guest that is asked to shut down has this long."""
 DIRECT_S = 180.0
 """The time in which vCenter's host must have answered directly, before it is left up and a person is told."""
 
@@ -44,6 +49,19 @@ class Timing:
     """What does not go off by its deadline is forced off by its BMC."""
     answers_questions: bool = False
     """A VM's question is answered as vSphere proposes; else it is powered off at the end of its grace."""
+
+    def in_haste(self, factor: float) -> "Timing":
+        """The same with this share of the time for everything that stops, but never less than LEAST_GRACE_S."""
+        if factor >= 1.0:
+            return self
+
+        def short(seconds: float) -> float:
+            return max(min(seconds, LEAST_GRACE_S), seconds * factor)
+
+        return replace(
+            self, vm_shutdown_s=short(self.vm_shutdown_s), host_shutdown_s=short(self.host_shutdown_s),
+            maintenance_s=short(self.maintenance_s), vcenter_shutdown_s=short(self.vcenter_shutdown_s),
+        )
 
     def patience_s(self, verb: Verb) -> float:
         """How long an accepted command is waited for before it is asked again."""
@@ -77,6 +95,7 @@ class Situation:
     """The room's watch since a time."""
     power_ons: tuple[float, ...] = ()
     """Of the site in the last 24 hours, this leg's own among them."""
+    scope: Scope = field(default_factory=Scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +115,8 @@ class Step:
     tier: int | None = None
     commands: list[Command] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
+    ports: dict[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
+    """TCP ports that are waited for: IP addresses and port, by the VM's id."""
     abandoned: list[Abandoned] = field(default_factory=list)
     observed: list[Sighting] = field(default_factory=list)
     needs_person: str | None = None
@@ -107,6 +128,7 @@ class Leg:
 
     def __init__(self, situation: Situation, phase: Phase) -> None:
         self.s = situation
+        self.timing = situation.timing.in_haste(situation.incident.haste)
         self.kept = {vm.id: vm for vm in situation.snapshot.vms}
         self.kept_hosts = {host.name: host for host in situation.snapshot.hosts}
         self.step = Step(phase)
@@ -154,7 +176,8 @@ class Leg:
         given_up = self.s.incident.abandoned.get(command.target)
         if given_up is not None and given_up.is_set_aside:
             return False
-        if command.key in self.asked or not is_due(self.intent(*command.key), self.s.timing, self.now):
+        intent = self.intent(*command.key)
+        if command.key in self.asked or not (is_due(intent, self.timing, self.now) or _is_other_way(intent, command)):
             return False
         self.asked.add(command.key)
         self.step.commands.append(command)
@@ -183,6 +206,12 @@ class Leg:
         if not self.is_abandoned(event.target):
             self.step.abandoned.append(event)
             self.given_up.add(event.target)
+
+
+def _is_other_way(intent: Intent | None, command: Command) -> bool:
+    """It was refused by one way, and this is another."""
+    was_refused = intent is not None and intent.outcome in {Outcome.REFUSED, Outcome.UNAUTHORIZED}
+    return was_refused and intent is not None and intent.command.via != command.via
 
 
 def is_in(incident: Incident, step: Step) -> bool:
@@ -230,7 +259,8 @@ def told(step: Step, incident: Incident, commands: Sequence[Command]) -> tuple[E
     events.extend(step.abandoned)
     if step.needs_person is not None and not incident.is_held:
         events.append(PowerOnHeld(step.needs_person))
-    if not incident.is_powered_on and any(command.verb is Verb.POWER_ON_HOST for command in commands):
+    is_counted = not incident.is_powered_on and incident.rehearsal is None
+    if is_counted and any(command.verb is Verb.POWER_ON_HOST for command in commands):
         events.append(SitePoweredOn(incident.id))
     if commands:
         events.append(Intended(tuple(commands)))

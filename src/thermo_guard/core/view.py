@@ -12,6 +12,7 @@ from .matching import is_another_machine
 from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, Power, Sight, Unseen, Vm
 from .snapshot import KeptHost, Snapshot
 
+_UNLIT = {Power.OFF, Power.UNKNOWN}
 SILENT_S = 60.0
 """A host without a BMC that was told to stop counts as off after this long without any answer."""
 
@@ -33,6 +34,8 @@ class HostNow:
     bmc: str | None
     bmc_power: Power
     address: str
+    is_let_go: bool = False
+    """vCenter has let go of it and would have to be asked to take it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class PlantNow:
     settings: ClusterSettings | None
     """None while vCenter does not answer."""
     cluster: str
+    ready: frozenset[str] = frozenset()
+    """VMs whose TCP port answers, of those that are waited for."""
     is_vcenter_refused: bool = False
     """It refuses the login, or did so a while ago: it will not be asked for some minutes."""
 
@@ -62,7 +67,7 @@ def plant_now(sight: Sight, snapshot: Snapshot | None, bmc_of: Mapping[str, str]
     vms = {vm.id: _powered(vm, hosts) for vm in _listed_vms(sight, snapshot).values()}
     name = cluster.name if cluster else snapshot.cluster if snapshot else ""
     is_refused = isinstance(sight.cluster, Unseen) and sight.cluster.is_refused
-    return PlantNow(hosts, vms, cluster.settings if cluster else None, name, is_vcenter_refused=is_refused)
+    return PlantNow(hosts, vms, cluster.settings if cluster else None, name, sight.ready, is_vcenter_refused=is_refused)
 
 
 def _host_now(host: Host | KeptHost, sight: Sight, bmc_address: str | None) -> HostNow:
@@ -74,11 +79,12 @@ def _host_now(host: Host | KeptHost, sight: Sight, bmc_address: str | None) -> H
     bmc_power = bmc.power if isinstance(bmc, BmcSeen) else Power.UNKNOWN
     answers_directly = isinstance(direct, HostSeen)
     is_connected = through_vcenter is not None and through_vcenter.is_connected
+    in_standby = through_vcenter is not None and through_vcenter.power is Power.OFF
     if answers_directly:
         power, by = Power.ON, "direct"
-    elif through_vcenter is not None and through_vcenter.power is Power.OFF:
-        power, by = Power.OFF, "vcenter"  # standby
-    elif is_connected and bmc_power is not Power.OFF:
+    elif in_standby and bmc_power in _UNLIT:
+        power, by = Power.OFF, "vcenter"
+    elif is_connected and not in_standby and bmc_power is not Power.OFF:
         power, by = Power.ON, "vcenter"
     elif bmc_power is Power.OFF:
         lags = is_connected and not (isinstance(direct, Unseen) and not direct.is_refused)
@@ -99,6 +105,7 @@ def _host_now(host: Host | KeptHost, sight: Sight, bmc_address: str | None) -> H
         is_login_refused=isinstance(direct, Unseen) and direct.is_refused,
         silent_since=None if is_on else direct.since if isinstance(direct, Unseen) else None,
         bmc=bmc_address, bmc_power=bmc_power, address=host.address,
+        is_let_go=through_vcenter is not None and through_vcenter.is_let_go,
     )
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import structlog
 
 from thermo_guard.core import events as ev
-from thermo_guard.core.finding import Area, Finding, Verdict, Way, conclusion
+from thermo_guard.core.finding import Area, Finding, Verdict, Way, conclusion, in_the_way
 from thermo_guard.core.goal import NOT_ARMED, Mode, standing_by
 from thermo_guard.core.policy import Assessment, Level
 from thermo_guard.ports import Clock, Notifier
@@ -56,6 +56,8 @@ class Arming:
         """Since when every voting sensor has stood below HIGH."""
         self._gaps: frozenset[_Gap] = frozenset()
         """What failed at the last check, and at the one before: only what fails twice is told."""
+        self.has_just_passed = False
+        """A check has come in at this tick, and it found nothing in the way of a shutdown."""
         self._told_gaps: frozenset[_Gap] = frozenset()
 
     def start_look_if_due(self) -> None:
@@ -73,6 +75,7 @@ class Arming:
         """Take hold when all is proved; tell what is not."""
         self._watch_room(assessment, now)
         found = None if self.look is None else self.look.take()
+        self.has_just_passed = found is not None and not in_the_way(found, Way.DOWN)
         if self._settings.mode is Mode.ARMED and self._ledger.record.armed is None:
             if not self.lacking(now) and self._may_arm_at(now) <= now:
                 self._ledger.write(ev.GuardArmed("", self._could_be_better()))

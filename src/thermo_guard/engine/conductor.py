@@ -7,8 +7,10 @@ from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.core.goal import permits_power_on
 from thermo_guard.core.planner import next_step
 from thermo_guard.core.policy import Assessment, Watch
-from thermo_guard.core.record import POWER_ON_WINDOW_S
+from thermo_guard.core.record import POWER_ON_WINDOW_S, Incident
 from thermo_guard.core.report import differences
+from thermo_guard.core.scope import scope_of
+from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.step import Situation, Step, told
 from thermo_guard.core.view import PlantNow
 
@@ -17,8 +19,8 @@ from .ledger import Ledger
 from .terms import LoopSettings
 
 _WAY_DOWN = {
-    Verb.DISARM_HA, Verb.DISARM_DRS, Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.ENTER_MAINTENANCE,
-    Verb.SHUT_DOWN_HOST,
+    Verb.DISARM_HA, Verb.DISARM_DRS, Verb.RETREAT_VCLS, Verb.SHUT_DOWN_GUEST, Verb.ANSWER_VM, Verb.POWER_OFF_VM,
+    Verb.TERMINATE_VM, Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST, Verb.FORCE_OFF_HOST,
 }
 
 
@@ -46,7 +48,7 @@ class Conductor:
             now=now, incident=incident, snapshot=snapshot, plant=plant, timing=self._settings.timing,
             runbook=self._settings.runbook, is_permitted=self._is_permitted,
             why_not_permitted="; ".join(assessment.reasons), watch=watch,
-            power_ons=tuple(t for t in record.power_ons if now - t < POWER_ON_WINDOW_S),
+            power_ons=tuple(t for t in record.power_ons if now - t < POWER_ON_WINDOW_S), scope=scope_of(record),
         ))
         commands = self._one_suspect(self._hands.idle(step.commands))
         if not self._ledger.write(*told(step, incident, commands)):
@@ -55,9 +57,18 @@ class Conductor:
         if commands:
             self._hands.start(commands, {host.name: host.address for host in snapshot.hosts},
                               self._why_not)
-        elif step.is_done and incident.goal is ev.Goal.ON and (latest := self._ledger.record.incident) is not None:
-            self._ledger.write(ev.IncidentClosed(incident.id, differences(snapshot, plant, latest)))
+        elif step.is_done and (latest := self._ledger.record.incident) is not None:
+            self._end(latest, snapshot, plant)
         return step
+
+    def _end(self, incident: Incident, snapshot: Snapshot, plant: PlantNow) -> None:
+        """Nothing is left to do on this way: a way back is over, and a rehearsal begins its own."""
+        if incident.goal is ev.Goal.ON:
+            lines = differences(snapshot, plant, incident, scope_of(self._ledger.record))
+            self._ledger.write(ev.IncidentClosed(incident.id, lines))
+        elif incident.rehearsal is not None:
+            reason = f"{incident.rehearsal.name} is off"
+            self._ledger.write(ev.GoalWished(incident.id, ev.Goal.ON, incident.wished_by, reason))
 
     def _one_suspect(self, commands: Sequence[Command]) -> Sequence[Command]:
         """Of what the guard may not have survived twice one at a time: it is cleared once it was answered."""

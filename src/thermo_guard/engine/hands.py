@@ -24,6 +24,8 @@ AT_BMC = 1
 TURN_S = 10.0
 """A command whose turn has not come within this time is answered as unsent."""
 
+_BY_BMC = {Verb.POWER_ON_HOST, Verb.FORCE_OFF_HOST}
+
 WhyNot = Callable[[Command], str | None]
 """Why a command must not be sent now, in words; None where it may."""
 
@@ -82,7 +84,7 @@ class Hands:
         return tuple(answers)
 
     def _slot(self, command: Command) -> asyncio.Semaphore:
-        is_bmc = command.verb is Verb.POWER_ON_HOST
+        is_bmc = command.verb in _BY_BMC
         return self._slots["bmc" if is_bmc else VCENTER if command.via == VCENTER else "host"][command.via]
 
     async def _in_turn(self, command: Command, address: str | None, why_not: WhyNot) -> Answer:
@@ -105,6 +107,8 @@ class Hands:
         try:
             if command.verb is Verb.POWER_ON_HOST:
                 await self._bmcs[command.via].power_on()
+            elif command.verb is Verb.FORCE_OFF_HOST:
+                await self._bmcs[command.via].force_off()
             else:
                 await self._hypervisor.execute(command, None if command.via == VCENTER else address)
         except Fault as fault:

@@ -258,7 +258,7 @@ def _numbered(seq: int, at: float, events: Sequence[ev.Event]) -> tuple[Entry, .
 def needs_disk(events: Sequence[ev.Event]) -> bool:
     """Something is powered on with it, or the guard takes hold: not before it is durable."""
     return any(
-        isinstance(event, ev.PowerOnWished | ev.GuardArmed)
+        isinstance(event, ev.PowerOnWished | ev.GuardArmed | ev.RehearsalWished)
         or (isinstance(event, ev.GoalWished) and event.goal is ev.Goal.ON) for event in events
     )
 

@@ -5,14 +5,14 @@ it is too old to act on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import structlog
 
 from thermo_guard.core.plant import BmcSeen, ClusterSeen, HostSeen, Sight, Unseen
 from thermo_guard.core.readings import AlertCount, Poll
-from thermo_guard.ports import Clock, Fault, Hypervisor, PowerController, RoomSensors, Transient, Unauthorized
+from thermo_guard.ports import Clock, Fault, Hypervisor, PowerController, RoomSensors, TcpPorts, Transient, Unauthorized
 
 log = structlog.get_logger()
 
@@ -135,9 +135,11 @@ class Lookout:
     """All looks of one site."""
 
     def __init__(
-        self, clock: Clock, sensors: RoomSensors, hypervisor: Hypervisor, bmcs: Iterable[PowerController]
+        self, clock: Clock, sensors: RoomSensors, hypervisor: Hypervisor, bmcs: Iterable[PowerController],
+        tcp: TcpPorts | None = None,
     ) -> None:
         self.clock = clock
+        self._tcp = tcp
         self.hypervisor = hypervisor
         self.polls: Look[Poll] = Look("sensors", sensors.poll, clock)
         self.counts: Look[AlertCount] = Look("alert count", sensors.alert_count, clock)
@@ -146,6 +148,8 @@ class Lookout:
             bmc.address: Look(f"BMC {bmc.address}", bmc.observe, clock) for bmc in bmcs
         }
         self.direct: dict[str, Look[HostSeen]] = {}
+        self.ports: dict[str, Look[bool]] = {}
+        """By id of the VM whose port is waited for."""
 
     def look_at_hosts(self, hosts: Mapping[str, tuple[str, str | None]]) -> None:
         """Set which hosts are looked at directly: name to (address, thumbprint)."""
@@ -156,11 +160,29 @@ class Lookout:
         for name in [name for name, look in self.direct.items() if name not in hosts and look.task is None]:
             del self.direct[name]
 
+    def look_at_ports(self, wanted: Mapping[str, tuple[Sequence[str], int]]) -> None:
+        """Set which TCP ports are looked at: VM id to (IP addresses, port). What has answered once is not forgotten."""
+        for vm_id in wanted.keys() - self.ports.keys() if self._tcp is not None else ():
+            self.ports[vm_id] = Look(f"port {wanted[vm_id][1]}", self._knocker(*wanted[vm_id]), self.clock)
+
+    def forget_ports(self) -> None:
+        """None is waited for any more."""
+        for look in self.ports.values():
+            look.call_off()
+        self.ports.clear()
+
+    def _knocker(self, addresses: Sequence[str], port: int) -> Callable[[], Awaitable[bool]]:
+        async def is_open() -> bool:
+            assert self._tcp is not None  # noqa: S101 - nothing is looked at without it
+            return any([await self._tcp.is_open(address, port) for address in addresses])
+
+        return is_open
+
     def _asker(self, name: str, address: str, thumbprint: str | None) -> Callable[[], Awaitable[HostSeen]]:
         return lambda: self.hypervisor.look_at_host(name, address, thumbprint)
 
-    def all(self) -> list[Look[Poll] | Look[AlertCount] | Look[ClusterSeen] | Look[BmcSeen] | Look[HostSeen]]:
-        return [self.polls, self.counts, self.cluster, *self.bmcs.values(), *self.direct.values()]
+    def all(self) -> list[Look[Any]]:
+        return [self.polls, self.counts, self.cluster, *self.bmcs.values(), *self.direct.values(), *self.ports.values()]
 
     def sight(self, valid_s: float) -> Sight:
         """Everything as it was last shown; what is older than `valid_s` is Unseen."""
@@ -168,6 +190,7 @@ class Lookout:
             cluster=self.cluster.value(valid_s),
             direct={name: look.value(valid_s) for name, look in self.direct.items()},
             bmcs={address: look.value(2 * valid_s) for address, look in self.bmcs.items()},
+            ready=frozenset(vm_id for vm_id, look in self.ports.items() if look.shown),
         )
 
     @property

@@ -23,6 +23,7 @@ from .hands import Hands
 from .ledger import Ledger
 from .logins import RefusedLogins
 from .lookout import LOOK_VALID_S, Look, Lookout
+from .membership import Membership
 from .namebook import Namebook
 from .orders import Orders
 from .reminder import Reminder
@@ -49,12 +50,13 @@ class Loop:
         self.edges = edges
         self.clock = edges.clock
         self.ledger = Ledger(edges.journal, edges.notifier, edges.clock, edges.listeners)
-        self.lookout = Lookout(edges.clock, edges.sensors, edges.hypervisor, edges.bmcs)
+        self.lookout = Lookout(edges.clock, edges.sensors, edges.hypervisor, edges.bmcs, edges.ports)
         self.hands = Hands(edges.hypervisor, {bmc.address: bmc for bmc in edges.bmcs})
         self.logins = edges.logins if edges.logins is not None else RefusedLogins(edges.clock)
         self.logins.bind(self.ledger.record.refused, self.ledger.write)
         self.names = None if edges.names is None else Namebook(edges.names, self.ledger, edges.clock)
         self.arming = Arming(settings, self.ledger, edges.notifier, edges.clock, edges.preflight)
+        self.membership = Membership(self.ledger, edges.notifier)
         self.reminder = Reminder(self.ledger, edges.notifier)
         self.orders = Orders(settings, self.ledger, self.lookout, self.hands, self.logins, edges.notifier)
         self.snapshots = Snapshots(settings, self.ledger, self.lookout, edges.own_addresses)
@@ -123,6 +125,9 @@ class Loop:
             look.start_if_due(every_s if address in matched else self.settings.snapshot_s)
         for direct in self.lookout.direct.values():
             direct.start_if_due(every_s)
+        for port in self.lookout.ports.values():
+            if not port.shown:
+                port.start_if_due(every_s)
         self.arming.start_look_if_due()
         if self.names is not None:
             self.names.tick(self.settings.snapshot_s)
@@ -164,6 +169,7 @@ class Loop:
         else:
             self.step, self.idle_at = None, now
         self.orders.go_on(assessment, now)
+        self.membership.tick(has_passed=self.arming.has_just_passed)
         self.reminder.tick(self.arming.stance(now), now)
         self._sum_up(assessment, now)
         bound_s = max(INCIDENT_BOUND_S, self._look_every_s()) if self._may_act() else QUIET_BOUND_S
@@ -206,6 +212,8 @@ class Loop:
                 failures.extend(host.failures)
         for bmc in self.lookout.bmcs.values():
             bmc.take()
+        for port in self.lookout.ports.values():
+            port.take()
         answers = self.hands.answers()
         self.orders.answered(answers)
         if self._is_active():
@@ -231,10 +239,14 @@ class Loop:
             kept = {host.name: host for host in snapshot.hosts}
             self.lookout.look_at_hosts({
                 name: (kept[name].address, kept[name].thumbprint)
-                for name in direct_looks(plant, snapshot) if name in kept
+                for name in direct_looks(plant, snapshot, record.incident) if name in kept
             })
         elif record.incident is None:
             self.lookout.look_at_hosts({})
+        if self.step is None:
+            self.lookout.forget_ports()
+        else:
+            self.lookout.look_at_ports(self.step.ports)
         return plant
 
     def _act(self, plant: PlantNow, assessment: Assessment, now: float) -> None:

@@ -7,10 +7,12 @@ import structlog
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import Command, Outcome, Verb
 from thermo_guard.core.goal import is_paused, permits_power_on
-from thermo_guard.core.orders import taken
+from thermo_guard.core.orders import Grounds, taken
 from thermo_guard.core.plant import BmcSeen, Power
 from thermo_guard.core.policy import Assessment
+from thermo_guard.core.rehearsal import rehearsal
 from thermo_guard.core.report import differences, missing
+from thermo_guard.core.scope import scope_of
 from thermo_guard.core.view import PlantNow
 from thermo_guard.core.wishes import STALE_S, Order, Wish
 from thermo_guard.ports import Fault, Notifier, Unauthorized
@@ -19,6 +21,7 @@ from .hands import Hands
 from .ledger import Ledger, needs_disk
 from .logins import RefusedLogins
 from .lookout import Lookout
+from .membership import confirmation
 from .terms import LoopSettings
 
 log = structlog.get_logger()
@@ -72,9 +75,13 @@ class Orders:
         """Whether it was taken up or declined, else it stays in the inbox until the disk takes it; whether it turns."""
         record, snapshot = self._ledger.record, self._ledger.snapshot
         lacking = () if snapshot is None else missing(snapshot, plant)
-        report = () if snapshot is None or record.incident is None else differences(snapshot, plant, record.incident)
+        report = () if snapshot is None or record.incident is None else differences(
+            snapshot, plant, record.incident, scope_of(record)
+        )
         leftovers = self.leftovers() if wish.unrecorded or snapshot is None else ()
-        events = taken(wish, record, assessment, now, missing=lacking, leftovers=leftovers, report=report)
+        begun = rehearsal(wish, record, assessment, snapshot, plant, now) if wish.order is Order.REHEARSE else ""
+        confirmed = None if snapshot is None else confirmation(snapshot, wish.by)
+        events = taken(wish, record, assessment, now, Grounds(lacking, leftovers, report, begun, confirmed))
         is_turn = len(events) > 1 or wish.order is Order.PAUSE
         is_waiting = self._ledger.fault is not None and needs_disk(events)
         if is_turn and not is_waiting and (recalled := self._hands.recall()):

@@ -80,7 +80,8 @@ class Snapshots:
         return (is_aborted or is_new) and before is not None and bool(missing(before, plant))
 
     def _take(
-        self, cluster: ClusterSeen, plant: PlantNow, level: Level | None, cool_as_of: float | None
+        self, cluster: ClusterSeen, plant: PlantNow, level: Level | None, cool_as_of: float | None,
+        *, keeps_settings: bool = False,
     ) -> bool:
         bmcs = self._lookout.sight(2 * self._settings.snapshot_s).bmcs
         before = self._ledger.snapshot
@@ -95,7 +96,7 @@ class Snapshots:
             runbook=self._settings.runbook, vcenter_vms=appliance.vms, guard_vms=own.vms,
             level=None if is_held else level, cool_as_of=cool_as_of,
         )
-        if is_held and before is not None:
+        if (is_held or keeps_settings) and before is not None:
             snapshot = undisturbed(snapshot, before)
         if before is not None and replace(snapshot, at=before.at) == before:
             return True  # nothing has changed: the row is large, and a NAS writes slowly
@@ -107,7 +108,7 @@ class Snapshots:
         is_new = look.shown is not None and look.shown.at >= incident.opened_at
         is_late = now - incident.opened_at >= FRESH_LOOK_S or (look.fault is not None and look.task is None)
         if is_new and look.shown is not None:
-            if not self._take(look.shown, plant, Level.HIGH, None):
+            if not self._take(look.shown, plant, Level.HIGH, None, keeps_settings=incident.follows_rehearsal):
                 return False
         elif not is_late:
             return False

@@ -8,7 +8,17 @@ from thermo_guard.core.goal import Mode
 from thermo_guard.core.policy import PolicySettings
 from thermo_guard.core.runbook import Runbook
 from thermo_guard.core.step import Timing
-from thermo_guard.ports import Clock, Hypervisor, Journal, Names, Notifier, PowerController, RoomSensors, StatusBoard
+from thermo_guard.ports import (
+    Clock,
+    Hypervisor,
+    Journal,
+    Names,
+    Notifier,
+    PowerController,
+    RoomSensors,
+    StatusBoard,
+    TcpPorts,
+)
 
 from .ledger import Listener
 from .logins import RefusedLogins
@@ -49,6 +59,8 @@ class Edges:
     preflight: Preflight | None = None
     """None: the site cannot prove itself; only an operator arms the guard."""
     names: Names | None = None
+    ports: TcpPorts | None = None
+    """None: whether a TCP port answers is not known, and its VM's time is waited out."""
     logins: RefusedLogins | None = None
     own_addresses: Callable[[], Sequence[str]] = tuple
     """By which the guard reaches its peers: what VM it runs in is found by them."""

@@ -1,0 +1,45 @@
+"""What an incident may touch (S1): the hosts of the last confirmed plan with every VM on them, or one rehearsed target.
+
+A host that joined the cluster after the plan was confirmed is left alone, and so is what runs on it: nobody has yet
+said, and no check has yet shown, that it belongs to what this guard is to stop.
+"""
+
+from dataclasses import dataclass
+
+from .plant import Vm
+from .record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """None: everything that the cluster has."""
+
+    hosts: frozenset[str] | None = None
+    """Names of the hosts that are stopped and started."""
+    vms: frozenset[str] | None = None
+    """Ids of the VMs; None: each VM on a host of the scope."""
+    has_settings: bool = True
+    """HA, DRS and the cluster services belong to it."""
+    why_not: str = ""
+    """Why another host is left alone, for people; empty: it goes without saying."""
+
+    def has_host(self, name: str) -> bool:
+        return self.hosts is None or name in self.hosts
+
+    def has_vm(self, vm: Vm) -> bool:
+        return vm.id in self.vms if self.vms is not None else self.has_host(vm.host)
+
+
+def scope_of(record: Record) -> Scope:
+    """What the open incident may touch."""
+    incident = record.incident
+    if incident is not None and (tried := incident.rehearsal) is not None:
+        hosts = frozenset({tried.target} if tried.kind == "host" else ())
+        vms = frozenset({tried.target} if tried.kind == "vm" else ())
+        return Scope(hosts, vms, has_settings=False)
+    if record.confirmed is None:
+        return Scope()
+    return Scope(frozenset(record.confirmed.hosts), why_not=(
+        "it was not in the last confirmed plan: it and its VMs are left alone. `thermo-guard arm` confirms the cluster "
+        "as it is now"
+    ))
