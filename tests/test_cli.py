@@ -18,7 +18,7 @@ from thermo_guard.adapters.status import StatusFile
 
 COMMANDS = (
     "run", "demo", "check", "plan", "status", "notify", "version",
-    "shutdown", "power-on", "abort", "pause", "resume", "ack", "arm",
+    "shutdown", "power-on", "abort", "pause", "resume", "ack", "arm", "rehearse",
 )
 NEEDED = ("MERAKI_API_KEY", "MERAKI_NETWORK_ID", "VCENTER_HOST", "VCENTER_USER", "VCENTER_PASSWORD", "ILO_HOSTS")
 FACTS: dict[str, Any] = {

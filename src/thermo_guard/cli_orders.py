@@ -8,7 +8,8 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,8 @@ EXIT_WRONG_USE = 2
 PANEL = "Orders to the running guard"
 ENDS = ("Ends with 0 when the guard has taken it up; with 1 when it declines, does not answer within 30 s or does not "
         "run, or when you do not confirm; with 2 without a terminal to confirm at and without --yes.")
+REHEARSAL_ENDS = ("Ends with 0 only when everything has come back as it was; with 2 without a terminal to confirm at "
+                  "and without --yes; else with 1.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON, for programs; words go to stderr.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
@@ -131,16 +134,32 @@ def arm(reason: Reason = "", yes: Yes = False, as_json: AsJson = False, data_dir
     _order(Wish(0, 0.0, Order.ARM, "", reason), data_dir, is_confirmed=yes, as_json=as_json)
 
 
+def rehearse(
+    vm: Annotated[str, typer.Option("--vm", metavar="NAME", help="A VM's name, or its instance UUID.")] = "",
+    host: Annotated[str, typer.Option("--host", metavar="NAME", help="An ESXi host's name; it must be empty.")] = "",
+    reason: Reason = "", yes: Yes = False, as_json: AsJson = False, data_dir: DataDir = None,
+) -> None:
+    """REALLY stop and start one VM, or one empty host, and show how long each step took. Nothing else is touched.
+
+    What was measured goes into the expected times of `plan`. It is followed to its end; Ctrl-C leaves it running.
+    """
+    if bool(vm.strip()) == bool(host.strip()):
+        raise typer.BadParameter("Say which one: either --vm NAME or --host NAME.")
+    wish = Wish(0, 0.0, Order.REHEARSE, "", reason, vm=vm.strip(), host=host.strip())
+    _order(wish, data_dir, is_confirmed=yes, as_json=as_json)
+
+
 COMMANDS: dict[Order, Callable[..., None]] = {
     Order.SHUT_DOWN: shutdown, Order.POWER_ON: power_on, Order.ABORT: abort, Order.PAUSE: pause, Order.RESUME: resume,
-    Order.ACKNOWLEDGE: acknowledge, Order.ARM: arm,
+    Order.ACKNOWLEDGE: acknowledge, Order.ARM: arm, Order.REHEARSE: rehearse,
 }
 
 
 def add_to(app: typer.Typer) -> None:
     """Give the program these commands."""
     for order, command in COMMANDS.items():
-        app.command(str(order), rich_help_panel=PANEL, epilog=ENDS)(command)
+        ends = REHEARSAL_ENDS if order is Order.REHEARSE else ENDS
+        app.command(str(order), rich_help_panel=PANEL, epilog=ends)(command)
 
 
 class _Told:
@@ -195,7 +214,35 @@ def _order(wish: Wish, data_dir: Path | None, *, is_confirmed: bool, as_json: bo
         raise told.end("unanswered", order_screen.unanswered(number, wish), EXIT_NOT_DONE)
     if answered.declined:
         raise told.end("declined", f"Declined: {answered.declined}.", EXIT_NOT_DONE)
-    raise told.end("taken_up", f"Taken up. {order_screen.begins(wish, situation)}", 0)
+    begins = f"Taken up. {order_screen.begins(wish, situation)}"
+    if wish.order is Order.REHEARSE:
+        told.words.print(Text(begins))
+        raise _followed(told, folder, number)
+    raise told.end("taken_up", begins, 0)
+
+
+def _followed(told: _Told, folder: Path, number: int) -> typer.Exit:
+    """Follow a rehearsal to its end, and say how long each step took."""
+    from . import order_screen, rehearse  # noqa: PLC0415 - see cli
+    from .adapters.clock import SteadyClock  # noqa: PLC0415
+
+    async def follow() -> rehearse.Course | None:
+        show = partial(order_screen.show_step, told.words)
+        return await rehearse.follow(folder, number, SteadyClock(), show)
+
+    try:
+        course = asyncio.run(follow())
+    except (Fault, KeyboardInterrupt) as cut_short:
+        why = f"{cut_short}. " if isinstance(cut_short, Fault) else "It goes on without you. "
+        return told.end("unfinished", why + order_screen.FOLLOW_ON, EXIT_NOT_DONE)
+    if course is not None:
+        told.facts |= {
+            "incident": course.begun.incident, "steps": [asdict(step) for step in course.steps],
+            "differences": [] if course.closed is None else list(course.closed.differences),
+        }
+        order_screen.show_steps(told.words, course)
+    outcome, why = order_screen.ended(course)
+    return told.end(outcome, why, 0 if course is not None and course.has_come_back else EXIT_NOT_DONE)
 
 
 async def _wait(folder: Path, number: int) -> WishTaken | None:
@@ -211,7 +258,9 @@ def _confirm(told: _Told, wish: Wish, cluster: str | None) -> None:
         why = ("Nothing was ordered: there is no terminal to confirm it at. Say --yes, or run it in a terminal "
                "(`docker exec -it`).")
         raise told.end("not_ordered", why, EXIT_WRONG_USE)
-    if wish.order is Order.PAUSE:
+    if target := wish.vm or wish.host:
+        question, wanted = f"Type its name, {target}, to go on: ", target
+    elif wish.order is Order.PAUSE:
         question, wanted = "Type yes to go on: ", "yes"
     elif cluster is None:
         wanted = str(wish.order)

@@ -5,15 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from .check_screen import print_beside
+from .core.events import RehearsalWished, WishTaken
+from .core.orders import Grounds, taken
+from .core.plant import ClusterSeen, Host, Power, Sight, Unseen, Vm
+from .core.policy import Assessment, Level
+from .core.rehearsal import rehearsal
+from .core.view import PlantNow, plant_now
 from .core.wishes import STALE_S, Order, Wish
 from .orders import Situation
+from .rehearse import Course, Step
 from .screens import goal_in_words, moment, until_when
 
 _ALARMS = {"high", "critical"}
-_ACTS = {Order.SHUT_DOWN, Order.POWER_ON, Order.ABORT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +192,32 @@ def _arm(_wish: Wish, situation: Situation) -> _Effects:
     return does, does_not
 
 
+def _rehearse(wish: Wish, situation: Situation) -> _Effects:
+    does_not = [
+        "touch any other VM or host, nor HA and DRS",
+        "hold back an alarm: the shutdown then takes its place at once",
+        "be held back by MODE=observe or NOT ARMED: a person's order acts all the same",
+    ]
+    if wish.host:
+        bmc = next((host["bmc"] for host in situation.facts.get("hosts") or []
+                    if host["name"].lower() == wish.host.lower()), None)
+        return [f"REALLY bring the host {wish.host} into maintenance mode and shut it down",
+                f"then power it on by its BMC{f' {bmc}' if bmc else ''}, and take it out of maintenance mode",
+                "measure how long each step takes; the expected times are made of that"], does_not
+    kept = situation.kept
+    vm = None if kept is None else next((vm for vm in kept.vms if wish.vm.lower() in {vm.id, vm.name.lower()}), None)
+    what = f"the VM {wish.vm}" if vm is None else f"the VM {vm.name} (on {vm.host}, tier {vm.tier})"
+    return [f"REALLY shut down {what}: by its VMware Tools, by force when its grace is over",
+            "then start it again and wait until it is ready",
+            "measure how long each step takes; the expected times are made of that"], does_not
+
+
 OBSERVES = ("act while MODE=observe, which stands above it: nothing is done about an alarm until MODE=armed is set and "
             "Thermo-Guard is restarted")
 _EFFECTS = {
     Order.SHUT_DOWN: _shutdown, Order.POWER_ON: _power_on, Order.ABORT: _abort, Order.PAUSE: _pause,
     Order.RESUME: _resume, Order.ACKNOWLEDGE: _acknowledge, Order.ARM: _arm,
+    Order.REHEARSE: _rehearse,
 }
 
 
@@ -199,27 +227,41 @@ def _stands(facts: Mapping[str, Any]) -> bool:
 
 
 def _refusal(wish: Wish, situation: Situation) -> str:
-    """What the guard will say as things stand (core.orders decides, a tick later); empty where nothing is known."""
-    facts = situation.facts
-    incident = facts.get("incident")
-    if wish.order in _ACTS and facts.get("is_paused"):
-        return "it is paused; `thermo-guard resume` first"
-    match wish.order:
-        case Order.SHUT_DOWN if incident is not None and incident["goal"] == "off" and incident.get("wished_by"):
-            return f"a shutdown is under way already, as {incident['wished_by']} asked"
-        case Order.ABORT if incident is None:
-            return "no incident is open"
-        case Order.ARM if facts.get("is_armed"):
-            return "it is armed already"
-        case Order.RESUME if facts.get("is_paused") is False and not facts.get("refused_logins"):
-            return "it is not paused, and no login is being held back"
-        case Order.POWER_ON if facts.get("level") in _ALARMS:
-            return f"the room is {facts['level'].upper()}: nothing is powered on into the heat"
-        case Order.POWER_ON if facts.get("permits_power_on") is False and not wish.despite_unseen:
-            state = "not known" if facts.get("level") in {None, "blind"} else "not yet cool"
-            return f"the room is {state}; if you stand in it and have read that it is cool, say --despite-unseen"
-        case _:
-            return ""
+    """What the guard will say as things stand: its own rule, a tick earlier; empty where nothing is known."""
+    if situation.facts.get("journal_fault"):
+        return ""  # it goes on from memory, and what was read here is not what it knows
+    room, record = _room(situation.facts), situation.record
+    begun: RehearsalWished | str = ""
+    if wish.order is Order.REHEARSE:
+        begun = rehearsal(wish, record, room, situation.kept, plant_of(situation), situation.now)
+    unknown = ("what does not run",)  # only the guard has looked
+    first, *_ = taken(wish, record, room, situation.now, Grounds(missing=unknown, begun=begun))
+    return first.declined if isinstance(first, WishTaken) else ""
+
+
+def _room(facts: Mapping[str, Any]) -> Assessment:
+    level = facts.get("level")
+    return Assessment(
+        level=None if level is None else Level(level), reasons=(), sensors=(), votes=0, demand=0, hottest_c=None,
+        cool_since=None, cool_as_of=None, has_cooled=bool(facts.get("permits_power_on")), is_recovered=False,
+    )
+
+
+def plant_of(situation: Situation) -> PlantNow:
+    """The plant as the guard has published it, and where it has not, as its snapshot has it."""
+    kept, shown = situation.kept, {host["name"]: host for host in situation.facts.get("hosts") or []}
+    if kept is None:
+        return plant_now(Sight(Unseen(situation.now, "not looked at")), None, {})
+    hosts = tuple(
+        Host(host.name, host.address, host.uuid, host.serials, is_connected=power is Power.ON,
+             in_maintenance=bool(shown[host.name]["in_maintenance"]) if host.name in shown else host.in_maintenance,
+             power=power)
+        for host, power in ((host, Power(shown[host.name]["power"]) if host.name in shown else Power.UNKNOWN)
+                            for host in kept.hosts)
+    )
+    vms = tuple(Vm(vm.id, vm.name, vm.host, Power.ON if vm.is_on else Power.OFF, role=vm.role) for vm in kept.vms)
+    seen = ClusterSeen(situation.now, kept.cluster, hosts, vms, kept.settings)
+    return plant_now(Sight(seen), kept, situation.record.bmc_of)
 
 
 def begins(wish: Wish, situation: Situation) -> str:
@@ -241,10 +283,48 @@ def begins(wish: Wish, situation: Situation) -> str:
             return "Resumed; refused logins are tried again."
         case Order.ACKNOWLEDGE:
             return "Reminders stop until something changes."
+        case Order.REHEARSE:
+            return f"{wish.vm or wish.host} is stopped and started again."
         case Order.ARM if facts.get("mode") == "observe":
             return f"Armed; but it will not {OBSERVES}."
         case Order.ARM:
             return "Armed: a confirmed alarm shuts the cluster down."
+
+
+FOLLOW_ON = ("Look with `thermo-guard status`; `thermo-guard abort` ends it where it stands, and then what is off "
+             "stays off.")
+
+
+def show_step(console: Console, step: Step) -> None:
+    """A step that has just been seen."""
+    took = "" if step.took_s is None else f", {step.took_s:.0f} s after it was asked"
+    console.print(Text(f"  {step.what}{took}"), soft_wrap=not console.is_terminal)
+
+
+def show_steps(console: Console, course: Course) -> None:
+    """How long each step took."""
+    table = Table(box=None, padding=(0, 2), title="How long each step took", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for step in course.steps:
+        table.add_row(Text(step.what), "" if step.took_s is None else f"{step.took_s:.0f} s")
+    table.add_row("in all", f"{course.entries[-1].at - course.entries[0].at:.0f} s")
+    console.print(table)
+
+
+def ended(course: Course | None) -> tuple[str, str]:
+    """How a rehearsal ended: a word for programs, and all of it for people."""
+    if course is None or not course.is_over:
+        return "unfinished", f"It is not over yet. {FOLLOW_ON}"
+    if course.overtaken_by:
+        return "overtaken", f"{course.overtaken_by[0].upper()}{course.overtaken_by[1:]} has taken its place."
+    if course.has_come_back:
+        return "came_back", f"{course.begun.name} is back as it was."
+    closed = course.closed
+    lines = () if closed is None else closed.differences
+    if closed is not None and closed.aborted_by:
+        return "aborted", "; ".join([f"It was ended where it stood, by {closed.aborted_by}", *lines]) + "."
+    return "differs", f"NOT everything is as it was: {'; '.join(lines)}."
 
 
 def unanswered(number: int, wish: Wish) -> str:

@@ -15,6 +15,7 @@ from .adapters import status as status_file
 from .adapters.clock import wall_now
 from .adapters.journal import SqlJournal, is_held
 from .core.events import WishTaken
+from .core.record import Record, fold
 from .core.snapshot import Snapshot
 from .core.wishes import Wish
 from .ports import Clock, Fault, Refused, Transient
@@ -39,6 +40,8 @@ class Situation:
     """Seconds since 1970 UTC on the guard's line, which goes on where its journal ended if the clock was set back."""
     kept: Snapshot | None
     """What is on record as having run."""
+    record: Record
+    """What the journal adds up to; where its disk is full the guard itself goes on from memory and knows more."""
 
     @property
     def cluster(self) -> str | None:
@@ -51,28 +54,32 @@ def look(folder: Path) -> Situation:
 
     :raises Refused: none runs there, or what it says cannot be read.
     """
-    found, wall = status_file.read(folder), wall_now()
+    found = status_file.read(folder)
     how = ("Start it with `docker compose up -d`, or `thermo-guard run`, with the same DATA_DIR, and say it again.")
     if found is None:
         raise Refused(f"No guard has run with {folder} as its DATA_DIR. {how}")
-    is_guarded = is_held(folder)
-    is_alive = status_file.is_alive(found, wall) if is_guarded is None else is_guarded
-    if not is_alive:
+    if not is_running(folder, found):
         raise Refused(f"The guard of {folder} is NOT running, or its loop has stopped: its last tick was "
                       f"{moment(found.tick_at)}. {how}")
-    guard_now = float(found.facts.get("at", found.tick_at)) + wall - found.tick_at
-    return Situation(folder, found.facts, guard_now, _kept(folder))
+    guard_now = float(found.facts.get("at", found.tick_at)) + wall_now() - found.tick_at
+    return Situation(folder, found.facts, guard_now, *_known(folder))
 
 
-def _kept(folder: Path) -> Snapshot | None:
+def is_running(folder: Path, status: status_file.Status | None) -> bool:
+    """Whether a guard works on the folder: by its lock, where that can be seen from here, else by its last sign."""
+    is_guarded = is_held(folder)
+    return (status is not None and status_file.is_alive(status, wall_now())) if is_guarded is None else is_guarded
+
+
+def _known(folder: Path) -> tuple[Snapshot | None, Record]:
     try:
         journal = SqlJournal.read_only(folder)
     except Fault:
-        return None
+        return None, Record()
     try:
-        return journal.snapshot()
+        return journal.snapshot(), fold(Record(), journal.entries())
     except Fault:
-        return None
+        return None, Record()
     finally:
         journal.close()
 
