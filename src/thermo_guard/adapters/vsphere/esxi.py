@@ -1,11 +1,12 @@
 """One host through its own API: what is left when vCenter is off."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pyVmomi import vim
 
-from thermo_guard.core.plant import HostSeen, Role
+from thermo_guard.core.plant import HostSeen, Role, Vm
 from thermo_guard.ports import Clock, Refused
 
 from . import collector, inventory
@@ -91,7 +92,7 @@ class EsxiView:
         self.has_vsan = self.has_vsan or inventory.has_vsan(None, hosts.values())
         shown = {m: p for m, p in seen.items() if "runtime.powerState" in p}
         self._facts = inventory.known_or_read(shown, self._facts)
-        vms = {m: inventory.vm_of(self._facts[m], p, self._name) for m, p in shown.items()}
+        vms = _apart({m: inventory.vm_of(self._facts[m], p, self._name) for m, p in shown.items()})
         self._vms = {vm.id: m for m, vm in vms.items()}
         for m, vm in list(vms.items()):
             reply = self.acts.moved_answer(vm, seen[m].get("runtime.question"))
@@ -106,6 +107,12 @@ class EsxiView:
             in_maintenance=properties["runtime.inMaintenanceMode"] is True,
             vms=tuple(sorted(vms.values(), key=lambda v: (v.name, v.id))),
         )
+
+
+def _apart(vms: dict[str, Vm]) -> dict[str, Vm]:
+    """Tell copies of a VM that share its UUID apart by their files: without vCenter nobody gives them another one."""
+    counted = Counter(vm.id for vm in vms.values())
+    return {m: vm if counted[vm.id] == 1 else replace(vm, id=f"{vm.id}/{vm.path or m}") for m, vm in vms.items()}
 
 
 def _places(session: Session) -> tuple[str, str]:

@@ -39,6 +39,11 @@ def switch_of(session: Session, cluster: str) -> str | None:
     return next((str(option.value).strip().lower() for option in found if option.key == key), None)
 
 
+def is_switch_needed(session: Session) -> bool:
+    """Retreat has no other way than the advanced setting, and its privilege."""
+    return session.content.setting is not None and _FIRST <= session.api < _WITH_MODE
+
+
 def state(api: tuple[int, ...], switch: str | None, configuration: Element | None, *, has_vms: bool) -> Vcls:
     """Say how the services stand.
 
