@@ -47,6 +47,9 @@ def test_every_example_in_it_loads(tmp_path: Path) -> None:
     text = re.sub(r"^#([A-Z_]+=)", r"\1", text, flags=re.MULTILINE)
     ca = tmp_path / "ca.pem"
     trustme.CA().cert_pem.write_to_path(str(ca))
+    runbook = tmp_path / "runbook.toml"
+    runbook.write_text('[[vms]]\nmatch = ["db-*"]\n', encoding="utf-8")
+    text = re.sub(r"^RUNBOOK=.*$", f"RUNBOOK={runbook}", text, flags=re.MULTILINE)
     dotenv = tmp_path / ".env"
     dotenv.write_text(f"{text}\nMERAKI_CA_FILE={ca}\n", encoding="utf-8")
     settings = load({}, dotenv)

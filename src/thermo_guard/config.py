@@ -9,15 +9,15 @@ from pydantic import SecretStr, ValidationError
 from .core.goal import Mode
 from .settings import Settings
 from .settings_addresses import split_host
-from .settings_fields import FirstUse, LogFormat, LogLevel, Written
+from .settings_fields import FirstUse, LogFormat, LogLevel, VmQuestions, Written
 from .settings_forms import Form
 from .settings_hosts import IloHost, secret_parts
-from .settings_problems import NOT_SET, BadSettings, Problem, Wrong, explain
+from .settings_problems import NOT_SET, BadSettings, Problem, Wrong, WrongFile, explain
 from .settings_sources import gather
 
 __all__ = [
-    "BadSettings", "FirstUse", "IloHost", "LogFormat", "LogLevel", "Mode", "Problem", "Settings", "explain", "load",
-    "load_notify_urls", "secrets", "split_host",
+    "BadSettings", "FirstUse", "IloHost", "LogFormat", "LogLevel", "Mode", "Problem", "Settings", "VmQuestions",
+    "explain", "load", "load_notify_urls", "secrets", "split_host",
 ]
 
 SECRET_VARIABLES = ("MERAKI_API_KEY", "VCENTER_PASSWORD", "ESXI_PASSWORD", "ILO_HOSTS", "NOTIFY_URLS")
@@ -73,6 +73,8 @@ def load_notify_urls(
 
 def _problems(name: str, mistake: object) -> list[Problem]:
     """What is wrong with one field; no mistake means that it is missing."""
+    if isinstance(mistake, WrongFile):
+        return list(mistake.problems)
     wrong = mistake if isinstance(mistake, Wrong) else Wrong(NOT_SET)
     wanted, example = wrong.wanted or form(name).wanted, wrong.example or example_of(name)
     variable = name.upper()

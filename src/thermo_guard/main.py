@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -23,7 +24,7 @@ from .adapters.status import StatusFile
 from .adapters.vsphere import TlsTrust, Vsphere
 from .adapters.watchdog import Watchdog
 from .certificate_watch import CertificateWatch
-from .config import BadSettings, FirstUse, Settings, explain, load, secrets
+from .config import BadSettings, FirstUse, Settings, VmQuestions, explain, load, secrets
 from .core import events as ev
 from .core.events import Entry
 from .core.policy import PolicySettings
@@ -258,9 +259,10 @@ def loop_settings(settings: Settings) -> LoopSettings:
             maintenance_s=settings.maintenance_timeout, vcenter_shutdown_s=settings.vcenter_shutdown_timeout,
             host_boot_s=settings.host_boot_timeout, host_stagger_s=settings.host_start_stagger,
             vcenter_start_s=settings.vcenter_start_timeout, vm_start_s=settings.vm_start_timeout,
-            power_on_limit=settings.power_on_limit,
+            power_on_limit=settings.power_on_limit, force_bmc_off=settings.force_bmc_off,
+            answers_questions=settings.vm_questions is VmQuestions.ANSWER_DEFAULT,
         ),
-        runbook=Runbook(settings.vm_tiers, settings.default_tier),
+        runbook=replace(settings.runbook or Runbook(), patterns=settings.vm_tiers, default=settings.default_tier),
         mode=settings.mode,
         arm_after_s=settings.arm_after,
         poll_s=settings.meraki_polling_interval,

@@ -13,9 +13,11 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, ValidationInfo, field_validator
 
 from .core.goal import Mode
+from .core.runbook import Runbook
+from .runbook_file import RunbookFile
 from .settings_addresses import ApiUrl, HostAddress
 from .settings_consequences import consequences
-from .settings_fields import FirstUse, LogFormat, LogLevel, Written, example, in_seconds, whole
+from .settings_fields import FirstUse, LogFormat, LogLevel, VmQuestions, Written, example, in_seconds, whole
 from .settings_forms import CaFile, Celsius, Choice, Fingerprint, Flag, Folder, Secret, Serials, Text, Tiers
 from .settings_hosts import IloHost, IloHosts, NotifyUrls
 from .settings_problems import Wrong
@@ -179,9 +181,20 @@ class Settings(BaseModel):
     """Seconds for entering maintenance mode. Its VMs are off by then; a host that does not get there is shut down
     without it."""
 
+    vm_questions: Annotated[VmQuestions, Written(Choice(VmQuestions))] = VmQuestions.POWER_OFF
+    """What to do with a VM that waits for an answer in vCenter and takes no shutdown until it has one. power-off: its
+    power is cut at the end of its grace, and what it had not written is lost; answer-default: it is given the answer
+    that vSphere proposes, where there is one, and then shut down, which may be an answer that you would not give. The
+    question is logged in both."""
+
     vcenter_shutdown_timeout: Annotated[float, in_seconds(1, 7200)] = 600.0
     """Seconds that vCenter's own VM has for its shutdown before it is powered off: its database deserves more than a
     common guest."""
+
+    force_bmc_off: Annotated[bool, Written(Flag())] = False
+    """true has the BMC cut the power of a host that is not off when everything else has had its time. By default such a
+    host is left running and told: it heats the room until a person comes, but what still writes on it is not cut off.
+    """
 
     host_start_stagger: Annotated[float, in_seconds(0, 3600)] = 30.0
     """Seconds between the power-ons of two hosts. Less adds the inrush of all to one circuit, more delays the return.
@@ -216,6 +229,11 @@ class Settings(BaseModel):
 
     default_tier: Annotated[int, whole(1, 99)] = 1
     """Tier of a VM that nothing else gives one: those that nobody thought of stop first and start last."""
+
+    runbook: Annotated[Runbook | None, Written(RunbookFile()), example("/config/runbook.toml")] = None
+    """TOML file with tiers, graces, dependencies and exceptions by VM and by tier, as docs/RUNBOOK.md describes it; it
+    goes before tags and VM_TIERS. By default tags and VM_TIERS alone make the order. It is read once at start: a change
+    needs a restart, and with any mistake inside the guard does not start. `thermo-guard plan` shows its effect."""
 
     # --- The guard itself ---
     data_dir: Annotated[Path, Written(Folder())] = Path("data")

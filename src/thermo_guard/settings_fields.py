@@ -30,6 +30,13 @@ class FirstUse(StrEnum):
     ACCEPT = "accept"
 
 
+class VmQuestions(StrEnum):
+    """What is done with a VM that waits for an answer, and so takes no shutdown."""
+
+    POWER_OFF = "power-off"
+    ANSWER_DEFAULT = "answer-default"
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """Annotates a field that is read by its form and nothing else; in JSON it is text, a secret is asterisks."""

@@ -60,7 +60,10 @@ class Number:
 
     def _read(self, value: Any) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError:
+                raise Wrong("is a number of hundreds of digits, which is no finite number") from None
         text = str(value).strip()
         if text.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
             raise Wrong(f"is {shown(text)}, which is no finite number")

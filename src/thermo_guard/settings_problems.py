@@ -41,6 +41,14 @@ class Wrong(ValueError):  # noqa: N818  as above
         self.example = example
 
 
+class WrongFile(Wrong):
+    """A file that a setting names has mistakes, each with its own place, what is wanted there, and an example."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(*(problem.wrong for problem in self.problems))
+
+
 def explain(problems: Iterable[Problem]) -> str:
     """Render problems for a terminal, in the order given."""
     told = tuple(problems)

@@ -59,7 +59,7 @@ def _read_dotenv(path: Path, found: Gathered) -> dict[str, str]:
     def problem(wrong: str) -> None:
         found.problems.append(Problem(path.name, wrong, "a text file (UTF-8) with lines NAME=value", ""))
 
-    text, mistake = _text_of(path)
+    text, mistake = text_of(path)
     if text is None:
         if path.exists() or path.is_symlink():
             problem(f"({path.absolute()}) {mistake}")
@@ -90,7 +90,7 @@ def _read_secret(name: str, path: str, found: Gathered) -> None:
         found.problems.append(Problem(variable, wrong, f"one of the two; {wanted}", example))
         found.broken.add(name)
         return
-    text, mistake = _text_of(Path(path))
+    text, mistake = text_of(Path(path))
     if text is not None and not text.strip():
         text, mistake = None, "is empty"
     if text is None:
@@ -103,7 +103,7 @@ def _read_secret(name: str, path: str, found: Gathered) -> None:
     found.values[name] = text.strip()
 
 
-def _text_of(path: Path) -> tuple[str | None, str]:
+def text_of(path: Path) -> tuple[str | None, str]:
     """A file's text, or None and why not; no exception is left behind that holds what was read."""
     mistake = ""
     try:
