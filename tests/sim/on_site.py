@@ -67,8 +67,11 @@ class OnSite:
         address = next(bmc.address for bmc in self.world.plan.bmcs if bmc.host == host)
         await next(bmc for bmc in self.site.bmcs if bmc.address == address).power_on()
 
-    async def vm(self, verb: Verb, name: str, *, via: str = VCENTER, path: str | None = None) -> None:
-        await self._send(Command(verb, self.id(name), name, via, path=path))
+    async def vm(
+        self, verb: Verb, name: str, *, via: str = VCENTER, path: str | None = None,
+        answer: tuple[str, str] | None = None,
+    ) -> None:
+        await self._send(Command(verb, self.id(name), name, via, path=path, answer=answer))
 
     async def act(
         self, verb: Verb, host: str, *, via: str = VCENTER, force: bool = False, timeout_s: float = 600.0,

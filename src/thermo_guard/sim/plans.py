@@ -42,7 +42,7 @@ def office(*, sensor_cadence_s: float = 60.0) -> Blueprint:
         VmPlan("sandbox", "esx3", is_on=False),
         VmPlan("windows-template", "esx1", is_on=False, is_template=True),
         VmPlan("archive", "esx1", is_on=False, is_suspended=True),
-        _vcenter_vm("vcenter", "esx2"),
+        vcenter_vm("vcenter", "esx2"),
     )
     bmcs = (
         BmcPlan("ilo-c.virtual.invalid", "esx3", "ProLiant DL360 Gen10"),
@@ -111,7 +111,7 @@ def big(hosts: int, vms: int, *, tiers: int = 3, is_vcenter_inside: bool = True)
                tier=1 + number % tiers)
         for number in range(1, vms + 1)
     )
-    inside = (_vcenter_vm("vcenter", host_plans[0].name),) if is_vcenter_inside else ()
+    inside = (vcenter_vm("vcenter", host_plans[0].name),) if is_vcenter_inside else ()
     racks = max(1, -(-hosts // 12))
     load_kw = 0.6 * hosts
     return Blueprint(
@@ -133,7 +133,8 @@ def sensors(count: int, cadence_s: float) -> tuple[SensorPlan, ...]:
     )
 
 
-def _vcenter_vm(name: str, host: str) -> VmPlan:
+def vcenter_vm(name: str, host: str) -> VmPlan:
+    """The appliance that runs vCenter, as its tools and its product name show it."""
     vcenter = VcenterPlan()
     return VmPlan(
         name, host, shut_s=90.0, start_s=60.0, addresses=(vcenter.ip,), guest_name=vcenter.address,
