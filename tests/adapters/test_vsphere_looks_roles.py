@@ -1,6 +1,7 @@
 """Whose a VM is, what it waits for and whether it is there at all, as a look shows it."""
 
 from collections.abc import Callable
+from xml.etree.ElementTree import fromstring
 
 import pytest
 from pyVmomi import vim
@@ -9,6 +10,7 @@ from structlog.testing import capture_logs
 from peers.vsphere import VirtualVsphere
 from peers.vsphere_person import at_vcenter
 from thermo_guard.adapters.vsphere import Vsphere
+from thermo_guard.adapters.vsphere.questions import question_of
 from thermo_guard.core.plant import ClusterSeen, Power, Role, Vm
 
 from .conftest import HandClock
@@ -112,13 +114,21 @@ async def test_a_question_is_shown_and_told_once(start_plant: StartPlant, open_v
     assert [(line["vm"], "no more space" in line["question"]) for line in lines] == [(plant.vms[0], True)]
 
 
-async def test_moved_is_the_default_of_moved_or_copied(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
-    """Whoever answers whether a VM was moved or copied by the default says moved: 'copied' makes another VM of it."""
-    plant = start_plant(hosts=1, vms=1)
-    plant.change_vm(plant.vms[0], question="msg.uuid.altered:This virtual machine might have been moved or copied.")
-    question = (await open_vsphere(plant).observe()).vms[0].question
-    assert question is not None
-    assert "moved" in dict(question.choices)[question.default or ""].lower()
+def test_moved_is_the_default_of_moved_or_copied() -> None:
+    """Whoever answers whether a VM was moved or copied by the default says moved: 'copied' makes another VM of it.
+
+    Of every other question the default is the server's own.
+    """
+    for text, default in (("msg.uuid.altered:It might have been moved or copied.", "1"), ("msg.disk.full:Retry?", "2")):
+        choices = "".join(
+            f"<choiceInfo><label>{label}</label><summary>{label}</summary><key>{key}</key></choiceInfo>"
+            for key, label in enumerate(("button.uuid.cancel", "button.uuid.movedTheVM", "button.uuid.copiedTheVM"))
+        )
+        pending = fromstring(f'<val xmlns="urn:vim25"><id>7</id><text>{text}</text><choice>{choices}'
+                             "<defaultIndex>2</defaultIndex></choice></val>")
+        question = question_of(pending)
+        assert question is not None
+        assert (question.id, question.default, len(question.choices)) == ("7", default, 3)
 
 
 async def test_a_path_that_a_server_does_not_take_costs_a_marker_and_no_look(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pyVim.connect import Disconnect, SmartConnect
-from pyVmomi import SoapAdapter, vim
+from pyVmomi import SoapAdapter, VmomiSupport, vim
 
 from peers.vsphere import PASSWORD, USER, VirtualVsphere
 
@@ -47,7 +47,8 @@ class Person:
 
     def configuration(self) -> str:
         """All of the cluster's configuration, as the server writes it."""
-        return str(SoapAdapter.SerializeToStr(self.cluster.configurationEx))
+        newest = VmomiSupport.newestVersions.GetName("vim")
+        return str(SoapAdapter.SerializeToStr(self.cluster.configurationEx, version=newest))
 
     @property
     def services_key(self) -> str:
