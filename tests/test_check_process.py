@@ -196,7 +196,7 @@ def test_the_plan_stops_vcenter_last_and_starts_it_first(site: RealSite) -> None
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
     assert [(one["tier"], one["why"], len(one["vms"])) for one in plan["tiers"]] == [
-        (1, "default", 4), (2, "name like DC0_C0_RP0_VM3", 1), (4, "tag or attribute", 1),
+        (1, "default", 4), (2, "name like DC0_C0_RP0_VM3", 1), (4, "attribute", 1),
     ]
     assert plan["last"] == [["vcsa", site.vsphere.hosts[0].name]]
     assert [(one["phase"], one["tier"]) for one in plan["down"]["stages"]] == [
