@@ -16,6 +16,7 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     env = {k: v for k, v in GOOD.items() if k != "VCENTER_PASSWORD"} | {"MODE": " "}
     settings = load(env, dotenv)
     assert (settings.mode, settings.vcenter_user, settings.trip_votes) == (Mode.OBSERVE, "guard@vsphere.local", None)
+    assert settings.vcenter_password is not None
     assert settings.vcenter_password.get_secret_value() == "a${b} #c"
 
 

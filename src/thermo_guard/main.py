@@ -22,6 +22,7 @@ from .adapters.pins import PinFile
 from .adapters.redfish import Bmc
 from .adapters.status import StatusFile
 from .adapters.vsphere import TlsTrust, Vsphere
+from .adapters.vsphere.standalone import Standalone, VcenterOrHost
 from .adapters.watchdog import Watchdog
 from .certificate_watch import CertificateWatch
 from .config import BadSettings, FirstUse, Settings, VmQuestions, explain, load, secrets
@@ -213,21 +214,7 @@ class Site:
             base_url=settings.meraki_api_base_url, sensors=settings.meraki_sensors, ca_file=settings.meraki_ca_file,
             names=names,
         )
-        ca_file = settings.vcenter_ca_file
-        self.hypervisor = Vsphere(
-            settings.vcenter_host, settings.vcenter_user, settings.vcenter_password.get_secret_value(), clock,
-            logins=logins, names=names, pins=pins, cluster=settings.vcenter_cluster,
-            tls=TlsTrust(
-                ca_file=None if ca_file is None else str(ca_file), fingerprint=settings.vcenter_fingerprint,
-                insecure=settings.vcenter_insecure,
-            ),
-            esxi_user=settings.esxi_user,
-            esxi_password=None if settings.esxi_password is None else settings.esxi_password.get_secret_value(),
-            per_host_logins={
-                bmc.esxi_host: (bmc.esxi_user, bmc.esxi_password.get_secret_value())
-                for bmc in settings.ilo_hosts if bmc.esxi_host and bmc.esxi_user and bmc.esxi_password
-            },
-        )
+        self.hypervisor = _hypervisor(settings, clock, logins, names, pins)
         self.bmcs = [
             Bmc(
                 bmc.host, bmc.username, bmc.password.get_secret_value(), clock, logins=logins,
@@ -242,6 +229,33 @@ class Site:
                 log.info("edge.not_closed", reason=str(fault))
             elif fault is not None:
                 raise fault
+
+
+def _hypervisor(
+    settings: Settings, clock: Clock, logins: Logins, names: Names | None, pins: Pins | None
+) -> Vsphere:
+    """ESXI_HOSTS without vCenter; else VCENTER_HOST, which says at its login whether it is a vCenter."""
+    ca_file = None if settings.vcenter_ca_file is None else str(settings.vcenter_ca_file)
+    tls = TlsTrust(ca_file=ca_file, insecure=settings.vcenter_insecure)
+    esxi_password = None if settings.esxi_password is None else settings.esxi_password.get_secret_value()
+    host_logins = {
+        bmc.esxi_host: (bmc.esxi_user, bmc.esxi_password.get_secret_value())
+        for bmc in settings.ilo_hosts if bmc.esxi_host and bmc.esxi_user and bmc.esxi_password
+    }
+    host, user, password = settings.vcenter_host, settings.vcenter_user, settings.vcenter_password
+    if host is None or user is None or password is None:
+        return Standalone(
+            settings.esxi_hosts, clock, logins=logins, names=names, pins=pins, tls=tls, user=settings.esxi_user,
+            password=esxi_password, per_host_logins={name.lower(): login for name, login in host_logins.items()},
+        )
+    tls = replace(tls, fingerprint=settings.vcenter_fingerprint)
+    alone = Standalone([host], clock, logins=logins, names=names, pins=pins, tls=tls, user=user,
+                       password=password.get_secret_value())
+    return VcenterOrHost(
+        alone, host, user, password.get_secret_value(), clock, logins=logins, names=names, pins=pins, tls=tls,
+        cluster=settings.vcenter_cluster, esxi_user=settings.esxi_user, esxi_password=esxi_password,
+        per_host_logins=host_logins,
+    )
 
 
 def loop_settings(settings: Settings) -> LoopSettings:
@@ -270,5 +284,8 @@ def loop_settings(settings: Settings) -> LoopSettings:
         active_s=settings.active_interval,
         vcenter_vm=settings.vcenter_vm,
         guard_vm=settings.guard_vm,
-        bmc_overrides={bmc.host: bmc.esxi_host for bmc in settings.ilo_hosts if bmc.esxi_host},
+        bmc_overrides={
+            bmc.host: bmc.esxi_host.lower() if settings.esxi_hosts else bmc.esxi_host
+            for bmc in settings.ilo_hosts if bmc.esxi_host
+        },
     )

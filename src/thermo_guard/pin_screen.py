@@ -13,7 +13,7 @@ from .trust import Kind, Seen, Standing
 HOSTS = ("ESXi hosts: nothing to pin. vCenter shows the certificate of each of its hosts, and where vCenter is trusted "
          "its word is taken for them.")
 COMPARE = ("Compare each SHA-256 that is not trusted with what the machine itself shows, not over this network: "
-           "vCenter's on its console, a BMC's at the rack.")
+           "vCenter's and an ESXi host's on its console, a BMC's at the rack.")
 
 _STYLES = {Standing.CHANGED: "bold red", Standing.AGAINST_SETTING: "bold red", Standing.UNTRUSTED: "yellow",
            Standing.SILENT: "red", Standing.INSECURE: "red"}
@@ -27,7 +27,8 @@ def show_seen(console: Console, seen: Sequence[Seen], kept: Mapping[str, Pin], n
         if one.certificate is not None:
             for word, value in _rows(one, one.certificate, now):
                 _line(console, Text(f"  {word:<8} {value}"))
-    _line(console, Text(HOSTS))
+    if any(one.endpoint.kind is Kind.VCENTER for one in seen):
+        _line(console, Text(HOSTS))
     if any(one.standing in {Standing.UNTRUSTED, Standing.CHANGED} for one in seen):
         _line(console, Text(COMPARE))
     console.print()
@@ -90,6 +91,9 @@ def _setting_lines(seen: Seen, fingerprint: str) -> Iterable[str]:
         if other:
             yield f"# in the place of {other}"
         yield f"VCENTER_FINGERPRINT={fingerprint}"
+        return
+    if endpoint.kind is Kind.ESXI:
+        yield f"# No setting holds the certificate of {endpoint.name}: run `thermo-guard pin {endpoint.key}`"
         return
     other = "ca_file" if endpoint.ca_file else "insecure" if endpoint.is_insecure else ""
     place = f", in the place of its {other}" if other else ""

@@ -33,11 +33,11 @@ def real_sides(
     names: Names,
 ) -> Sides:
     """Where the configured site is looked at from: edges that are open already."""
-    own = own_addresses(settings, names, hypervisor)
+    own, vcenter = own_addresses(settings, names, hypervisor), settings.vcenter_host
     return Sides(
         clock=clock, sensors=sensors, hypervisor=hypervisor, bmcs=bmcs,
         describe=lambda: _network(sensors), clock_ahead_s=lambda: sensors.clock_ahead_s,
-        vcenter_certificate=lambda: _certificate(settings.vcenter_host, names),
+        vcenter_certificate=None if vcenter is None else lambda: _certificate(vcenter, names),
         infrastructure=lambda: _infrastructure(settings, names, own),
         is_one_account=domain_of(settings.esxi_user) is not None,
     )
@@ -61,7 +61,9 @@ def own_addresses(
     :param maker: of this machine; default what its firmware says.
     """
     maker = maker or machine.maker()
-    configured = [split_host(one, 0)[0] for one in (settings.vcenter_host, *(bmc.host for bmc in settings.ilo_hosts))]
+    peers = [*([] if settings.vcenter_host is None else [settings.vcenter_host]), *settings.esxi_hosts,
+             *(bmc.host for bmc in settings.ilo_hosts)]
+    configured = [split_host(one, 0)[0] for one in peers]
 
     def own() -> tuple[str, ...]:
         known = [address for found in names.known().values() for address in found]
@@ -121,7 +123,7 @@ def terms(settings: Settings, loop: LoopSettings) -> Terms:
         answers_questions=loop.timing.answers_questions,
         bmc_overrides=loop.bmc_overrides, warnings=settings.warnings, outlets=len(settings.notify_urls),
         has_esxi_logins=settings.esxi_user is not None or any(bmc.esxi_user for bmc in settings.ilo_hosts),
-        guard_vm=loop.guard_vm, runbook=loop.runbook,
+        guard_vm=loop.guard_vm, runbook=loop.runbook, has_vcenter=not settings.esxi_hosts,
     )
 
 

@@ -5,22 +5,22 @@ side; `.env.example` is made of these (settings_example.py). Forms are in settin
 settings_hosts.py. `Settings` built by hand goes through the same checks and takes nothing from the environment.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from .core.goal import Mode
 from .core.runbook import Runbook
 from .runbook_file import RunbookFile
-from .settings_addresses import ApiUrl, HostAddress
+from .settings_addresses import ApiUrl, HostAddress, HostList
 from .settings_consequences import consequences
 from .settings_fields import FirstUse, LogFormat, LogLevel, VmQuestions, Written, example, in_seconds, whole
 from .settings_forms import CaFile, Celsius, Choice, Fingerprint, Flag, Folder, Secret, Serials, Text, Tiers
 from .settings_hosts import IloHost, IloHosts, NotifyUrls
-from .settings_problems import Wrong
+from .settings_problems import NOT_SET, Wrong
 
 
 class Settings(BaseModel):
@@ -107,24 +107,35 @@ class Settings(BaseModel):
     guard takes hold. Too short does harm where it is installed into a room that is hot already; until it is over a
     real alarm is told and nothing is done."""
 
-    # --- vCenter ---
-    vcenter_host: Annotated[str, Written(HostAddress()), example("vcenter.example.com")]
-    """Host name or address of vCenter, with :port where it is not 443."""
+    # --- vCenter, or ESXi hosts without one ---
+    esxi_hosts: Annotated[
+        tuple[str, ...], Written(HostList()), example("esx1.example.com,esx2.example.com")
+    ] = ()
+    """ESXi hosts without a vCenter, each with :port where it is not 443; then VCENTER_HOST, VCENTER_USER and
+    VCENTER_PASSWORD are not set. Their login is ESXI_USER and ESXI_PASSWORD, or that of their entry in ILO_HOSTS. Never
+    name hosts here that a vCenter manages: its HA and DRS would start again what is stopped."""
+
+    vcenter_host: Annotated[str | None, Written(HostAddress()), example("vcenter.example.com")]
+    """Host name or address of vCenter, with :port where it is not 443. One ESXi host without vCenter may stand here
+    too, with its login in VCENTER_USER and VCENTER_PASSWORD; several stand in ESXI_HOSTS instead."""
 
     vcenter_user: Annotated[
-        str, Written(Text("a user name with its domain")), example("thermo-guard@vsphere.local")
+        str | None, Written(Text("a user name with its domain")), example("thermo-guard@vsphere.local")
     ]
     """Account in vCenter. Take one of the local domain (vsphere.local): one of a directory is gone when the VM of the
     domain controller has been shut down."""
 
-    vcenter_password: Annotated[SecretStr, Written(Secret("the password of VCENTER_USER")), example("S3cret!x")]
+    vcenter_password: Annotated[
+        SecretStr | None, Written(Secret("the password of VCENTER_USER")), example("S3cret!x")
+    ]
     """Password of VCENTER_USER."""
 
     vcenter_cluster: Annotated[str | None, Written(Text("the name of a cluster")), example("Cluster-1")] = None
     """Name of the cluster to bring down. Needed only where vCenter has several; no other cluster is ever touched."""
 
     vcenter_ca_file: Annotated[Path | None, Written(CaFile()), example("/config/vcenter-ca.pem")] = None
-    """PEM file with the authority that signed vCenter's certificate, from https://VCENTER/certs/download.zip."""
+    """PEM file with the authority that signed vCenter's certificate, from https://VCENTER/certs/download.zip, or those
+    of ESXI_HOSTS."""
 
     vcenter_fingerprint: Annotated[
         str | None, Written(Fingerprint()), example(":".join(["9F", "86", "D0", "81"] * 8))
@@ -311,6 +322,25 @@ class Settings(BaseModel):
             )
         return age
 
+    @model_validator(mode="before")
+    @classmethod
+    def _hosts_need_no_vcenter(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("esxi_hosts"):
+            return {"vcenter_host": None, "vcenter_user": None, "vcenter_password": None, **given}
+        return given
+
+    @field_validator("vcenter_host", "vcenter_user", "vcenter_password")
+    @classmethod
+    def _vcenter_or_hosts(cls, value: str | SecretStr | None, info: ValidationInfo) -> str | SecretStr | None:
+        if value is None and info.data.get("esxi_hosts") == ():
+            raise Wrong(NOT_SET)
+        if value is not None and info.data.get("esxi_hosts"):
+            raise Wrong(
+                "is set, and ESXI_HOSTS is too, which is for hosts without a vCenter",
+                wanted="where there is a vCenter, VCENTER_HOST, VCENTER_USER and VCENTER_PASSWORD; else ESXI_HOSTS",
+            )
+        return value
+
     @field_validator("vcenter_insecure")
     @classmethod
     def _vcenter_is_trusted_one_way(cls, insecure: bool, info: ValidationInfo) -> bool:
@@ -329,6 +359,13 @@ class Settings(BaseModel):
         if "esxi_user" in info.data and (password is None) != (info.data["esxi_user"] is None):
             state = "is not set, while ESXI_USER is" if password is None else "is set, while ESXI_USER is not"
             raise Wrong(state, wanted="both ESXI_USER and ESXI_PASSWORD, or neither")
+        own = {bmc.esxi_host.lower() for bmc in info.data.get("ilo_hosts", ()) if bmc.esxi_host and bmc.esxi_user}
+        without = [host for host in info.data.get("esxi_hosts", ()) if host not in own]
+        if password is None and without and "ilo_hosts" in info.data:
+            raise Wrong(
+                f"is not set, nor is ESXI_USER: {', '.join(without)} of ESXI_HOSTS would have no login",
+                wanted="ESXI_USER and ESXI_PASSWORD, or esxi_host, esxi_user and esxi_password in ILO_HOSTS",
+            )
         return password
 
     def noticing(self, noticed: Iterable[str]) -> Self:

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from .settings_forms import comma_list
 from .settings_problems import Wrong, shown
 
 _LABELS = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
@@ -45,6 +46,26 @@ class HostAddress:
         if not _is_host(text):
             raise Wrong(f"is{seen}, which is no host name or IP address")
         return text.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class HostList:
+    """Hosts as HostAddress takes them, comma-separated or as a JSON list, each once."""
+
+    wanted: str = "host names or IP addresses, separated by commas or as a JSON list, with :port where it is not 443"
+
+    def __call__(self, value: Any) -> tuple[str, ...]:
+        form, hosts, texts = HostAddress(), list[str](), list[str]()
+        for given in comma_list(value):
+            try:
+                hosts.append(form(given) or "")
+            except Wrong as wrong:
+                texts += [f"has an entry that {text}" for text in wrong.texts]
+        known = [split_host(host, 443) for host in hosts]
+        texts += [f"names {host} more than once" for n, host in enumerate(hosts) if known.index(known[n]) < n]
+        if texts:
+            raise Wrong(*texts)
+        return tuple(hosts)
 
 
 def urlsplit_host(url: str) -> str | None:

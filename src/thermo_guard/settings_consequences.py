@@ -27,6 +27,11 @@ def consequences(settings: "Settings") -> list[str]:
     if settings.tls_first_use == "accept":
         told.append("TLS_FIRST_USE=accept: whatever certificate vCenter or a BMC shows first is trusted from then on; "
                     "compare what is told of it")
+    told += [
+        f"{name.upper()} is set with ESXI_HOSTS: it is not read, as there is no vCenter"
+        for name in ("vcenter_cluster", "vcenter_fingerprint", "vcenter_vm")
+        if settings.esxi_hosts and getattr(settings, name) is not None
+    ]
     if not settings.ilo_hosts:
         told.append("ILO_HOSTS is an empty list: no host's end can be confirmed, and a person must power on each one")
     if not settings.notify_urls:

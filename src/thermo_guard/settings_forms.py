@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from .settings_problems import Wrong, shown
 
+_IN_BRACKETS = re.compile(r"\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -246,7 +247,7 @@ class Serials:
     def __call__(self, value: Any) -> tuple[str, ...] | None:
         if value is None:
             return None
-        serials = tuple(item.upper() for item in self._items(value))
+        serials = tuple(item.upper() for item in comma_list(value))
         if not serials:
             raise Wrong("names no sensor")
         texts = [f"has {shown(s)} inside, which is no serial number" for s in serials if not _is_serial(s)]
@@ -255,14 +256,19 @@ class Serials:
             raise Wrong(*texts)
         return serials
 
-    def _items(self, value: Any) -> list[str]:
-        if isinstance(value, str) and value.strip().startswith("["):
-            found = _json(value)
-            if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-                raise Wrong("is a list of something else than texts")
-        else:
-            found = value.split(",") if isinstance(value, str) else list(value)
-        return [text for item in found if (text := str(item).strip())]
+
+def comma_list(value: Any) -> list[str]:
+    """The texts of a comma-separated or JSON list; an IPv6 address in brackets begins no JSON.
+
+    :raises Wrong: it is a list of something else.
+    """
+    if isinstance(value, str) and value.strip().startswith("[") and not _IN_BRACKETS.match(value.strip()):
+        found = _json(value)
+        if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+            raise Wrong("is a list of something else than texts")
+    else:
+        found = value.split(",") if isinstance(value, str) else list(value)
+    return [text for item in found if (text := str(item).strip())]
 
 
 def _is_serial(text: str) -> bool:

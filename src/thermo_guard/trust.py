@@ -1,7 +1,7 @@
 """Which endpoints the settings name, and how the certificate that each presents stands with the guard.
 
-vCenter and the BMCs. The ESXi hosts are trusted through vCenter, which shows their certificates; Meraki has a public
-authority. Shared by `thermo-guard pin` and by the guard that accepts at first use.
+vCenter, the ESXi hosts of ESXI_HOSTS, and the BMCs. The hosts of a vCenter are trusted through it, which shows their
+certificates; Meraki has a public authority. Shared by `thermo-guard pin` and by the guard that accepts at first use.
 """
 
 from collections.abc import Iterable
@@ -21,6 +21,8 @@ HTTPS_PORT = 443
 
 class Kind(StrEnum):
     VCENTER = "vCenter"
+    """Or the one ESXi host that stands in its place: a handshake does not tell."""
+    ESXI = "ESXi host"
     BMC = "BMC"
 
 
@@ -65,7 +67,7 @@ class Endpoint:
     @property
     def setting(self) -> str:
         """Where its fingerprint is set."""
-        return "VCENTER_FINGERPRINT" if self.kind is Kind.VCENTER else "fingerprint in its entry of ILO_HOSTS"
+        return "fingerprint in its entry of ILO_HOSTS" if self.kind is Kind.BMC else "VCENTER_FINGERPRINT"
 
     def is_called(self, name: str) -> bool:
         """Whether a person means this one: as the settings have it, with its port or without."""
@@ -94,11 +96,17 @@ class Seen:
 
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
-    """Every endpoint that could be pinned, vCenter first."""
-    host, port = split_host(settings.vcenter_host, HTTPS_PORT)
-    vcenter = Endpoint(Kind.VCENTER, settings.vcenter_host, host, port, settings.vcenter_fingerprint,
-                       settings.vcenter_ca_file, settings.vcenter_insecure)
-    return vcenter, *(
+    """Every endpoint that could be pinned, vCenter or the ESXi hosts without one first."""
+    vcenter = settings.vcenter_host
+    return *(
+        Endpoint(Kind.VCENTER, one, *split_host(one, HTTPS_PORT), settings.vcenter_fingerprint,
+                 settings.vcenter_ca_file, settings.vcenter_insecure)
+        for one in ([] if vcenter is None else [vcenter])
+    ), *(
+        Endpoint(Kind.ESXI, one, *split_host(one, HTTPS_PORT), None, settings.vcenter_ca_file,
+                 settings.vcenter_insecure)
+        for one in settings.esxi_hosts
+    ), *(
         Endpoint(Kind.BMC, bmc.host, *split_host(bmc.host, HTTPS_PORT), bmc.fingerprint, bmc.ca_file, bmc.insecure)
         for bmc in settings.ilo_hosts
     )

@@ -37,6 +37,13 @@ def test_each_missing_privilege_is_named_with_its_entity() -> None:
     }
 
 
+def test_a_right_whose_absence_is_made_up_for_holds_nobody_up() -> None:
+    """Without the one for the cluster services their hosts go down all the same: told, and no FAIL."""
+    (only,) = worse(missing=(MissingPrivilege("root folder", "of vCenter", "Global.Settings"),))
+    assert (only.verdict, only.way) == (Verdict.WARN, None)
+    assert only.text.startswith("Global.Settings is missing on the root folder of vCenter: ")
+
+
 def test_privileges_that_cannot_be_asked_for_are_not_taken_for_granted() -> None:
     """No answer on the privileges is a FAIL: nobody knows whether the shutdown would be allowed."""
     (only,) = worse(missing=SILENT)

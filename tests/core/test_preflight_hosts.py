@@ -64,4 +64,24 @@ def test_one_dead_standalone_host_does_not_hold_up_the_others() -> None:
     alone = with_third(replace(OUTSIDE, is_standalone=True), is_connected=False, power=Power.UNKNOWN)
     (only,) = worse(cluster=alone, direct={**SOUND.direct, "esx3": SILENT})
     assert (only.area, only.way) == (Area.HOSTS, Way.PART)
-    assert "There is no answer from esx3" in only.text
+    assert f"There is no answer from esx3 ({SILENT.reason})" in only.text
+
+
+def test_a_standalone_host_whose_login_is_refused_is_told_once() -> None:
+    """It is shown as not connected too: one finding, with the login as what is to be mended."""
+    alone = with_third(replace(OUTSIDE, is_standalone=True), is_connected=False, power=Power.UNKNOWN)
+    (only,) = worse(cluster=alone, direct={**SOUND.direct, "esx3": REFUSED})
+    assert "There is no vCenter" in only.text
+    assert "ESXI_PASSWORD" in only.remedy
+
+
+def test_where_no_host_of_a_site_without_vcenter_is_seen_nothing_is_said_of_vcenter() -> None:
+    """The remedy names the settings that there are: ESXI_HOSTS and its logins."""
+    no_vcenter = replace(TERMS, has_vcenter=False)
+    for unseen, remedy in ((SILENT, "ESXI_HOSTS"), (REFUSED, "ESXI_PASSWORD"),
+                           (Unseen(0.0, "unknown CA", trouble=Trouble.UNTRUSTED), "thermo-guard pin")):
+        found = worse(no_vcenter, cluster=unseen, missing=unseen, direct={})
+        (only,) = of(Area.HOSTS, found)
+        assert of(Area.VCENTER, found) == []
+        assert remedy in only.remedy
+        assert "vcenter" not in f"{only.text} {only.remedy}".lower()

@@ -29,6 +29,8 @@ class Terms:
     vcenter_vm: str | None = None
     has_esxi_logins: bool = True
     """Any login for the hosts themselves is configured."""
+    has_vcenter: bool = True
+    """False: ESXI_HOSTS stands in its place."""
     vm_shutdown_s: float = 300.0
     answers_questions: bool = False
     """A VM's question is answered as vSphere proposes; else it is powered off at the end of its grace."""
@@ -50,7 +52,7 @@ def findings(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
         *cluster_findings(
             survey, vcenter_vm=terms.vcenter_vm, has_esxi_logins=terms.has_esxi_logins,
             vm_shutdown_s=terms.vm_shutdown_s, answers_questions=terms.answers_questions, runbook=terms.runbook,
-            bmc_of=pairs_of(survey, terms.bmc_overrides),
+            bmc_of=pairs_of(survey, terms.bmc_overrides), has_vcenter=terms.has_vcenter,
         ),
         *bmc_findings(survey, terms.bmc_overrides),
         *_of_infrastructure(survey, terms),

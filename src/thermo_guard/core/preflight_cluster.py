@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from .appliance import Appliance, find_vcenter
 from .finding import Area, Finding, Way, fail, listed, ok, warn
 from .plant import ClusterSeen, ClusterSettings, MissingPrivilege, Power, Trouble, Unseen
-from .preflight_hosts import host_findings, silent_hosts
+from .preflight_hosts import host_findings, hosts_remedy, silent_hosts
 from .preflight_vms import vm_findings
 from .runbook import Runbook
 from .survey import Survey
@@ -13,24 +13,37 @@ from .survey import Survey
 _NAMED = 20
 """So many entities are named in one line."""
 
-_NEEDED_FOR = {
+_NEEDED_FOR: Mapping[str, tuple[Way | None, str]] = {
     "Host.Inventory.EditCluster": (Way.DOWN, "HA and DRS could not be switched off, and would work against the guard"),
     "Host.Config.Maintenance": (Way.DOWN, "it could not be brought into maintenance mode nor shut down"),
+    "Host.Config.Connection": (Way.BACK, "should vCenter have let go of it, it would not be taken back"),
     "VirtualMachine.Interact.PowerOff": (Way.DOWN, "it could not be shut down, and its host would stay up with it"),
     "VirtualMachine.Interact.PowerOn": (Way.BACK, "it would not be started again"),
+    "VirtualMachine.Interact.AnswerQuestion": (
+        Way.BACK, ("a question that it asks at its start would keep it off, and one that it asks before has it powered "
+                  "off")
+    ),
+    "Global.Settings": (
+        None, ("the cluster services (vCLS) would not go, and the hosts that they run on are shut down without "
+              "maintenance mode")
+    ),
 }
+"""What a right is for, and what its absence stands in the way of; None: of nothing that a person would miss."""
 
 
 def cluster_findings(
     survey: Survey, *, vcenter_vm: str | None, has_esxi_logins: bool, vm_shutdown_s: float, answers_questions: bool,
-    runbook: Runbook, bmc_of: Mapping[str, str],
+    runbook: Runbook, bmc_of: Mapping[str, str], has_vcenter: bool = True,
 ) -> tuple[Finding, ...]:
     """All that can be said of the cluster.
 
     :param bmc_of: BMC by host, of those that answer and are proved.
+    :param has_vcenter: the settings name one.
     """
     cluster = survey.cluster
     if isinstance(cluster, Unseen):
+        if not has_vcenter:
+            return (fail(Area.HOSTS, Way.DOWN, f"Nothing could be seen: {cluster.reason}", hosts_remedy(cluster)),)
         text = f"Nothing of the cluster could be seen: {cluster.reason}"
         return (fail(Area.VCENTER, Way.DOWN, text, _vcenter_remedy(cluster)),)
     appliance = find_vcenter(cluster.vms, vcenter_vm, cluster.addresses)
@@ -38,7 +51,7 @@ def cluster_findings(
         appliance = Appliance((), "there is no vCenter", is_certain=True)
     return (
         *(() if cluster.is_standalone else (ok(Area.VCENTER, "The login works"), *_of_appliance(cluster, appliance))),
-        *_of_privileges(survey.missing),
+        *_of_privileges(survey.missing, is_standalone=cluster.is_standalone),
         *_of_cluster(cluster),
         *vm_findings(
             cluster, appliance, runbook, {host.name for host in silent_hosts(cluster)}, vm_shutdown_s=vm_shutdown_s,
@@ -111,21 +124,25 @@ def _of_appliance(cluster: ClusterSeen, appliance: Appliance) -> Iterator[Findin
     yield ok(Area.VCENTER, f"vCenter is the VM {vm.name} on {vm.host} ({appliance.why}): both are stopped last")
 
 
-def _of_privileges(missing: tuple[MissingPrivilege, ...] | Unseen) -> Iterator[Finding]:
+def _of_privileges(
+    missing: tuple[MissingPrivilege, ...] | Unseen, *, is_standalone: bool
+) -> Iterator[Finding]:
     if isinstance(missing, Unseen):
         yield fail(Area.PRIVILEGES, Way.DOWN, f"They cannot be asked for: {missing.reason}", "Check again.")
         return
     if not missing:
-        yield ok(Area.PRIVILEGES, "All that is needed, on the cluster, each host and each VM")
+        yield ok(Area.PRIVILEGES,
+                 f"All that is needed, on {'' if is_standalone else 'the cluster, '}each host and each VM")
     lacking: dict[tuple[str, str], list[str]] = {}
     for one in missing:
         lacking.setdefault((one.privilege, one.entity_kind), []).append(one.entity)
     for (privilege, kind), entities in sorted(lacking.items()):
         way, harm = _NEEDED_FOR.get(privilege, (Way.DOWN, "a step of the shutdown needs it"))
         word = {"vm": "VM", "host": "host"}.get(kind, kind) + ("s" if len(entities) > 1 else "")
-        yield fail(Area.PRIVILEGES, way, f"{privilege} is missing on the {word} {listed(entities, _NAMED)}: {harm}",
-                   f"Add {privilege} to the role of the guard's account there; a permission on the object itself "
-                   "overrides the one above (docs/PRIVILEGES.md).")
+        text = f"{privilege} is missing on the {word} {listed(entities, _NAMED)}: {harm}"
+        remedy = (f"Add {privilege} to the role of the guard's account there, as `thermo-guard role` prints it; a "
+                  "permission on the object itself overrides the one above (docs/PRIVILEGES.md).")
+        yield warn(Area.PRIVILEGES, text, remedy) if way is None else fail(Area.PRIVILEGES, way, text, remedy)
 
 
 def _of_cluster(cluster: ClusterSeen) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from .survey import Survey
 _NAMED = 20
 """So many hosts are named in one line."""
 _FEW = 8
+_PIN = "Run `thermo-guard pin`, which shows the certificate and trusts it once you have compared its SHA-256."
 
 
 def host_findings(
@@ -29,6 +30,17 @@ def silent_hosts(cluster: ClusterSeen) -> list[Host]:
     return [host for host in cluster.hosts if not host.is_connected and host.power is not Power.OFF]
 
 
+def hosts_remedy(unseen: Unseen) -> str:
+    """What to do where none of ESXI_HOSTS is seen."""
+    if unseen.is_refused:
+        return ("See ESXI_USER and ESXI_PASSWORD (or esxi_user and esxi_password in ILO_HOSTS), whether the account is "
+                "locked, and in lockdown mode the hosts' exception users.")
+    if unseen.trouble in {Trouble.UNTRUSTED, Trouble.WRONG_PIN}:
+        return _PIN
+    return ("See ESXI_HOSTS, whether the hosts run, and whether this machine's DNS knows them and a firewall lets it "
+            "through to them.")
+
+
 def _of_silent(survey: Survey, cluster: ClusterSeen, bmc_of: Mapping[str, str]) -> Iterator[Finding]:
     """Hosts that vCenter has lost: one that is off runs nothing, one with a direct login is stopped over that."""
     remedy = "See to the host." if cluster.is_standalone else "Reconnect it in vCenter, or see to the host."
@@ -37,8 +49,15 @@ def _of_silent(survey: Survey, cluster: ClusterSeen, bmc_of: Mapping[str, str]) 
     for host in silent_hosts(cluster):
         bmc = survey.bmcs.get(bmc_of.get(host.name, ""))
         is_off = isinstance(bmc, BmcSeen) and bmc.power is Power.OFF
-        is_seen = isinstance(survey.direct.get(host.name), HostSeen)
-        told["direct" if is_seen else "off" if is_off else "neither"].append(host.name)
+        look = survey.direct.get(host.name)
+        if isinstance(look, HostSeen):
+            told["direct"].append(host.name)
+        elif is_off:
+            told["off"].append(host.name)
+        elif not cluster.is_standalone:
+            told["neither"].append(host.name)
+        elif look is None or not look.is_refused:  # a refusal is told with what is to be done about it
+            told["neither"].append(f"{host.name} ({_why(look)})")
     if off := told["off"]:
         yield warn(Area.HOSTS, f"{lacks} {listed(off, _NAMED)}; by the BMC the power is off", remedy)
     if direct := told["direct"]:
@@ -130,7 +149,7 @@ def _remedy(host: Host, look: Unseen | None, *, is_standalone: bool = False) -> 
                 "users.")
     is_untrusted = look is not None and look.trouble in {Trouble.UNTRUSTED, Trouble.WRONG_PIN}
     if is_untrusted and is_standalone:
-        return "Run `thermo-guard pin`, which shows the certificate and trusts it once you have compared its SHA-256."
+        return _PIN
     if is_untrusted:
         return ("It is trusted by the certificate that vCenter shows of it, and presents another: reconnect it in "
                 "vCenter if its certificate was renewed, and see who answers there if not.")
