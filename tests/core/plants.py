@@ -13,6 +13,7 @@ from thermo_guard.core.plant import BmcSeen, ClusterSeen, ClusterSettings, Host,
 from thermo_guard.core.policy import Watch
 from thermo_guard.core.record import Incident, Intent
 from thermo_guard.core.runbook import Runbook
+from thermo_guard.core.scope import Scope
 from thermo_guard.core.snapshot import KeptHost, KeptVm, Snapshot
 from thermo_guard.core.step import Situation, Step, Timing
 from thermo_guard.core.view import PlantNow, plant_now
@@ -87,6 +88,8 @@ class Site:
     is_watch_clear: bool = True
     power_ons: tuple[float, ...] = ()
     timing: Timing = field(default_factory=Timing)
+    scope: Scope = field(default_factory=Scope)
+    runbook: Runbook = field(default_factory=Runbook)
 
     @property
     def plant(self) -> PlantNow:
@@ -95,8 +98,9 @@ class Site:
     def situation(self) -> Situation:
         return Situation(
             now=NOW, incident=self.incident, snapshot=self.snapshot, plant=self.plant, timing=self.timing,
-            runbook=Runbook(), is_permitted=self.is_permitted, why_not_permitted="" if self.is_permitted else "hot",
+            runbook=self.runbook, is_permitted=self.is_permitted, why_not_permitted="" if self.is_permitted else "hot",
             watch=lambda _since: Watch(is_clear=self.is_watch_clear, why="watching"), power_ons=self.power_ons,
+            scope=self.scope,
         )
 
     def step(self) -> Step:
