@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
 
+from .core.endpoint import split_host
 from .core.goal import Mode
 from .settings import Settings
-from .settings_addresses import split_host
 from .settings_fields import FirstUse, LogFormat, LogLevel, VmQuestions, Written
 from .settings_forms import Form
 from .settings_hosts import IloHost, secret_parts

@@ -6,21 +6,11 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from .core.endpoint import split_host
 from .settings_forms import comma_list
 from .settings_problems import Wrong, shown
 
 _LABELS = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
-
-
-def split_host(address: str, default_port: int) -> tuple[str, int]:
-    """Host and port of a checked address: 'vc', 'vc:8443', '10.0.0.9', 'fd00::9', '[fd00::9]:8443'."""
-    if address.startswith("["):
-        host, _, port = address[1:].partition("]")
-        return host, int(port[1:]) if port else default_port
-    if address.count(":") > 1:
-        return address, default_port
-    host, _, port = address.partition(":")
-    return host, int(port) if port else default_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
+from thermo_guard.core.endpoint import HTTPS_PORT, joined, split_host
 from thermo_guard.core.plant import Trouble
 from thermo_guard.ports import Pins, Refused
 
@@ -114,8 +115,7 @@ def endpoint_of(address: str) -> str:
     :raises ValueError: not host, host:port or https://host:port.
     """
     origin = origin_of(address)
-    host = (origin.host or "").lower()
-    return f"[{host}]:{origin.port}" if ":" in host else f"{host}:{origin.port}"
+    return joined(origin.host or "", origin.port or HTTPS_PORT)
 
 
 def origin_of(address: str) -> URL:
@@ -123,19 +123,15 @@ def origin_of(address: str) -> URL:
     text = address.strip()
     shown = repr(text.rpartition("@")[2])  # before an @ there may stand a password
     wanted = f"{shown} is no BMC address: write host, host:port or https://host:port"
-    if "://" not in text:
-        is_bare_ipv6 = text.count(":") > 1 and not text.startswith("[")
-        text = f"https://[{text}]" if is_bare_ipv6 else f"https://{text}"
+    scheme, _, place = text.rpartition("://")
+    if scheme not in ("", "https"):
+        raise ValueError(f"{wanted}; a BMC is only asked over https")
     try:
-        url = URL(text)
-        host, port = url.host, url.port
+        url = URL(f"https://{joined(*split_host(place.removesuffix('/')))}")
+        has_more = url != url.origin().with_path("/") or any(sign.isspace() for sign in text)
     except ValueError:
         raise ValueError(wanted) from None
-    if url.scheme != "https":
-        raise ValueError(f"{wanted}; a BMC is only asked over https")
-    has_space = any(sign.isspace() for sign in text)
-    has_more = "@" in text or url.path not in ("", "/") or url.query_string or url.fragment
-    if not host or not port or has_space or has_more:
+    if has_more or not url.host:
         raise ValueError(wanted)
     return url.origin()
 

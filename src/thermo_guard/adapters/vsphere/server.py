@@ -9,6 +9,7 @@ import ssl
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from thermo_guard.core.endpoint import joined, split_host
 from thermo_guard.ports import Refused
 
 
@@ -23,7 +24,7 @@ class Server:
     @property
     def endpoint(self) -> str:
         """host:port in lower case, an IPv6 address in brackets: under this its pin and refused logins are kept."""
-        return (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}").lower()
+        return joined(self.host, self.port)
 
     def look_up(self) -> tuple[str, ...]:
         """Ask the machine's own resolver; blocks.
@@ -77,13 +78,11 @@ class Server:
 
 
 def split(address: str) -> tuple[str, int]:
-    """Read `host`, `host:port`, `[v6]:port` or a bare IPv6 address; the port is 443 where it is not given.
+    """Host and port of an address; the port is 443 where it is not given.
 
-    :raises Refused: the port is no number.
+    :raises Refused: the port is none.
     """
-    host, colon, port = address.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")) or (address.startswith("[") and address.endswith("]")):
-        return address.strip("[]"), 443
-    if not port.isdigit():
-        raise Refused(f"{address!r} is not host:port")
-    return host.strip("[]"), int(port)
+    try:
+        return split_host(address)
+    except ValueError as error:
+        raise Refused(str(error)) from error
