@@ -37,7 +37,7 @@ def test_a_host_that_vcenter_has_let_go_of_is_left_so() -> None:
 def test_a_host_in_standby_or_in_maintenance_mode_stays_so() -> None:
     """Neither is trouble, and a login that cannot be tried asleep is none."""
     asleep = judged(cluster=with_third(power=Power.OFF, is_connected=False), direct={**SOUND.direct, "esx3": SILENT})
-    assert "ok In standby, and left so: esx3" in hosts(asleep)
+    assert "ok In standby, and left so; no login can be tried there: esx3" in hosts(asleep)
     assert of(Area.HOSTS, [one for one in asleep if one.verdict is not Verdict.OK]) == []
     maintained = judged(cluster=with_third(in_maintenance=True))
     assert "ok In maintenance mode already, and still in it after the way back: esx3" in hosts(maintained)

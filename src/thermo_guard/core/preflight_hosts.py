@@ -78,7 +78,7 @@ def _of_idle(cluster: ClusterSeen) -> Iterator[Finding]:
         yield warn(Area.HOSTS, f"vCenter has let go of {listed(let_go, _NAMED)} (disconnected): after the way back it "
                                "is left so", "Reconnect it in vCenter where it belongs to the cluster.")
     if asleep := [host.name for host in cluster.hosts if host.power is Power.OFF]:
-        yield ok(Area.HOSTS, f"In standby, and left so: {listed(asleep, _NAMED)}")
+        yield ok(Area.HOSTS, f"In standby, and left so; no login can be tried there: {listed(asleep, _NAMED)}")
     if maintained := [host.name for host in cluster.hosts if host.in_maintenance]:
         yield ok(Area.HOSTS, "In maintenance mode already, and still in it after the way back: "
                              f"{listed(maintained, _NAMED)}")
@@ -111,14 +111,13 @@ def _of_logins(
                        "Set ESXI_USER and ESXI_PASSWORD.")
         return
     for host in cluster.hosts:
-        yield _of_login(host, survey.direct.get(host.name), homes)
+        if host.power is not Power.OFF or host.name in homes:
+            yield _of_login(host, survey.direct.get(host.name), homes)
 
 
 def _of_login(host: Host, look: HostSeen | Unseen | None, homes: set[str]) -> Finding:
     if isinstance(look, HostSeen):
         return ok(Area.HOSTS, _works(host, look))
-    if host.power is Power.OFF and host.name not in homes:
-        return ok(Area.HOSTS, f"{host.name}: its direct login cannot be tried while it is in standby")
     text, remedy = f"{host.name}: no direct login ({_why(look)})", _remedy(host, look)
     if host.name in homes:
         return fail(Area.HOSTS, Way.LAST, f"{text}. vCenter runs there: its VM and this host would stay up and heat "
