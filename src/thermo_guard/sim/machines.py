@@ -12,6 +12,8 @@ from thermo_guard.core.plant import BmcSeen, Power, Question, Role, Vm
 
 from .blueprint import BmcPlan, HostPlan, VmPlan
 
+_Key = tuple[str, bool, bool, bool, bool, Question | None]
+
 
 class Stage(StrEnum):
     """Where a host is between off and on."""
@@ -100,6 +102,8 @@ class VmState:
     """Its files are not there."""
     question: Question | None = None
     """What it waits for an answer to; it stands still meanwhile."""
+    _shown: tuple[_Key, Vm] | None = None
+    """How it was last shown, and what makes it look so: in a tick of a large site hardly any looks different."""
 
     @property
     def name(self) -> str:
@@ -128,14 +132,22 @@ class VmState:
         is_on = self.is_on if is_known else (self.is_on or self.was_on)
         is_reachable = is_reachable and not self.is_lost
         tools = self.has_tools(now) and is_reachable
+        key = (self.host, is_on, is_reachable, tools, self.is_lost, self.question if is_known else None)
+        if self._shown is None or self._shown[0] != key:
+            self._shown = (key, self._vm(*key))
+        return self._shown[1]
+
+    def _vm(
+        self, host: str, is_on: bool, is_reachable: bool, tools: bool, is_lost: bool, question: Question | None,
+    ) -> Vm:
         plan = self.plan
         return Vm(
-            id=self.id, name=plan.name, host=self.host, power=Power.ON if is_on else Power.OFF,
+            id=self.id, name=plan.name, host=host, power=Power.ON if is_on else Power.OFF,
             can_shut_down_guest=tools, is_tools_running=tools, is_template=plan.is_template, is_reachable=is_reachable,
-            tier=plan.tier, path=f"[virtual] {plan.name}/{plan.name}.vmx", addresses=plan.addresses if tools else (),
-            guest_name=plan.guest_name if tools else None, product=plan.product, guest_os=plan.guest_os,
-            role=self.role, managed_by=plan.managed_by, is_lost=self.is_lost,
-            question=self.question if is_known else None, tier_by="" if plan.tier is None else "tag",
+            tier=plan.tier, tier_by="" if plan.tier is None else "tag", path=f"[virtual] {plan.name}/{plan.name}.vmx",
+            addresses=plan.addresses if tools else (), guest_name=plan.guest_name if tools else None,
+            product=plan.product, guest_os=plan.guest_os, role=self.role, managed_by=plan.managed_by, is_lost=is_lost,
+            question=question,
         )
 
 

@@ -1,6 +1,6 @@
 """Ready-made virtual sites, each with the traps of one kind of real cluster: small, and quiet until the cooling fails.
 
-Hosts carry round-robin what runs; whatever their number, they heat the same room alike.
+Hosts carry round-robin what runs; however many of them do, they heat the same room alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -141,8 +141,8 @@ def _troubled(host: HostPlan, trouble: HostTrouble) -> HostPlan:
 def _hosts(count: int) -> tuple[HostPlan, ...]:
     return tuple(
         HostPlan(
-            f"esx{number}", cluster="Plant", busy_kw=3.15 / count, idle_kw=1.65 / count, off_kw=0.045 / count,
-            protects_at_c=PROTECTS_AT_C, serials=(f"CZ3D0V{number:02d}",), boot_s=120.0 + 10 * number, shut_s=45.0,
+            f"esx{number}", cluster="Plant", protects_at_c=PROTECTS_AT_C, serials=(f"CZ3D0V{number:02d}",),
+            boot_s=120.0 + 10 * number, shut_s=45.0,
         ) for number in range(1, count + 1)
     )
 
@@ -159,8 +159,12 @@ def _plant(
     )
     inside = (vcenter_vm("vcenter", hosts[0].name),) if is_vcenter_inside else ()
     ours = [host for host in hosts if host.cluster == "Plant"]
+    running = sum(not host.is_standby for host in ours)
+    warm = tuple(
+        replace(host, busy_kw=3.15 / running, idle_kw=1.65 / running) if host in ours else host for host in hosts
+    )
     return Blueprint(
-        room=room_of(36.0, 1, outside_c=24.0), hosts=tuple(hosts),
+        room=room_of(36.0, 1, outside_c=24.0), hosts=warm,
         vms=(*usual, VmPlan("retired", hosts[0].name, is_on=False), *vms, *inside),
         bmcs=tuple(BmcPlan(f"ilo-{host.name}.virtual.invalid", host.name) for host in ours), sensors=sensors(3, 60.0),
         cluster="Plant", vcenter=VcenterPlan(vm="vcenter" if is_vcenter_inside else None), cooling=Cooling(5.5),
