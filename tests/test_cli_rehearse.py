@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from core.surveyed import SETTINGS
+from engine.rig import Guarded
 from operators_desk import HOSTS, REHEARSAL, REHEARSED, guard, say, type_at_terminal
 from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.core import events as ev
@@ -21,7 +22,10 @@ from thermo_guard.core.plant import Role
 from thermo_guard.core.snapshot import KeptHost, KeptVm, Snapshot
 from thermo_guard.core.wishes import Order, Wish
 from thermo_guard.ports import Refused
-from thermo_guard.rehearse import follow
+from thermo_guard.rehearse import Course, follow
+from thermo_guard.sim.blueprint import Blueprint
+from thermo_guard.sim.loop import run
+from thermo_guard.sim.plans import office
 
 
 def kept(name: str, on: str = "esx1", **changes: Any) -> KeptVm:
@@ -173,3 +177,37 @@ async def test_it_is_followed_no_longer_than_its_bound_and_not_without_a_guard(t
     with pytest.raises(Refused, match="has stopped in the midst"):
         await follow(tmp_path, 1, clock, lambda _: None)
     assert clock.at == 40
+
+
+@pytest.mark.parametrize(("target", "words_of"), [
+    ({"vm": "mail"}, ("mail is off", "mail is on")), ({"host": "esx3"}, ("esx3 is off", "esx3 is on")),
+])
+def test_what_a_real_guard_writes_is_what_is_followed(
+    tmp_path: Path, target: dict[str, str], words_of: tuple[str, str]
+) -> None:
+    """On the virtual site: a VM, or a host that is empty, comes down and back, and each end of it has its time."""
+
+    async def rehearsed() -> tuple[Course | None, list[str]]:
+        guarded = Guarded(tmp_path, emptied(office(), "esx3"))
+        guarded.start()
+        await guarded.until(lambda: guarded.board.last.get("snapshot_at") and guarded.record.bmc_of, 300)
+        await guarded.until(lambda: guarded.board.last.get("permits_power_on"), 300)
+        number, shown = guarded.order(Order.REHEARSE, **target), list[str]()
+        course = await follow(tmp_path, number, guarded.clock, lambda step: shown.append(step.what.strip()))
+        await guarded.kill()
+        assert course is not None, guarded.story()
+        assert course.is_over, guarded.story()
+        return course, shown
+
+    course, shown = run(rehearsed())
+    assert course is not None
+    assert course.closed == ev.IncidentClosed(course.begun.incident, ())
+    assert [one for one in shown if one in words_of] == list(words_of)
+    assert all(step.took_s for step in course.steps if step.what.strip() in words_of)
+    assert "is off" in course.steps[1].what  # under the phase that it ended
+
+
+def emptied(plan: Blueprint, host: str) -> Blueprint:
+    """The site with no VM on that host."""
+    other = next(one.name for one in plan.hosts if one.name != host)
+    return replace(plan, vms=tuple(replace(vm, host=other) if vm.host == host else vm for vm in plan.vms))

@@ -58,13 +58,17 @@ class Course:
         edges = [entry.at for entry in self.entries if isinstance(entry.event, ev.PhaseBegun)]
         ends = iter([*edges[1:], self.entries[-1].at if self.is_over else None])
         found: list[Step] = []
-        for entry in self.entries:
+        stands: dict[str, str] = {}
+        # What was seen ended the phase before the one that it was written with.
+        for entry in sorted(self.entries, key=lambda entry: (entry.at, isinstance(entry.event, ev.PhaseBegun))):
             match entry.event:
                 case ev.PhaseBegun(phase=phase, tier=tier):
                     end = next(ends)
                     found.append(Step(described(phase, tier), None if end is None else end - entry.at))
                 case ev.Observed(sightings=sightings):
-                    found += [Step(f"  {one.name} is {one.power}", one.took_s) for one in sightings]
+                    new = [one for one in sightings if stands.get(one.target) != one.power]  # each way looks anew
+                    stands |= {one.target: one.power for one in new}
+                    found += [Step(f"  {one.name} is {one.power}", one.took_s) for one in new]
                 case ev.Abandoned(reason=reason):
                     found.append(Step(f"  given up: {reason}", None))
         return tuple(found)
