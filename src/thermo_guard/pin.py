@@ -17,8 +17,9 @@ from .adapters import logs
 from .adapters.clock import wall_now
 from .adapters.pins import PinFile, key_of
 from .config import Settings, secrets
+from .core.endpoint import HTTPS_PORT
 from .pin_screen import print_lines, seen_as_data, show_seen, summary
-from .trust import HTTPS_PORT, Endpoint, Seen, Standing, called, endpoints_of, meet
+from .trust import Endpoint, Seen, Standing, called, endpoints_of, meet
 
 EXIT_DONE = 0
 EXIT_LEFT = 1

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from .adapters.certificates import Certificate, Presented, presented, spelt
 from .adapters.pins import key_of
-from .config import Settings, split_host
+from .config import Settings
+from .core.endpoint import HTTPS_PORT, joined, split_host
 from .ports import Fault, Pins
 
 ANSWER_S = 7.0
 """For each handshake."""
-HTTPS_PORT = 443
 
 
 class Kind(StrEnum):
@@ -62,7 +62,7 @@ class Endpoint:
     @property
     def key(self) -> str:
         """host:port, by which it is pinned."""
-        return key_of(f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}")
+        return key_of(joined(self.host, self.port))
 
     @property
     def setting(self) -> str:
