@@ -32,7 +32,7 @@ def test_every_privilege_that_is_asked_for_is_documented(privilege: str) -> None
 def test_the_readme_leads_to_the_documents_for_administrators() -> None:
     """A document that nothing links is not found at 3 a.m."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in ("OPERATIONS", "SYNOLOGY", "PRIVILEGES"):
+    for name in ("OPERATIONS", "SYNOLOGY", "PRIVILEGES", "RUNBOOK"):
         assert f"(docs/{name}.md)" in readme
 
 
