@@ -12,8 +12,9 @@ from .events import Abandoned, Phase
 from .plant import ClusterSettings, Power, Role, Vcls, Vm
 from .step import DIRECT_S, DISARM_S, GIVE_UP_S, Leg, Situation, Step, last_answer
 from .stop_guest import Turns, grace_s, is_stopped_by_guard, stop_vm, vm_is_off
-from .stop_host import force_off, host_is_off, stop_host, way_to
+from .stop_host import force_off, host_is_off, stop_host
 from .view import HostNow
+from .way import way_to
 
 CLUSTER_SERVICES_S = 180.0
 """Removing them takes vCenter about a minute; a host on which one stays is shut down without maintenance mode."""

@@ -7,8 +7,8 @@ from .plant import Power
 from .record import Incident
 from .snapshot import Snapshot
 from .step import Situation, Step
-from .stop_host import refused_through_vcenter
 from .view import PlantNow
+from .way import refused_through_vcenter
 
 
 def next_step(situation: Situation) -> Step:

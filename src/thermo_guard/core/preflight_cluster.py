@@ -13,7 +13,7 @@ from .survey import Survey
 _NAMED = 20
 """So many entities are named in one line."""
 
-_NEEDED_FOR: Mapping[str, tuple[Way | None, str]] = {
+NEEDED_FOR: Mapping[str, tuple[Way | None, str]] = {
     "Host.Inventory.EditCluster": (Way.DOWN, "HA and DRS could not be switched off, and would work against the guard"),
     "Host.Config.Maintenance": (Way.DOWN, "it could not be brought into maintenance mode nor shut down"),
     "Host.Config.Connection": (Way.BACK, "should vCenter have let go of it, it would not be taken back"),
@@ -137,7 +137,7 @@ def _of_privileges(
     for one in missing:
         lacking.setdefault((one.privilege, one.entity_kind), []).append(one.entity)
     for (privilege, kind), entities in sorted(lacking.items()):
-        way, harm = _NEEDED_FOR.get(privilege, (Way.DOWN, "a step of the shutdown needs it"))
+        way, harm = NEEDED_FOR.get(privilege, (Way.DOWN, "a step of the shutdown needs it"))
         word = {"vm": "VM", "host": "host"}.get(kind, kind) + ("s" if len(entities) > 1 else "")
         text = f"{privilege} is missing on the {word} {listed(entities, _NAMED)}: {harm}"
         remedy = (f"Add {privilege} to the role of the guard's account there, as `thermo-guard role` prints it; a "

@@ -10,6 +10,7 @@ from .events import Abandoned, Phase
 from .plant import ClusterSettings, Power, Vcls
 from .step import RESTORE_S, Leg, last_answer
 from .view import HostNow
+from .way import way_to
 
 LATE_VCENTER_S = 1800.0
 """Where vCenter was given up, so long is waited for it once the guests run: a refused login may be tried again after 20
@@ -43,7 +44,8 @@ def _take_back(leg: Leg, host: HostNow, until: float) -> bool:
         why = f"it did not {what}" + last_answer(leg.s.incident.intents, host.name, verb)
         leg.abandon(Abandoned("host", host.name, host.name, Phase.RESTORE, why))
         return True
-    if (route := VCENTER if verb is Verb.RECONNECT_HOST else host.route) is not None:
+    route = VCENTER if verb is Verb.RECONNECT_HOST else way_to(leg, host, must_be_direct=False)
+    if route is not None:
         leg.ask(Command(verb, host.name, host.name, route))
     if leg.is_abandoned(host.name):
         return True

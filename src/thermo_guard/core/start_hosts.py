@@ -92,6 +92,10 @@ def _is_coming(leg: Leg, host: HostNow) -> bool:
     asked = leg.intent(Verb.POWER_ON_HOST, host.name)
     if asked is None and host.power is Power.OFF:
         return False
+    if asked is None and host.power is Power.MOVING and host.name in leg.s.incident.stopping:
+        why = f"it hangs in its shutdown (its BMC says {host.bmc_power}): a person must cut its power and start it"
+        leg.abandon(Abandoned("host", host.name, host.name, leg.step.phase, why))
+        return True
     began = max(asked.first_at if asked is not None else leg.since, _silent_since(leg, host))
     is_unknown = asked is None and host.power is Power.UNKNOWN
     until = began + (DIRECT_S if is_unknown else leg.s.timing.host_boot_s)

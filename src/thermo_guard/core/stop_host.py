@@ -1,11 +1,8 @@
-"""How one host is brought down: maintenance mode, shutdown, by another way where vCenter is refused, seen off."""
+"""How one host is brought down: maintenance mode, shutdown, seen off; its power cut by its BMC, by setting only."""
 
-from collections.abc import Iterable
-
-from .commands import VCENTER, Command, Outcome, Verb
+from .commands import Command, Verb
 from .events import Abandoned, Phase
 from .plant import Power
-from .record import Intent
 from .step import DIRECT_S, GIVE_UP_S, Leg, last_answer
 from .view import SILENT_S, HostNow
 
@@ -28,25 +25,6 @@ def host_is_off(leg: Leg, host: HostNow) -> bool:
         leg.note("host", host.name, host.name, Power.OFF, "silence", Verb.SHUT_DOWN_HOST)
         return True
     return False
-
-
-def way_to(leg: Leg, host: HostNow, *, must_be_direct: bool) -> str | None:
-    """How it is commanded: over vCenter, or directly where that is needed, or where vCenter was refused there."""
-    if must_be_direct:
-        return host.name if host.is_direct else None
-    if host.is_direct and host.name in refused_through_vcenter(leg.s.incident.intents.values()):
-        return host.name
-    return host.route
-
-
-def refused_through_vcenter(intents: Iterable[Intent]) -> frozenset[str]:
-    """Hosts that would not obey vCenter in this leg, and those that have been asked directly since."""
-    verbs = {Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST}
-    return frozenset(
-        intent.command.target for intent in intents if intent.command.verb in verbs and (
-            intent.command.via != VCENTER or intent.outcome in {Outcome.REFUSED, Outcome.UNAUTHORIZED}
-        )
-    )
 
 
 def stop_host(leg: Leg, host: HostNow, route: str | None, *, may_force: bool) -> None:

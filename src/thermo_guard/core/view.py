@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from .commands import VCENTER
 from .matching import is_another_machine
-from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, Power, Sight, Unseen, Vm
-from .snapshot import KeptHost, Snapshot
+from .plant import BmcSeen, ClusterSeen, ClusterSettings, Host, HostSeen, Power, Role, Sight, Unseen, Vm
+from .snapshot import KeptHost, KeptVm, Snapshot
 
 _UNLIT = {Power.OFF, Power.UNKNOWN}
 SILENT_S = 60.0
@@ -124,15 +124,22 @@ def _listed_vms(sight: Sight, snapshot: Snapshot | None) -> Mapping[str, Vm]:
             before = listed.get(vm.id)
             if before is not None and before.host in connected and before.host != name:
                 continue  # it lives elsewhere by now; this registration is a leftover
-            tier = kept[vm.id].tier if vm.tier is None and vm.id in kept else vm.tier
-            listed[vm.id] = replace(vm, host=name, tier=tier)
+            listed[vm.id] = _of_its_host(vm, name, kept.get(vm.id))
     for vm_id, kept_vm in kept.items():
         if vm_id not in listed:
             listed[vm_id] = Vm(
                 vm_id, kept_vm.name, kept_vm.host, Power.UNKNOWN, can_shut_down_guest=False, is_tools_running=False,
-                tier=kept_vm.tier, path=kept_vm.path,
+                tier=kept_vm.tier, path=kept_vm.path, role=kept_vm.role,
             )
     return listed
+
+
+def _of_its_host(vm: Vm, host: str, kept: KeptVm | None) -> Vm:
+    """What vCenter alone knows of a VM is as it was when that last answered."""
+    if kept is None:
+        return replace(vm, host=host)
+    tier = kept.tier if vm.tier is None else vm.tier
+    return replace(vm, host=host, tier=tier, role=kept.role if vm.role is Role.WORKLOAD else vm.role)
 
 
 def _powered(vm: Vm, hosts: Mapping[str, HostNow]) -> Vm:
