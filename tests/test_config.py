@@ -205,12 +205,6 @@ def test_the_esxi_login_is_whole() -> None:
     assert settings.esxi_password == SecretStr("pw")
 
 
-def test_the_first_pattern_gives_the_tier() -> None:
-    """Tiers by name follow the order of the setting, in any case, and the default fills the rest."""
-    settings = good(VM_TIERS='{"db-test*": 1, "db-*": 3}', DEFAULT_TIER="2")
-    assert [settings.tier_by_name(name) for name in ("DB-test1", "db-1", "web")] == [1, 3, 2]
-
-
 def test_settings_do_not_change() -> None:
     """What was checked is what is used."""
     with pytest.raises(ValidationError):

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from peers.settings_bench import GOOD, good, problem
 from thermo_guard.config import BadSettings, Problem, explain, load
-from thermo_guard.core.runbook import KEPT_LAST, Ready, Runbook, TierRule, VmRule
+from thermo_guard.core.plant import Power, Vm
+from thermo_guard.core.runbook import KEPT_LAST, Place, Ready, Runbook, TierRule, VmRule
 from thermo_guard.main import EXIT_BAD_SETTINGS, loop_settings
 from thermo_guard.runbook_file import RunbookFile
 from thermo_guard.settings_problems import Wrong, WrongFile
@@ -36,6 +37,11 @@ def read(folder: Path, text: str) -> Runbook:
     return made
 
 
+def example() -> str:
+    (found,) = re.findall(r"```toml\n(.+?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    return str(found)
+
+
 def mistakes(folder: Path, text: str) -> tuple[Problem, ...]:
     with pytest.raises(BadSettings) as caught:
         good(RUNBOOK=str(written(folder, text)))
@@ -44,8 +50,7 @@ def mistakes(folder: Path, text: str) -> tuple[Problem, ...]:
 
 def test_the_documented_example_is_read_as_the_document_says(tmp_path: Path) -> None:
     """What an administrator copies from docs/RUNBOOK.md loads, and means what stands beside it."""
-    (example,) = re.findall(r"```toml\n(.+?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    made = read(tmp_path, example)
+    made = read(tmp_path, example())
     assert made.rules == (
         VmRule(("test-*", "*-lab"), tier=1, grace_s=60),
         VmRule(("app-*",), tier=2, after=("cache-*",)),
@@ -56,8 +61,6 @@ def test_the_documented_example_is_read_as_the_document_says(tmp_path: Path) -> 
         VmRule(("fire-alarm",), never_touch=True),
     )
     assert made.tiers == {3: TierRule(300, 60, Ready())}
-    assert made.rules[4].keep_last
-    assert KEPT_LAST > 99
 
 
 def test_the_document_names_every_key_and_shows_a_mistake_as_it_is_told(tmp_path: Path) -> None:
@@ -83,6 +86,22 @@ def test_the_file_goes_before_the_settings_and_keeps_them(tmp_path: Path) -> Non
     made = loop_settings(good(RUNBOOK=str(path), **more)).runbook
     assert made == Runbook((("web-*", 2),), 4, (VmRule(("db-*",), tier=3),))
     assert loop_settings(good(**more)).runbook == Runbook((("web-*", 2),), 4)
+
+
+@pytest.mark.parametrize(("name", "place"), [
+    ("DB-1", Place(3, "runbook, as db-*", 600, Ready(port=5432))),
+    ("dc1", Place(KEPT_LAST, "kept to the last by the runbook, as dc1")),
+    ("appliance-1", Place(2, "name like appl*", None, Ready(tools=False))),
+    ("fire-alarm", Place(4, "default", is_untouched=True)),
+    ("web-test", Place(3, "name like web-test*", 300, Ready())),
+    ("WEB-1", Place(1, "name like web-*")),
+])
+def test_a_vm_is_placed_by_file_then_settings(name: str, place: Place, tmp_path: Path) -> None:
+    """The documented example and the settings together: the file first, then the first pattern, then the default."""
+    path = written(tmp_path, example())
+    tiers = '{"web-test*": 3, "web-*": 1, "appl*": 2}'
+    runbook = loop_settings(good(RUNBOOK=str(path), VM_TIERS=tiers, DEFAULT_TIER="4")).runbook
+    assert runbook.place_of(Vm("id", name, "esx1", Power.ON)) == place
 
 
 def test_the_choices_for_trouble_reach_the_planner() -> None:

@@ -6,7 +6,6 @@ settings_hosts.py. `Settings` built by hand goes through the same checks and tak
 """
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -377,8 +376,3 @@ class Settings(BaseModel):
     def warnings(self) -> tuple[str, ...]:
         """What is allowed and yet probably not meant: variables misspelt, and values with a consequence."""
         return (*self._noticed, *consequences(self))
-
-    def tier_by_name(self, vm_name: str) -> int:
-        """The tier that VM_TIERS and DEFAULT_TIER give a VM of this name."""
-        name = vm_name.casefold()
-        return next((t for pattern, t in self.vm_tiers if fnmatchcase(name, pattern.casefold())), self.default_tier)
