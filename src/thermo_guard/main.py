@@ -21,6 +21,7 @@ from .adapters.notify import Outbox
 from .adapters.pins import PinFile
 from .adapters.redfish import Bmc
 from .adapters.status import StatusFile
+from .adapters.tcp import TcpPorts
 from .adapters.vsphere import TlsTrust, Vsphere
 from .adapters.vsphere.standalone import Standalone, VcenterOrHost
 from .adapters.watchdog import Watchdog
@@ -123,7 +124,7 @@ async def guard(settings: Settings, stop: asyncio.Event, watchdog: Watchdog) -> 
         board = StatusFile(settings.data_dir, wall_now)
         edges = Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
-            notifier=outbox, board=WatchedBoard(board, watchdog), logins=logins, names=names,
+            notifier=outbox, board=WatchedBoard(board, watchdog), logins=logins, names=names, ports=TcpPorts(),
             own_addresses=own_addresses(settings, names, site.hypervisor),
             preflight=own_preflight(
                 settings, terms, real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names)
