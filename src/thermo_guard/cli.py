@@ -6,8 +6,10 @@ which the container's health check does every minute on a small NAS.
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -31,6 +33,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON, f
 
 
 T = TypeVar("T")
+
+
+class RoleTool(StrEnum):
+    GOVC = "govc"
+    POWERCLI = "powercli"
 
 
 def settings_or_exit() -> Settings:
@@ -161,6 +168,22 @@ def pin(
         print(fault, file=sys.stderr)
         raise typer.Exit(1) from None
     raise typer.Exit(code)
+
+
+@app.command()
+def role(
+    tool: Annotated[RoleTool | None, typer.Option("--for", help="One tool only. Default: both.")] = None,
+) -> None:
+    """Print the least that the guard's account needs, as commands for govc and for PowerCLI. Nothing is changed.
+
+    Made of the calls that the program really makes. VCENTER_USER, VCENTER_CLUSTER and ESXI_USER are put in where they
+    are set; no other setting is needed.
+    """
+    from .role import account_from, govc, powercli  # noqa: PLC0415 - see above
+
+    account = account_from(os.environ, Path(".env"))
+    print("\n".join(write(account) for one, write in ((RoleTool.GOVC, govc), (RoleTool.POWERCLI, powercli))
+                    if tool in {None, one}), end="")
 
 
 @app.command()
