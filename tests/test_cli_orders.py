@@ -220,6 +220,12 @@ def test_a_power_on_says_beforehand_that_it_would_be_declined(
     assert why in words
 
 
+def test_what_is_not_known_from_outside_is_not_claimed(tmp_path: Path) -> None:
+    """On a full disk the guard goes on from memory: nothing is said to be declined by a journal that stands still."""
+    assert "DECLINE" in told(tmp_path, "abort")
+    assert "DECLINE" not in told(tmp_path, "abort", journal_fault="the disk is full", incident=INCIDENT)
+
+
 def test_a_power_on_despite_unseen_says_what_that_means(tmp_path: Path) -> None:
     """The person becomes the thermometer, and the order says so to the guard."""
     with guard(tmp_path, level="blind", permits_power_on=False) as there:
