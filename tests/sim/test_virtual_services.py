@@ -120,9 +120,9 @@ async def test_drs_moves_vcenters_vm_until_it_is_disarmed() -> None:
         await on.wait(600.0)
     assert set(places) == {"esx1", "esx2", "esx3"}
     await on.disarm()
-    place = (await on.vm_seen("vcenter")).host
+    moves = on.kinds("vcenter")
     await on.wait(3600.0)
-    assert (await on.vm_seen("vcenter")).host == place
+    assert on.kinds("vcenter") == moves
 
 
 async def test_strict_admission_control_holds_maintenance_mode() -> None:
@@ -141,9 +141,10 @@ async def test_strict_admission_control_holds_maintenance_mode() -> None:
 async def test_dpm_puts_an_empty_host_to_sleep_unless_it_is_disarmed() -> None:
     """Minutes after its last VM has stopped, vCenter itself takes the host down, and shows it in standby."""
     left, disarmed = OnSite(strict_ha()), OnSite(strict_ha())
-    await disarmed.act(Verb.DISARM_DRS, "Plant")
     for on in (left, disarmed):
         await on.empty("esx2")
+        if on is disarmed:
+            await on.act(Verb.DISARM_DRS, "Plant")
         await on.wait(600.0)
     seen = await left.host_seen("esx2")
     assert (seen.power, seen.is_connected) == (Power.OFF, False)
