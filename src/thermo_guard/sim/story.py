@@ -20,11 +20,12 @@ _GROUPED = {
 }
 _NOTES = {
     "vm.moved": "VM {object} moves, {detail}", "sensor.fault": "sensor {object}: {detail}",
-    "task.failed": "{object}: {detail}",
+    "vm.asked": "VM {object} asks: {detail}", "host.let_go": "vCenter lets go of {object}", "task.failed": "{object}: {detail}",
 }
 _SETTINGS = {
     "disarm_ha": "HA is off", "disarm_drs": "DRS is manual", "restore_ha": "HA is on again",
     "restore_drs": "DRS is as it was", "restore_admission": "admission control is as it was",
+    "retreat_vcls": "the cluster services retreat", "restore_vcls": "the cluster services come back",
 }
 
 
