@@ -43,6 +43,7 @@ def test_a_bmc_that_does_not_answer_is_told_once_with_the_host_it_was(look: Unse
     assert only.text.startswith("ilo2 (of esx2)")
     assert only.way is Way.BACK
     assert names in only.remedy
+    assert "a person would have to switch it on" in only.text
 
 
 def test_without_on_among_its_resets_a_bmc_brings_nothing_back() -> None:

@@ -56,7 +56,9 @@ def bmc_findings(survey: Survey, overrides: Mapping[str, str]) -> tuple[Finding,
 
 def _of_unseen(address: str, look: Unseen, host: str) -> Finding:
     whose = f" (of {host})" if host else ""
-    return fail(Area.BMCS, Way.BACK, f"{address}{whose}: {look.reason}", _unseen_remedy(address, look))
+    text = (f"{address}{whose}: {look.reason.rstrip('.')}. The end of its host could not be confirmed, and a person "
+            "would have to switch it on")
+    return fail(Area.BMCS, Way.BACK, text, _unseen_remedy(address, look))
 
 
 def _unseen_remedy(address: str, look: Unseen) -> str:
