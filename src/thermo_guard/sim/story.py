@@ -20,7 +20,8 @@ _GROUPED = {
 }
 _NOTES = {
     "vm.moved": "VM {object} moves, {detail}", "sensor.fault": "sensor {object}: {detail}",
-    "vm.asked": "VM {object} asks: {detail}", "host.let_go": "vCenter lets go of {object}", "task.failed": "{object}: {detail}",
+    "vm.asked": "VM {object} asks: {detail}", "host.let_go": "vCenter lets go of {object}",
+    "task.failed": "{object}: {detail}",
 }
 _SETTINGS = {
     "disarm_ha": "HA is off", "disarm_drs": "DRS is manual", "restore_ha": "HA is on again",
