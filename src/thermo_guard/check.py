@@ -12,7 +12,7 @@ from .adapters.clock import SteadyClock, wall_now
 from .adapters.names import SystemNames
 from .adapters.pins import PinFile
 from .config import Settings, secrets
-from .core.survey import Survey
+from .core.survey import Memory, Survey
 from .engine.logins import RefusedLogins
 from .main import Site
 from .ports import Logins, Refused
@@ -32,10 +32,12 @@ async def look(settings: Settings, logins: Logins | None = None) -> Survey:
     async with AsyncExitStack() as stack:
         names = SystemNames(clock)
         pins = PinFile(settings.data_dir)
-        site = Site(settings, clock, logins=logins or RefusedLogins(clock), names=names, pins=pins)
+        memory = recall(settings, clock.now())
+        known = memory.snapshot if isinstance(memory, Memory) else None
+        site = Site(settings, clock, logins=logins or RefusedLogins(clock), names=names, pins=pins, known=known)
         stack.push_async_callback(site.aclose)
         sides = real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names)
-        return await survey(sides, folder, recall(settings, clock.now()))
+        return await survey(sides, folder, memory)
 
 
 def _running(settings: Settings) -> str | None:

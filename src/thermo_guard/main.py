@@ -31,6 +31,7 @@ from .core import events as ev
 from .core.events import Entry
 from .core.policy import PolicySettings
 from .core.runbook import Runbook
+from .core.snapshot import Snapshot
 from .core.step import Timing
 from .engine.logins import RefusedLogins
 from .engine.loop import Loop
@@ -119,7 +120,7 @@ async def guard(settings: Settings, stop: asyncio.Event, watchdog: Watchdog) -> 
         _tell_of_storage(journal, outbox)
         logins, names = RefusedLogins(clock), SystemNames(clock)
         pins = PinFile(settings.data_dir)
-        site = Site(settings, clock, logins=logins, names=names, pins=pins)
+        site = Site(settings, clock, logins=logins, names=names, pins=pins, known=journal.snapshot())
         stack.push_async_callback(_close, site.aclose)
         board = StatusFile(settings.data_dir, wall_now)
         edges = Edges(
@@ -208,14 +209,16 @@ class Site:
     """The real edges of a site, made from the settings."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, *, logins: Logins, names: Names | None = None, pins: Pins | None = None
+        self, settings: Settings, clock: Clock, *, logins: Logins, names: Names | None = None, pins: Pins | None = None,
+        known: Snapshot | None = None,
     ) -> None:
+        """:param known: what an earlier life has last seen; without a vCenter nobody else knows of a silent host."""
         self.sensors = Meraki(
             settings.meraki_api_key.get_secret_value(), settings.meraki_network_id, clock,
             base_url=settings.meraki_api_base_url, sensors=settings.meraki_sensors, ca_file=settings.meraki_ca_file,
             names=names,
         )
-        self.hypervisor = _hypervisor(settings, clock, logins, names, pins)
+        self.hypervisor = _hypervisor(settings, clock, logins, names, pins, known)
         self.bmcs = [
             Bmc(
                 bmc.host, bmc.username, bmc.password.get_secret_value(), clock, logins=logins,
@@ -233,7 +236,7 @@ class Site:
 
 
 def _hypervisor(
-    settings: Settings, clock: Clock, logins: Logins, names: Names | None, pins: Pins | None
+    settings: Settings, clock: Clock, logins: Logins, names: Names | None, pins: Pins | None, known: Snapshot | None
 ) -> Vsphere:
     """ESXI_HOSTS without vCenter; else VCENTER_HOST, which says at its login whether it is a vCenter."""
     ca_file = None if settings.vcenter_ca_file is None else str(settings.vcenter_ca_file)
@@ -248,10 +251,11 @@ def _hypervisor(
         return Standalone(
             settings.esxi_hosts, clock, logins=logins, names=names, pins=pins, tls=tls, user=settings.esxi_user,
             password=esxi_password, per_host_logins={name.lower(): login for name, login in host_logins.items()},
+            known=known,
         )
     tls = replace(tls, fingerprint=settings.vcenter_fingerprint)
     alone = Standalone([host], clock, logins=logins, names=names, pins=pins, tls=tls, user=user,
-                       password=password.get_secret_value())
+                       password=password.get_secret_value(), known=known)
     return VcenterOrHost(
         alone, host, user, password.get_secret_value(), clock, logins=logins, names=names, pins=pins, tls=tls,
         cluster=settings.vcenter_cluster, esxi_user=settings.esxi_user, esxi_password=esxi_password,

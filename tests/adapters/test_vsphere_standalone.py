@@ -15,6 +15,9 @@ from thermo_guard.adapters.vsphere import Limits, TlsTrust, Vsphere
 from thermo_guard.adapters.vsphere.standalone import Standalone, VcenterOrHost
 from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.core.plant import ClusterSeen, Power, Vm
+from thermo_guard.core.policy import Level
+from thermo_guard.core.runbook import Runbook
+from thermo_guard.core.snapshot import take
 from thermo_guard.engine.logins import RefusedLogins
 from thermo_guard.ports import Clock, Refused, Transient, Unauthorized
 
@@ -291,3 +294,18 @@ async def test_a_silent_server_is_asked_directly_by_its_address(
     adapter = open_by_address(plant.hosts[0].address, ESXI_USER)
     seen = await adapter.look_at_host(plant.hosts[0].address, plant.hosts[0].address)
     assert len(seen.vms) == 1
+
+
+async def test_after_a_restart_a_silent_host_is_who_it_was(
+    start_plant: StartPlant, open_standalone: OpenStandalone
+) -> None:
+    """The journal's snapshot stands for a host that has been off since: by its identity its BMC is found."""
+    plant = start_plant(hosts=2, vms=4)
+    before = await open_standalone(plant).observe()
+    kept = take(before, None, {}, runbook=Runbook(), vcenter_vms=(), level=None, cool_as_of=None)
+    dead = before.hosts[0]
+    plant.change_host(next(h.name for h in plant.hosts if h.address == dead.name), on=False)
+    seen = await open_standalone(plant, known=kept).observe()
+    assert (seen.hosts[0].uuid, seen.hosts[0].serials, seen.hosts[0].is_connected) == (dead.uuid, dead.serials, False)
+    assert {(vm.id, vm.host, vm.power) for vm in seen.vms} == {(vm.id, vm.host, vm.power) for vm in before.vms}
+    assert take(seen, kept, {}, runbook=Runbook(), vcenter_vms=(), level=Level.LOW, cool_as_of=seen.at).vms == kept.vms

@@ -120,3 +120,12 @@ def test_a_silent_bmc_whose_host_is_told_is_no_other_hosts() -> None:
     """With esxi_host a BMC that does not answer is that host's; another one without a BMC is told as before."""
     told = worse(replace(TERMS, bmc_overrides={"ilo2": "esx2"}), bmcs={"ilo1": BMCS["ilo1"], "ilo2": SILENT})
     assert any(one.text.startswith("Host esx3 has no BMC") for one in told)
+
+
+def test_a_host_that_was_never_seen_sends_no_bmc_away() -> None:
+    """Without vCenter a silent host has no identity yet: any BMC may be its own, and none is called a stranger's."""
+    unseen = replace(CLUSTER.hosts[2], uuid="", serials=(), is_connected=False, power=Power.UNKNOWN)
+    alone = replace(CLUSTER, hosts=(*CLUSTER.hosts[:2], unseen), is_standalone=True)
+    told = [one for one in worse(cluster=alone) if one.area is Area.BMCS]
+    assert [one.verdict for one in told] == [Verdict.WARN]
+    assert "Which BMC is built into esx3" in told[0].text

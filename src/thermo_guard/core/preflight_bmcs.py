@@ -46,11 +46,12 @@ def bmc_findings(survey: Survey, overrides: Mapping[str, str]) -> tuple[Finding,
             found += _of_bmc(look, hosts.get(name), how, survey.direct.get(name))
     if matching is not None:
         silent = {address for address, look in survey.bmcs.items() if isinstance(look, Unseen)}
-        found += _of_matching(matching, {host for host, _ in host_of.values()}, sorted(silent - set(host_of)),
-                              overrides)
+        known = {host for host, _ in host_of.values()}
+        nameless = {host.name for host in hosts.values() if not (host.uuid or host.serials)} - known
+        found += _of_matching(matching, known, sorted(silent - set(host_of)), overrides, nameless)
     elif isinstance(survey.cluster, Unseen):
-        found.append(warn(Area.BMCS, "Which of them is which host cannot be told without vCenter",
-                          "Mend the way to vCenter first."))
+        found.append(warn(Area.BMCS, "Which of them is which host cannot be told before the hosts are seen",
+                          "Mend first what keeps them from being seen."))
     return tuple(found)
 
 
@@ -104,14 +105,23 @@ def _problems(bmc: BmcSeen, host: Host, direct: HostSeen | Unseen | None) -> Ite
 
 
 def _of_matching(
-    matching: Matching, known: set[str], unanswered: Sequence[str], overrides: Mapping[str, str]
+    matching: Matching, known: set[str], unanswered: Sequence[str], overrides: Mapping[str, str], nameless: set[str]
 ) -> Iterator[Finding]:
-    """`known` hosts have their BMC; `unanswered` are the BMCs of which nobody knows where they are built in."""
+    """`known` hosts have their BMC; `unanswered` are the BMCs of which nobody knows where they are built in, `nameless`
+    the hosts that have never been seen, so that any BMC may be theirs.
+    """
     lonely: list[str] = []
+    if nameless:
+        yield warn(Area.BMCS, f"Which BMC is built into {listed(nameless, 20)} cannot be told before it has been seen "
+                              "once", "Check again when it answers.")
     without = {host for one in matching.findings if one.kind is FindingKind.HOST_WITHOUT_BMC for host in one.hosts}
     is_one_short = len(without - known) > len(unanswered)
     for one in matching.findings:
         match one.kind:
+            case FindingKind.FOREIGN_BMC if nameless:
+                continue  # it may well be theirs
+            case FindingKind.HOST_WITHOUT_BMC if nameless.issuperset(one.hosts):
+                lonely += one.hosts
             case FindingKind.FOREIGN_BMC | FindingKind.UNVERIFIED:
                 yield warn(Area.BMCS, one.text)
             case FindingKind.HOST_WITHOUT_BMC:

@@ -15,6 +15,7 @@ from pyVmomi import vim, vmodl
 
 from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.core.plant import ClusterSeen, ClusterSettings, CommandFailure, Host, HostSeen, Power, Role, Vm
+from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.ports import Clock, Fault, Logins, MissingPrivilege, Names, Pins, Refused, Transient
 
 from . import Vsphere, collector, commands, inventory, privileges
@@ -92,11 +93,13 @@ class Standalone(Vsphere):
         self, hosts: Sequence[str], clock: Clock, *, logins: Logins, names: Names | None = None,
         pins: Pins | None = None, tls: TlsTrust | None = None, user: str | None = None, password: str | None = None,
         per_host_logins: Mapping[str, tuple[str, str]] | None = None, limits: Limits | None = None,
+        known: Snapshot | None = None,
     ) -> None:
         """`hosts` are host or host:port, at least one; a host is named as it stands there.
 
         `user` and `password` are for every host that has no login of its own in `per_host_logins`, which goes by the
-        hosts' names. A fingerprint in `tls` is that of every host: only for one it makes sense.
+        hosts' names. A fingerprint in `tls` is that of every host: only for one it makes sense. `known` is what an
+        earlier life has last seen: it stands for a host that has been silent since, whose BMC is found by it.
         """
         trust = tls or TlsTrust()
         super().__init__(
@@ -104,11 +107,7 @@ class Standalone(Vsphere):
             tls=_OwnTrust(trust.ca_file, trust.fingerprint, trust.insecure), esxi_user=user, esxi_password=password,
             per_host_logins=per_host_logins, limits=limits,
         )
-        self._members = {
-            name: _Member(Host(
-                name, Server(*split(name)).endpoint, "", is_connected=False, power=Power.UNKNOWN,
-            )) for name in hosts
-        }
+        self._members = {name: _member(name, known) for name in hosts}
         self._site = hosts[0] if len(self._members) == 1 else SEVERAL
         self._shared: frozenset[str] = frozenset()
         """Ids that VMs of several hosts have."""
@@ -338,6 +337,22 @@ class VcenterOrHost(Vsphere):
     def _is_alone_at(self, address: str | None) -> bool:
         """Whether it is this server that is asked directly: while it is silent, its address alone says what it is."""
         return address is not None and address.lower() == self._own_address
+
+
+def _member(name: str, known: Snapshot | None) -> _Member:
+    """A host that has not been asked yet, as an earlier life knew it, or only by its name."""
+    host = Host(name, Server(*split(name)).endpoint, "", is_connected=False, power=Power.UNKNOWN)
+    kept = next((one for one in known.hosts if one.name == name), None) if known is not None else None
+    if known is None or kept is None:
+        return _Member(host)
+    vms = (
+        Vm(
+            vm.id.removesuffix(f"@{name}"), vm.name, name, Power.ON if vm.is_on else Power.OFF,
+            can_shut_down_guest=False, is_tools_running=False, path=vm.path, role=vm.role, guest_os=vm.guest_os,
+        ) for vm in known.vms if vm.host == name
+    )
+    host = replace(host, uuid=kept.uuid, serials=kept.serials, in_maintenance=kept.in_maintenance)
+    return _Member(host, tuple(vms))
 
 
 def _slow_facts(session: Session) -> tuple[Host, dict[str, inventory.VmFacts]]:
