@@ -149,7 +149,7 @@ def pin(
     forgotten: Annotated[str | None, typer.Option(
         "--forget", metavar="ENDPOINT", help="Trust no certificate there by a pin any more.")] = None,
 ) -> None:
-    """Show the certificates of vCenter and the BMCs, and trust from then on those that you confirm.
+    """Show the certificates of vCenter (or of ESXI_HOSTS) and the BMCs, and trust from then on those that you confirm.
 
     For certificates that no authority signed, as they come from the factory. Only the TLS handshake is sent to an
     endpoint. Ends with 1 when one does not answer or is still not trusted, with 2 when nobody is there to confirm.

@@ -251,9 +251,10 @@ class Settings(BaseModel):
     disk (not NFS or SMB). Two folders are two guards, which do not know of each other."""
 
     tls_first_use: Annotated[FirstUse, Written(Choice(FirstUse))] = FirstUse.ASK
-    """What to do with a certificate that no authority vouches for, of vCenter or a BMC that is met for the first time.
-    ask: nothing is sent there before `thermo-guard pin` or a fingerprint; accept: it is pinned and told. Whoever stands
-    in between at that moment is then trusted for good. A changed certificate is refused with either."""
+    """What to do with a certificate that no authority vouches for, of vCenter, a host of ESXI_HOSTS or a BMC
+    that is met for the first time. ask: nothing is sent there before `thermo-guard pin` or a fingerprint; accept: it is
+    pinned and told. Whoever stands in between at that moment is then trusted for good. A changed certificate is refused
+    with either."""
 
     log_format: Annotated[LogFormat, Written(Choice(LogFormat))] = LogFormat.AUTO
     """console for people, json for collectors, auto: console on a terminal and json elsewhere."""

@@ -25,8 +25,8 @@ def consequences(settings: "Settings") -> list[str]:
         if bmc.insecure
     ]
     if settings.tls_first_use == "accept":
-        told.append("TLS_FIRST_USE=accept: whatever certificate vCenter or a BMC shows first is trusted from then on; "
-                    "compare what is told of it")
+        told.append("TLS_FIRST_USE=accept: whatever certificate vCenter, a host of ESXI_HOSTS or a BMC shows first is "
+                    "trusted from then on; compare what is told of it")
     told += [
         f"{name.upper()} is set with ESXI_HOSTS: it is not read, as there is no vCenter"
         for name in ("vcenter_cluster", "vcenter_fingerprint", "vcenter_vm")

@@ -73,12 +73,12 @@ def infrastructure_findings(
     :param known: instance UUIDs of the VM that ran the guard before.
     """
     own = find_guard(cluster.vms, guard_vm, seen.own_addresses, known)
-    vcenter = find_vcenter(cluster.vms, vcenter_vm, cluster.addresses).vms
+    vcenter = () if cluster.is_standalone else find_vcenter(cluster.vms, vcenter_vm, cluster.addresses).vms
     site = _site_of(cluster, own, vcenter, runbook)
     return (
         *_of_guard(cluster, own, guard_vm, seen.maker),
         *_of_resolvers(site, seen.resolvers),
-        *_of_domains(site, seen.domains),
+        *_of_domains(site, seen.domains, is_standalone=cluster.is_standalone),
         *_of_mail(site, seen.mail),
     )
 
@@ -153,20 +153,22 @@ def _of_resolvers(site: _Site, resolvers: Sequence[str]) -> Iterator[Finding]:
     )
 
 
-def _of_domains(site: _Site, domains: Sequence[Leaning]) -> Iterator[Finding]:
+def _of_domains(site: _Site, domains: Sequence[Leaning], *, is_standalone: bool) -> Iterator[Finding]:
     for one in domains:
         inside = site.running(one.addresses)
         if not inside:
             continue
         outside = [address for address in one.addresses if address.lower() not in site.vms]
         but = f" (others of it, {listed(outside, _NAMED)}, are not)" if outside else ""
-        if one.setting == "VCENTER_USER":
+        if one.setting == "VCENTER_USER" and not is_standalone:
             harm = "a login to vCenter after that fails, and on the way back until they are up again"
             remedy = ("Make an account in vCenter's own domain with the same role: "
                       "VCENTER_USER=thermo-guard@vsphere.local, and its VCENTER_PASSWORD.")
         else:
-            harm = "direct logins after that fail, and with them the shutdown of vCenter's own host"
-            remedy = "Make an account on the hosts themselves: ESXI_USER=thermo-guard, and its ESXI_PASSWORD."
+            what = "every host" if is_standalone else "vCenter's own host"
+            harm = f"direct logins after that fail, and with them the shutdown of {what}"
+            remedy = (f"Make an account on the hosts themselves: {one.setting}=thermo-guard, and its "
+                      f"{one.setting.replace('USER', 'PASSWORD')}.")
         yield warn(
             Area.INFRASTRUCTURE,
             f"{one.setting} is an account of the domain {one.name}, which lives on "

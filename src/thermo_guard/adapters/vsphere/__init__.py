@@ -230,8 +230,9 @@ class Vsphere:
             if login is None:
                 raise Unauthorized(f"there is no login for the ESXi host {name}: set ESXI_USER and ESXI_PASSWORD")
             endpoint = Endpoint(
-                f"ESXi host {name} ({address})", address, login, self._trust.for_hosts(), self._outside,
-                calls_at_once=_TO_HOST, limits=self._limits, first_logins=self._first_logins_of(login.user),
+                f"ESXi host {name}" if name == address else f"ESXi host {name} ({address})", address, login,
+                self._trust.for_hosts(), self._outside, calls_at_once=_TO_HOST, limits=self._limits,
+                first_logins=self._first_logins_of(login.user),
             )
             view = self._hosts[(name, address)] = EsxiView(endpoint, self._clock, name, self._questions)
         view.endpoint.thumbprint = self._shown.get(name, self._remembered.get(name))
