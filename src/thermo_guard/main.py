@@ -126,7 +126,7 @@ async def guard(settings: Settings, stop: asyncio.Event, watchdog: Watchdog) -> 
         edges = Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
             notifier=outbox, board=WatchedBoard(board, watchdog), logins=logins, names=names, ports=TcpPorts(),
-            own_addresses=own_addresses(settings, names, site.hypervisor),
+            own_addresses=own_addresses(settings, names, site.hypervisor), aside=asyncio.to_thread,
             preflight=own_preflight(
                 settings, terms, real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names)
             ),

@@ -6,9 +6,10 @@ about and by name; so that a line is the same however the instants of two hosts'
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from engine.rig import Guarded, quick
+from engine.rig import SETTINGS, Guarded
 from engine.test_troubles import HOUR_S, hot_day
 from thermo_guard.core import events as ev
 from thermo_guard.core.events import Phase
@@ -26,17 +27,19 @@ _SETTINGS = "cluster.settings"
 
 
 def story_of(
-    folder: Path, plan: Blueprint, settings: LoopSettings | None = None,
+    folder: Path, plan: Blueprint, settings: LoopSettings = SETTINGS,
     meanwhile: Callable[[Guarded], object] | None = None, within_h: float = 14.0,
 ) -> tuple[Guarded, str]:
     """A hot day on a site from the alarm to the closing report, and its chronicle.
+
+    CRITICAL lies out of reach, so that a plant's order is its own and not that of haste.
 
     :param meanwhile: what a person or fate does besides, as an awaitable of its own or at once.
     """
     guarded: list[Guarded] = []
 
     async def day() -> None:
-        one = Guarded(folder, hot_day(plan), settings or quick())
+        one = Guarded(folder, hot_day(plan), replace(settings, policy=replace(settings.policy, critical_c=200.0)))
         guarded.append(one)
         besides = meanwhile(one) if meanwhile is not None else None
         task = asyncio.ensure_future(besides) if asyncio.iscoroutine(besides) else None

@@ -198,6 +198,33 @@ class HostsConfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """One measured stop or start."""
+
+    at: float
+    seconds: float
+    """From the first command that asked for it until it was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How long one VM or host took lately, one way; the newest last."""
+
+    target_kind: TargetKind
+    target: str
+    goal: Goal
+    took: tuple[Took, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DurationsLearned:
+    """All that is known of how long things take; it replaces what was known before."""
+
+    measured: tuple[Measured, ...]
+    kind: Literal["durations.learned"] = "durations.learned"
+
+
+@dataclass(frozen=True, slots=True)
 class RehearsalWished:
     """A person has one VM, or one empty host, stopped and started for real: an incident with nothing else in it."""
 
@@ -354,8 +381,8 @@ class IncidentClosed:
 Event = (
     GuardStarted | GuardStopped | GuardArmed | HostsConfirmed | WishTaken | NamesResolved | LoginRefused
     | LoginAccepted | SensorsLearned | BmcsMatched | LevelChanged | AlarmObserved | AlarmTripped | ShutdownWished
-    | PowerOnWished | GoalWished | RehearsalWished | GracesCompressed | GuardAway | SnapshotClosed | RoomRecovered
-    | HeatReturned | PhaseBegun | Intended | Answered | Observed | Abandoned | PowerOnHeld | SitePoweredOn
+    | DurationsLearned | PowerOnWished | GoalWished | RehearsalWished | GracesCompressed | GuardAway | SnapshotClosed
+    | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered | Observed | Abandoned | PowerOnHeld | SitePoweredOn
     | IncidentClosed
 )
 

@@ -48,13 +48,13 @@ def compressed(incident: Incident, critical_s: float | None, remaining_s: float)
     """The event with which everyone's time shrinks, where the room will not wait for the plan.
 
     :param critical_s: until the room is critical; None: it does not rise.
-    :param remaining_s: until everything is off, as the planner goes on now.
+    :param remaining_s: until everything is off, were everyone given all of his time from now on.
     """
     if incident.goal is not ev.Goal.OFF or critical_s is None or critical_s >= remaining_s:
         return None
-    factor = max(MOST_HASTE, incident.haste * critical_s / remaining_s)
+    factor = max(MOST_HASTE, critical_s / remaining_s)
     if factor > FIRM * incident.haste:
         return None
     why = "the room is CRITICAL" if critical_s <= 0.0 else f"the room will be critical in {critical_s / 60:.0f} min"
-    reason = f"{why}, and the plan still takes {remaining_s / 60:.0f} min: everyone gets {factor:.0%} of his time"
+    reason = f"{why}, and the plan takes {remaining_s / 60:.0f} min more: everyone gets {factor:.0%} of his time"
     return ev.GracesCompressed(incident.id, round(factor, 3), reason)

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from .commands import Command, Verb
 from .events import Abandoned, Phase
-from .plant import Power, Role
+from .plant import Power, Role, Vm
 from .restore import restore, restore_admission, should_leave_maintenance
 from .snapshot import KeptVm
-from .start_guest import is_started, start_vm
+from .start_guest import is_lost, is_started, start_vm
 from .start_hosts import power_on_hosts
 from .step import Leg, Situation, Step
+from .view import HostNow
 
 
 def step_up(situation: Situation) -> Step:
@@ -55,12 +56,23 @@ def _start_vcenter(leg: Leg) -> bool:
         vm = leg.s.plant.vms.get(kept.id)
         if not kept.is_on or kept.is_untouched or vm is None or vm.power is Power.ON:
             continue
-        host = leg.s.plant.hosts.get(vm.host)
-        if host is not None and host.is_direct and host.in_maintenance and should_leave_maintenance(leg, host.name):
+        if (host := _in_maintenance(leg, vm)) is not None:
             leg.ask(Command(Verb.EXIT_MAINTENANCE, host.name, host.name, host.name))
         else:
             start_vm(leg, kept, vm)
     return False
+
+
+def _in_maintenance(leg: Leg, vm: Vm) -> HostNow | None:
+    """The host that must leave maintenance mode before vCenter's VM can start: its own, or where that is lost, one that
+    could take it.
+    """
+    ready = [host for host in leg.s.plant.hosts.values() if host.is_direct
+             and (not host.in_maintenance or should_leave_maintenance(leg, host.name))]
+    own = next((host for host in ready if host.name == vm.host), None)
+    if own is None and is_lost(leg, vm) and all(host.in_maintenance for host in ready):
+        own = min(ready, key=lambda host: host.name, default=None)
+    return own if own is not None and own.in_maintenance else None
 
 
 def _is_vcenter_of_no_use(leg: Leg) -> bool:

@@ -5,7 +5,7 @@ asked to stop may still be stopping; that is kept as `stopping`.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -16,6 +16,8 @@ from .plant import Power
 from .policy import Level
 from .wishes import Order, Wish
 
+Way = tuple[ev.TargetKind, str, Goal]
+"""A VM or host, and where it goes."""
 POWER_ON_WINDOW_S = 24 * 3600.0
 KEPT_MEASUREMENTS = 3
 """Of each VM and host, each way."""
@@ -70,6 +72,8 @@ class Incident:
     observed: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     """Target to (power, when) as last journaled in this leg."""
     abandoned: Mapping[str, ev.Abandoned] = field(default_factory=dict)
+    took: Mapping[Way, ev.Took] = field(default_factory=dict)
+    """What has been measured in it and is not among the record's durations yet."""
     is_powered_on: bool = False
     """Hosts have been powered on in this leg: it has been counted."""
     is_held: bool = False
@@ -84,15 +88,6 @@ class Incident:
     """The alarm came in the midst of one: what that one did to its target is not how the target stood."""
     haste: float = 1.0
     """The share of its time that everyone gets on this way down."""
-
-
-@dataclass(frozen=True, slots=True)
-class Took:
-    """One measured stop or start."""
-
-    at: float
-    seconds: float
-    """From the first command that asked for it until it was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +120,8 @@ class Record:
     """By endpoint and user, until a login works there again."""
     confirmed: ev.HostsConfirmed | None = None
     """What the guard may stop; None: nobody has confirmed anything yet, and nothing is left out."""
-    took: Mapping[tuple[str, str, Goal], tuple[Took, ...]] = field(default_factory=dict)
-    """How long it took lately, by 'vm' or 'host', target, and where it went; the newest last."""
+    took: Mapping[Way, tuple[ev.Took, ...]] = field(default_factory=dict)
+    """How long each took in earlier incidents; the newest last."""
 
 
 def fold(record: Record, entries: Iterable[Entry]) -> Record:
@@ -165,8 +160,10 @@ def _after(record: Record, entry: Entry) -> Record:
             record = replace(record, power_ons=(*lately, at))
         case ev.IncidentClosed():
             return replace(record, incident=None, closed=(at, event), by_hand=None)
-        case ev.Observed() if record.incident is not None:
-            record = replace(record, took=_measured(record, event.sightings, at))
+        case ev.DurationsLearned():
+            took = {(one.target_kind, one.target, one.goal): one.took for one in event.measured}
+            incident = None if record.incident is None else replace(record.incident, took={})
+            return replace(record, took=took, incident=incident)
         case _:
             pass
     if record.incident is None:
@@ -182,18 +179,15 @@ def _refused(
     return others if isinstance(event, ev.LoginAccepted) else {**others, its: event}
 
 
-def _measured(
-    record: Record, sightings: Iterable[ev.Sighting], at: float
-) -> Mapping[tuple[str, str, Goal], tuple[Took, ...]]:
-    """With what these sightings have measured."""
-    measured = [(s, Goal.OFF if s.power == Power.OFF else Goal.ON) for s in sightings if s.took_s is not None]
-    if not measured:
-        return record.took
-    took = dict(record.took)
-    for sighting, goal in measured:
-        key = (sighting.target_kind, sighting.target, goal)
-        took[key] = (*took.get(key, ()), Took(at, sighting.took_s or 0.0))[-KEPT_MEASUREMENTS:]
-    return took
+def durations(record: Record, targets: Collection[str]) -> ev.DurationsLearned | None:
+    """What the open incident has taught of these VMs and hosts, with what was known; None where nothing is new."""
+    incident = record.incident
+    if incident is None or not incident.took:
+        return None
+    took = {way: known for way, known in record.took.items() if way[1] in targets}
+    for way, measured in incident.took.items():
+        took[way] = (*took.get(way, ()), measured)[-KEPT_MEASUREMENTS:]
+    return ev.DurationsLearned(tuple(ev.Measured(*way, known) for way, known in sorted(took.items())))
 
 
 def _wished(record: Record, event: ev.WishTaken, at: float) -> Record:
@@ -279,7 +273,7 @@ def _turned(incident: Incident, goal: Goal, at: float, reasons: tuple[str, ...])
             stopping[target] = intent.at
     return Incident(
         incident.id, incident.opened_at, goal, at, reasons, incident.is_snapshot_closed, stopping=stopping,
-        rehearsal=incident.rehearsal, follows_rehearsal=incident.follows_rehearsal,
+        took=incident.took, rehearsal=incident.rehearsal, follows_rehearsal=incident.follows_rehearsal,
     )
 
 
@@ -325,8 +319,9 @@ def _observed(incident: Incident, sightings: Iterable[ev.Sighting], at: float) -
     if incident.goal is Goal.OFF:
         intents = {key: intent for key, intent in intents.items() if key[1] not in off}
     wanted = Power.OFF if incident.goal is Goal.OFF else Power.ON
+    took = {(s.target_kind, s.target, incident.goal): ev.Took(at, s.took_s) for s in sightings if s.took_s is not None}
     return replace(
-        incident, intents=intents, observed={**incident.observed, **now},
+        incident, intents=intents, observed={**incident.observed, **now}, took={**incident.took, **took},
         abandoned={
             target: given_up for target, given_up in incident.abandoned.items()
             if now.get(target, ("", 0.0))[0] != wanted

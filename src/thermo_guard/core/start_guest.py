@@ -60,11 +60,15 @@ def start_vm(leg: Leg, kept: KeptVm, vm: Vm) -> None:
         if vm.power is Power.OFF:
             leg.ask(Command(Verb.POWER_ON_VM, vm.id, vm.name, host.route))
         return
-    is_lost = host is None or leg.is_abandoned(host.name)
     path = vm.path or kept.path
-    taker = _taker(leg, vm) if is_lost and path is not None else None
+    taker = _taker(leg, vm) if path is not None and is_lost(leg, vm) else None
     if taker is not None and leg.ask(Command(Verb.ADOPT_VM, vm.id, vm.name, taker, path=path)):
         _loads(leg)[taker] += 1
+
+
+def is_lost(leg: Leg, vm: Vm) -> bool:
+    """The host that it is registered on is not coming back, as far as this leg knows."""
+    return vm.host not in leg.s.plant.hosts or leg.is_abandoned(vm.host)
 
 
 def _taker(leg: Leg, vm: Vm) -> str | None:

@@ -7,7 +7,7 @@ from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.core.goal import permits_power_on
 from thermo_guard.core.planner import next_step
 from thermo_guard.core.policy import Assessment, Watch
-from thermo_guard.core.record import POWER_ON_WINDOW_S, Incident
+from thermo_guard.core.record import POWER_ON_WINDOW_S, Incident, durations
 from thermo_guard.core.report import differences
 from thermo_guard.core.scope import scope_of
 from thermo_guard.core.snapshot import Snapshot
@@ -63,6 +63,9 @@ class Conductor:
 
     def _end(self, incident: Incident, snapshot: Snapshot, plant: PlantNow) -> None:
         """Nothing is left to do on this way: a way back is over, and a rehearsal begins its own."""
+        targets = {vm.id for vm in snapshot.vms} | {host.name for host in snapshot.hosts}
+        if (learned := durations(self._ledger.record, targets)) is not None:
+            self._ledger.write(learned)
         if incident.goal is ev.Goal.ON:
             lines = differences(snapshot, plant, incident, scope_of(self._ledger.record))
             self._ledger.write(ev.IncidentClosed(incident.id, lines))

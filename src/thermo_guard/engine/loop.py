@@ -20,6 +20,7 @@ from .arming import Arming
 from .board import INCIDENT_BOUND_S, QUIET_BOUND_S, status
 from .conductor import Conductor
 from .hands import Hands
+from .haste import Haste
 from .ledger import Ledger
 from .logins import RefusedLogins
 from .lookout import LOOK_VALID_S, Look, Lookout
@@ -60,6 +61,7 @@ class Loop:
         self.reminder = Reminder(self.ledger, edges.notifier)
         self.orders = Orders(settings, self.ledger, self.lookout, self.hands, self.logins, edges.notifier)
         self.snapshots = Snapshots(settings, self.ledger, self.lookout, edges.own_addresses)
+        self.haste = Haste(settings, self.ledger, edges.clock, edges.aside)
         self.conductor = Conductor(settings, self.ledger, self.hands)
         now = self.clock.now()
         kept = [reading for reading in edges.journal.readings(now - HISTORY_S) if reading.seen_at <= now]
@@ -102,8 +104,8 @@ class Loop:
         return self.ledger.record.incident is not None
 
     def _own_looks(self) -> list[Look[Any]]:
-        """Those of quiet time, that are no part of the plant's sight."""
-        return [look for look in (self.arming.look, self.names and self.names.look) if look]
+        """Those that are no part of the plant's sight."""
+        return [look for look in (self.arming.look, self.names and self.names.look, self.haste.look) if look]
 
     def _may_act(self) -> bool:
         return may_act(self.ledger.record, self.settings.mode, self.clock.now())
@@ -256,6 +258,7 @@ class Loop:
             return
         if not incident.is_snapshot_closed and not self.snapshots.close(incident, plant, now):
             return
+        self.haste.tick(plant, self.room, assessment, now)
         despite_unseen = incident.despite_unseen
         self.step = self.conductor.conduct(
             plant, assessment,

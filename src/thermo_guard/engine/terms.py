@@ -27,6 +27,15 @@ Preflight = Callable[[], Awaitable[Sequence[Finding]]]
 """Looks at the whole site once and says what stands in the way; changes nothing."""
 
 
+Aside = Callable[[Callable[[], float]], Awaitable[float]]
+"""Does a long sum beside the loop."""
+
+
+async def at_once(work: Callable[[], float]) -> float:
+    """Where nothing has to wait for it, as in virtual time."""
+    return work()
+
+
 @dataclass(frozen=True, slots=True)
 class LoopSettings:
     """What the loop was told; seconds."""
@@ -64,4 +73,5 @@ class Edges:
     logins: RefusedLogins | None = None
     own_addresses: Callable[[], Sequence[str]] = tuple
     """By which the guard reaches its peers: what VM it runs in is found by them."""
+    aside: Aside = at_once
     listeners: tuple[Listener, ...] = ()

@@ -19,11 +19,12 @@ QUIET_ENTRIES = 20_000
 PRUNE_ROWS = 10_000
 """At most so many rows at once, so that no tick waits long; 8 sensors every 10 s make 2,880 an hour."""
 
-OPENERS = ("alarm.tripped", "shutdown.wished", "power_on.wished")
+OPENERS = ("alarm.tripped", "shutdown.wished", "power_on.wished", "rehearsal.wished")
 """Each begins an incident; the record of one owes nothing to the incidents before it."""
 LEVELS = "level.changed"
 LATEST_COUNTS = (
     "sensors.learned", "bmcs.matched", "names.resolved", LEVELS, "incident.closed", "guard.started", "guard.stopped",
+    "hosts.confirmed", "durations.learned",
 )
 """Kinds of which only the newest still says anything once an incident has followed it: of a life, whether the guard
 that opened the incident had begun anew or was told to end."""
@@ -33,6 +34,7 @@ LOGINS = ("login.refused", "login.accepted")
 OF_ONE_INCIDENT = (
     *OPENERS, "goal.wished", "snapshot.closed", "room.recovered", "heat.returned", "phase.begun", "commands.intended",
     "commands.answered", "targets.observed", "target.abandoned", "guard.away",
+    "graces.compressed",
 )
 """Kinds that say nothing once the next incident has begun."""
 
