@@ -54,7 +54,7 @@ func reconfigure(j *Job, cluster *simulator.ClusterComputeResource, spec *types.
 		merge(&dpm, spec.DpmConfig)
 		config.DpmConfigInfo = &dpm
 	}
-	if spec.SystemVMsConfig != nil {
+	if spec.SystemVMsConfig != nil && j.face.site.options.VclsMode == "system" {
 		info := types.ClusterSystemVMsConfigInfo{}
 		if config.SystemVMsConfig != nil {
 			info = *config.SystemVMsConfig
@@ -121,6 +121,9 @@ func (p *Plant) noteCluster(name string, config *types.ClusterConfigInfoEx) {
 		p.note("cluster.reconfigured", name, "")
 	}
 	p.clusters[name] = settings
+	if mode := config.SystemVMsConfig; name == clusterName && mode != nil {
+		p.vclsRetreats = mode.DeploymentMode == string(types.ClusterSystemVMsConfigInfoDeploymentModeABSENT)
+	}
 }
 
 // eventCalls adds the call with which a client writes its own line into vCenter's event log.

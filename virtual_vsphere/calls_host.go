@@ -18,7 +18,7 @@ func (c *hostCalls) unreachable() *soap.Fault {
 	p := c.face.site.plant
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.host.answers() {
+	if c.host.answers() && (c.face.host != nil || !c.host.Disconnected) {
 		return nil
 	}
 	return simulator.Fault("host is not connected", new(types.HostNotConnected))
@@ -32,6 +32,12 @@ func (c *hostCalls) EnterMaintenanceModeTask(ctx *simulator.Context, r *types.En
 	timeout := r.Timeout
 	body.Res = &types.EnterMaintenanceMode_TaskResponse{Returnval: c.face.startTask(c.HostSystem, "enterMaintenanceMode",
 		"EnterMaintenanceMode_Task", func(j *Job) types.BaseMethodFault {
+			if c.face.host == nil {
+				if fault := c.face.site.awaitAdmission(c.host, timeout, j.cancelled); fault != nil {
+					return fault
+				}
+				c.face.site.evacuate(c.host)
+			}
 			return c.face.site.plant.enterMaintenance(c.host, timeout, j.cancelled)
 		})}
 	return body
@@ -74,6 +80,11 @@ func (c *hostCalls) ReconnectHostTask(ctx *simulator.Context, _ *types.Reconnect
 			defer p.mu.Unlock()
 			if !c.host.answers() {
 				return new(types.NoHost)
+			}
+			if c.host.Disconnected {
+				c.host.Disconnected = false
+				p.note("host.reconnected", c.host.Name, c.host.Name)
+				p.showAnew(c.host)
 			}
 			return nil
 		})}}

@@ -20,10 +20,7 @@ func (c *vmCalls) unreachable() *soap.Fault {
 	p := c.face.site.plant
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.vm.Host.answers() {
-		return nil
-	}
-	return simulator.Fault("host is not connected", new(types.HostNotConnected))
+	return soapFault(c.vm.outOfReach(c.face.host == nil))
 }
 
 func soapFault(fault types.BaseMethodFault) *soap.Fault {
@@ -97,7 +94,7 @@ func (c *vmCalls) TerminateVM(ctx *simulator.Context, _ *types.TerminateVM) soap
 	return body
 }
 
-// AnswerVM takes any answer to the pending question.
+// AnswerVM takes one of the choices of the pending question.
 func (c *vmCalls) AnswerVM(ctx *simulator.Context, r *types.AnswerVM) soap.HasFault {
 	body := new(methods.AnswerVMBody)
 	p := c.face.site.plant
@@ -107,9 +104,17 @@ func (c *vmCalls) AnswerVM(ctx *simulator.Context, r *types.AnswerVM) soap.HasFa
 		body.Fault_ = simulator.Fault("", &types.InvalidArgument{InvalidProperty: "questionId"})
 		return body
 	}
+	if r.AnswerChoice != "0" && r.AnswerChoice != "1" && r.AnswerChoice != "2" {
+		body.Fault_ = simulator.Fault("", &types.InvalidArgument{InvalidProperty: "answerChoice"})
+		return body
+	}
 	c.vm.Question = ""
 	p.touchVM(c.vm)
-	p.note("vm.answered", c.vm.Name, c.vm.Host.Name)
+	p.journal.add(Entry{What: "vm.answered", Object: c.vm.Name, Host: c.vm.Host.Name, Detail: r.AnswerChoice})
+	if c.vm.StopsLater && c.vm.isOn() {
+		c.vm.StopsLater = false
+		p.beginStop(c.vm)
+	}
 	body.Res = new(types.AnswerVMResponse)
 	return body
 }

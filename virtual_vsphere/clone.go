@@ -105,7 +105,11 @@ func (f *Face) removeVM(v *VM) {
 	if o, ok := registry.Get(*vm.Parent).(*simulator.Folder); ok {
 		registry.RemoveReference(ctx, o, &o.ChildEntity, vm.Self)
 	}
-	if host := f.hostObject(f.host); host != nil {
+	at := f.host
+	if at == nil {
+		at = v.Host
+	}
+	if host := f.hostObject(at); host != nil {
 		registry.RemoveReference(ctx, host, &host.Vm, vm.Self)
 	}
 	if o, ok := registry.Get(*vm.ResourcePool).(*simulator.ResourcePool); ok {

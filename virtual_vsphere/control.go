@@ -50,6 +50,7 @@ func (s *Site) controlHandler() http.Handler {
 	post("/vcenter", s.changeVCenter)
 	post("/certificate", s.changeCertificate)
 	post("/deny", s.changeDenials)
+	post("/sessions", s.endSessions)
 	post("/tier", s.changeTier)
 	post("/timing", s.changeTiming)
 	return mux
@@ -102,7 +103,9 @@ func (s *Site) state() any {
 	hosts, vms := []hostState{}, []vmState{}
 	for _, h := range p.hosts {
 		connection := "connected"
-		if !h.answers() {
+		if h.Disconnected {
+			connection = "disconnected"
+		} else if !h.answers() {
 			connection = "notResponding"
 		}
 		hosts = append(hosts, hostState{h.Name, h.Cluster, h.Address, h.UUID, h.Serial, h.On, h.Booting, h.Silent, h.Isolated, h.Maintenance, connection})
@@ -149,6 +152,9 @@ func (s *Site) changeHost(q url.Values) error {
 	}
 	maintenance, err := flagOf(q, "maintenance", nil)
 	if err != nil {
+		return err
+	}
+	if ways, err := p.changeWays(h, q); err != nil || ways {
 		return err
 	}
 	if on != nil && !*on && q.Get("graceful") == "1" {
@@ -207,6 +213,10 @@ func (s *Site) changeVM(q url.Values) error {
 	v.HasTools = *tools
 	if q.Has("question") {
 		v.Question = q.Get("question")
+		p.note("vm.question", v.Name, v.Host.Name)
+	}
+	if err := p.changeBonds(v, q); err != nil {
+		return err
 	}
 	if err := p.forcePower(v, q.Get("power")); err != nil {
 		return err
@@ -312,7 +322,7 @@ func (s *Site) changeTiming(q url.Values) error {
 	t := p.timing
 	for key, target := range map[string]*int{"guest-ms": &t.GuestMs, "vm-boot-ms": &t.VMBootMs, "boot-ms": &t.BootMs,
 		"host-off-ms": &t.HostOffMs, "maintenance-ms": &t.MaintenanceMs, "vcenter-boot-ms": &t.VCenterBootMs,
-		"call-delay-ms": &t.CallDelayMs} {
+		"vcls-ms": &t.VclsMs, "call-delay-ms": &t.CallDelayMs} {
 		value, err := number(q, key, *target)
 		if err != nil {
 			return err

@@ -126,7 +126,7 @@ func (f *Face) serveSOAP(w http.ResponseWriter, r *http.Request) {
 	object := f.objectName(call.this)
 	f.site.counts.add(f.name, call.method)
 	if changesSomething(call.method) {
-		f.site.plant.journal.add(Entry{What: "call", Method: call.method, Object: object, Face: f.name, User: f.userOf(r)})
+		f.site.plant.journal.add(Entry{What: "call", Method: call.method, Object: object, Face: f.name, User: f.userOf(r), Detail: vsanAction(body)})
 	}
 	if ms := f.site.plant.callDelay(); ms > 0 {
 		time.Sleep(time.Duration(ms) * time.Millisecond)

@@ -23,12 +23,22 @@ func (p *Plant) shutDownGuest(v *VM) types.BaseMethodFault {
 	if !v.isOn() {
 		return &types.InvalidPowerState{RequestedState: types.VirtualMachinePowerStatePoweredOn, ExistingState: v.Power}
 	}
+	if fault := v.secondary(); fault != nil {
+		return fault
+	}
 	if !v.ToolsRunning {
 		return new(types.ToolsUnavailable)
 	}
+	v.StopsLater = v.Question != ""
 	if v.Hangs || v.Question != "" || v.GuestState == guestShuttingDown {
 		return nil // accepted, and nothing comes of it
 	}
+	p.beginStop(v)
+	return nil
+}
+
+// beginStop lets the guest stop in its own time. mu is held.
+func (p *Plant) beginStop(v *VM) {
 	v.GuestState = guestShuttingDown
 	p.touchVM(v)
 	ms, epoch := p.timing.GuestMs, v.epoch
@@ -40,13 +50,15 @@ func (p *Plant) shutDownGuest(v *VM) types.BaseMethodFault {
 			p.turnOff(v, true)
 		}
 	})
-	return nil
 }
 
 // powerOff cuts the VM's power; where that hangs it waits until somebody terminates the VM. No lock is held.
 func (p *Plant) powerOff(v *VM) types.BaseMethodFault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if fault := v.secondary(); fault != nil {
+		return fault
+	}
 	for wasOn := v.isOn(); wasOn && v.PowerHangs; p.wait() {
 		if !v.isOn() {
 			return nil
@@ -74,6 +86,9 @@ func (p *Plant) cutVM(v *VM) types.BaseMethodFault {
 func (p *Plant) powerOn(v *VM) types.BaseMethodFault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if fault := v.secondary(); fault != nil {
+		return fault
+	}
 	if v.AsksMoved && v.Host.answers() && !v.Host.Maintenance && !v.isOn() {
 		v.AsksMoved = false
 		v.Question = movedQuestion
@@ -113,6 +128,9 @@ func (p *Plant) turnOn(v *VM) {
 	v.GuestState, v.ToolsRunning, v.BootTime = guestNotRunning, false, time.Now()
 	p.setPower(v, types.VirtualMachinePowerStatePoweredOn)
 	p.note("vm.on", v.Name, v.Host.Name)
+	if v.FT == 1 && !v.Pair.isOn() && v.Pair.Host.takesVMs() {
+		p.turnOn(v.Pair)
+	}
 	epoch := v.epoch
 	p.after(p.timing.VMBootMs, func() {
 		if v.epoch != epoch {
@@ -134,6 +152,9 @@ func (p *Plant) turnOff(v *VM, clean bool) {
 	p.stop(v, types.VirtualMachinePowerStatePoweredOff)
 	v.CleanOff = clean
 	p.note("vm.off", v.Name, v.Host.Name)
+	if v.FT == 1 && v.Pair.isOn() {
+		p.turnOff(v.Pair, clean)
+	}
 	if v == p.vcenter.vm {
 		p.killVCenter()
 	}
@@ -150,5 +171,6 @@ func (p *Plant) turnSuspended(v *VM) {
 
 func (p *Plant) stop(v *VM, power types.VirtualMachinePowerState) {
 	v.GuestState, v.ToolsRunning, v.Question, v.BootTime = guestNotRunning, false, "", time.Time{}
+	v.StopsLater = false
 	p.setPower(v, power)
 }

@@ -30,6 +30,8 @@ func (p *Plant) enterMaintenance(h *Host, timeoutS int32, cancelled func() bool)
 		case first && h.Maintenance:
 			p.mu.Unlock()
 			return new(types.InvalidState)
+		case first && p.leaves(h):
+			settled = time.Time{}
 		case h.running > 0:
 			settled = time.Time{}
 		case settled.IsZero():
@@ -55,6 +57,12 @@ func (p *Plant) enterMaintenance(h *Host, timeoutS int32, cancelled func() bool)
 	}
 }
 
+// leaves lets the managers of agent VMs stop them first; it answers whether any is still on. mu is held.
+func (p *Plant) leaves(h *Host) bool {
+	p.followManager(h, true)
+	return h.running > 0
+}
+
 func (p *Plant) exitMaintenance(h *Host) types.BaseMethodFault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,6 +75,7 @@ func (p *Plant) exitMaintenance(h *Host) types.BaseMethodFault {
 	h.Maintenance = false
 	p.touchHost(h)
 	p.note("maintenance.off", h.Name, h.Name)
+	p.followManager(h, false)
 	return nil
 }
 
@@ -106,7 +115,7 @@ func (p *Plant) shutDown(h *Host) (silent <-chan struct{}) {
 		p.lose(h)
 		p.note("host.silent", h.Name, h.Name)
 		p.after(p.timing.HostOffMs-p.timing.HostOffMs/2, func() {
-			if h.epoch == epoch {
+			if h.epoch == epoch && !h.ShutdownHangs {
 				p.cutPower(h)
 			}
 		})
@@ -149,7 +158,7 @@ func (p *Plant) pressPower(h *Host) {
 		return
 	}
 	h.epoch++
-	h.On, h.Booting = true, true
+	h.On, h.Booting, h.Standby = true, true, false
 	p.note("host.on", h.Name, h.Name)
 	p.touchHost(h)
 	epoch := h.epoch

@@ -16,6 +16,7 @@ var overridden = map[string]map[string]bool{
 		"ReconnectHost_Task": true, "DisconnectHost_Task": true},
 	"ClusterComputeResource": {"ReconfigureComputeResource_Task": true},
 	"Folder":                 {"RegisterVM_Task": true},
+	"OptionManager":          {"UpdateOptions": true},
 	"EventManager":           {"LogUserEvent": true},
 	"AuthorizationManager": {"HasPrivilegeOnEntities": true, "HasPrivilegeOnEntity": true,
 		"HasUserPrivilegeOnEntities": true, "FetchUserPrivilegeOnEntities": true},
@@ -29,6 +30,9 @@ func (f *Face) intercept(ctx *simulator.Context, m *simulator.Method) (mo.Refere
 	object := f.objectName(m.This)
 	if rule := f.site.faults.take(f.name, m.Name, object, kindFault); rule != nil {
 		return nil, rule.fault()
+	}
+	if login, ok := m.Body.(*types.Login); ok && f.locksOut(login.UserName) {
+		return nil, &types.NoPermission{Object: &m.This, PrivilegeId: "System.View"}
 	}
 	if ctx.Session == nil {
 		return nil, anonymous(m)
@@ -64,6 +68,10 @@ func (f *Face) stateful(ctx *simulator.Context, ref types.ManagedObjectReference
 	case *simulator.Folder:
 		if f.host != nil {
 			return &folderCalls{Folder: o, face: f}
+		}
+	case *simulator.OptionManager:
+		if f.host == nil {
+			return &optionCalls{OptionManager: o, face: f}
 		}
 	case *simulator.EventManager:
 		return &eventCalls{EventManager: o, face: f}

@@ -80,6 +80,9 @@ func (s *Site) ready() Ready {
 		address, port, _ := net.SplitHostPort(r.VCenter)
 		r.VCenter, r.Names[name] = net.JoinHostPort(name, port), address
 	}
+	if s.options.Standalone {
+		r.VCenter = ""
+	}
 	for _, h := range s.plant.hosts {
 		if h.Cluster != clusterName {
 			continue

@@ -134,6 +134,9 @@ func (s *Site) populate() {
 		s.dressAsVCenter(v)
 		p.vms = append(p.vms, v)
 	}
+	for range o.Vcls {
+		p.vms = append(p.vms, s.newVCLS())
+	}
 	others := hostsOf(p.hosts, otherCluster)
 	for i := range o.OtherClusterVMs {
 		p.vms = append(p.vms, s.newVM(fmt.Sprintf("other-vm-%d", i+1), others[i%len(others)]))
@@ -144,6 +147,7 @@ func (s *Site) populate() {
 		v.Path = fmt.Sprintf("[LocalDS_0] %s/%s.vmx", v.Name, v.Name)
 	}
 	p.vcenter.face, p.vcenter.Answering = s.vcenter, true
+	p.vcenter.Cut = o.Standalone
 }
 
 func hostsOf(all []*Host, cluster string) []*Host {

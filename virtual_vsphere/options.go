@@ -27,6 +27,13 @@ type Options struct {
 	VCenterDecoys   int
 	OtherClusterVMs int
 
+	Vcls       int
+	VclsMode   string
+	VSAN       bool
+	DRSMoves   bool
+	HAStrict   bool
+	Standalone bool
+
 	Timing Timing
 
 	Deny         repeated
@@ -43,6 +50,7 @@ type Timing struct {
 	HostOffMs     int `json:"host_off_ms"`     // from ShutdownHost until the power is off
 	MaintenanceMs int `json:"maintenance_ms"`  // from the last VM off until maintenance mode is entered
 	VCenterBootMs int `json:"vcenter_boot_ms"` // from vCenter's VM power-on until vCenter answers
+	VclsMs        int `json:"vcls_ms"`         // until vCenter removes, restarts or spawns vCLS VMs
 	CallDelayMs   int `json:"call_delay_ms"`   // added to every call on both faces
 }
 
@@ -60,9 +68,9 @@ func defaultOptions() Options {
 		ESXiPrefix: "127.0.1.", ESXiPort: 9443,
 		User: "administrator@vsphere.local", Password: "VMware1!",
 		ESXiUser: "root", ESXiPassword: "VMware1!",
-		VCenterVM: "none",
+		VCenterVM: "none", VclsMode: "option",
 		Timing: Timing{GuestMs: 200, VMBootMs: 300, BootMs: 1500, HostOffMs: 600,
-			MaintenanceMs: 100, VCenterBootMs: 1500},
+			MaintenanceMs: 100, VCenterBootMs: 1500, VclsMs: 300},
 	}
 }
 
@@ -89,7 +97,14 @@ func parseOptions(args []string, output io.Writer) (Options, error) {
 	f.StringVar(&o.VCenterVM, "vcenter-vm", o.VCenterVM, `name of the VM that is vCenter; "none" = vCenter is outside`)
 	f.IntVar(&o.VCenterDecoys, "vcenter-decoys", o.VCenterDecoys, "further VMs that look like a vCenter")
 	f.IntVar(&o.OtherClusterVMs, "other-cluster-vms", o.OtherClusterVMs, "VMs of a second cluster that must stay untouched; 0 = no second cluster")
+	f.IntVar(&o.Vcls, "vcls", 0, "vCLS VMs of the cluster")
+	f.StringVar(&o.VclsMode, "vcls-mode", o.VclsMode, "how retreat is told: option, system (API 8.0.2) or none (vSphere 9)")
+	f.BoolVar(&o.VSAN, "vsan", false, "the cluster says that it has vSAN")
+	f.BoolVar(&o.DRSMoves, "drs-moves", false, "automated DRS empties a host that enters maintenance mode")
+	f.BoolVar(&o.HAStrict, "ha-strict", false, "HA's admission control holds maintenance mode up")
+	f.BoolVar(&o.Standalone, "standalone", false, "no vCenter at all")
 	t := &o.Timing
+	f.IntVar(&t.VclsMs, "vcls-ms", t.VclsMs, "until vCenter removes, restarts or spawns vCLS VMs")
 	f.IntVar(&t.GuestMs, "guest-ms", t.GuestMs, "a guest's orderly shutdown")
 	f.IntVar(&t.VMBootMs, "vm-boot-ms", t.VMBootMs, "from VM power-on until its tools run")
 	f.IntVar(&t.BootMs, "boot-ms", t.BootMs, "from host power-on until it answers")
@@ -129,6 +144,12 @@ func (o Options) check() error {
 		return errors.New("-vcenter-vm: needs -vms 1 or more")
 	case o.HostNames != "" && (strings.Count(o.HostNames, "%") != 1 || !strings.Contains(o.HostNames, "%d")):
 		return errors.New("-host-names: a name with one %d, as esx%d.lab.test")
+	case o.VclsMode != "option" && o.VclsMode != "system" && o.VclsMode != "none":
+		return errors.New("-vcls-mode: option, system or none")
+	case o.Vcls < 0 || o.Vcls > 0 && (o.VclsMode == "none" || o.Standalone):
+		return errors.New("-vcls: not below 0, and none without vCenter or in mode none")
+	case o.Standalone && o.ownsVCenter():
+		return errors.New("-standalone: has no vCenter, so no VM is one")
 	case (o.CertFile == "") != (o.KeyFile == ""):
 		return errors.New("-cert and -key come together")
 	}

@@ -22,7 +22,11 @@ type Plant struct {
 	vms      []*VM
 	vcenter  VCenter
 	clusters map[string]*ClusterSettings
-	changed  chan struct{} // closed and replaced at every change: wakes those who wait for a condition
+
+	vclsRetreats bool
+	vclsMade     int // numbers the vCLS VMs, so that no UUID comes twice
+
+	changed chan struct{} // closed and replaced at every change: wakes those who wait for a condition
 
 	dirtyHosts map[*Host]bool
 	dirtyVMs   map[*VM]bool
@@ -48,6 +52,12 @@ type Host struct {
 	Maintenance bool
 	BootTime    time.Time
 
+	Standby       bool   // off, by DPM's doing
+	Disconnected  bool   // vCenter let go of it, until it is told to reconnect
+	ShutdownHangs bool   // its shutdown never ends: silent, with the power on
+	Lockdown      string // lockdownNormal or lockdownStrict; empty = none
+	Exceptions    string // users who may log in all the same, with commas
+
 	face    *Face // the direct face, nil without one
 	running int   // VMs that are on: asked by every waiting maintenance task at every change
 	epoch   int   // counts power changes: a timer of an earlier life must do nothing
@@ -55,6 +65,9 @@ type Host struct {
 
 // answers tells whether the host's management is there: vCenter sees it connected and its direct face is open.
 func (h *Host) answers() bool { return h.On && !h.Booting && !h.Silent && !h.Isolated }
+
+// seen tells whether vCenter has the host.
+func (h *Host) seen() bool { return h.answers() && !h.Disconnected }
 
 // VM is a guest with its host. Paths and UUIDs are the same on every face; managed object references are not.
 type VM struct {
@@ -74,6 +87,14 @@ type VM struct {
 	PowerHangs   bool // PowerOff never ends either: only TerminateVM helps
 	AsksMoved    bool // the next power-on asks whether the VM was moved or copied
 	CleanOff     bool
+	StopsLater   bool // asked to shut down while a question was pending
+	IsVCLS       bool
+	ExtraKey     string // a key of extraConfig that is "true"
+	ManagedBy    string // EXTENSION/TYPE of the solution that owns it
+	ManagerOff   bool   // its manager stopped it
+	FT           int32  // 1 primary, 2 secondary, 0 no pair
+	Pair         *VM
+	Connection   types.VirtualMachineConnectionState // empty = as its host's
 	BootTime     time.Time
 
 	epoch int

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
@@ -18,13 +19,17 @@ type vmView struct {
 	guest      string
 	template   bool
 	question   string
+	extra      string
+	managedBy  string
+	ft         int32
+	pair       string
 	host       types.ManagedObjectReference
 }
 
 // showVM is the plant's VM as vCenter (through the connection to its host) or its host itself sees it. While its host
 // is out of reach vCenter keeps showing the last power state that it knew. mu of the plant is held.
 func showVM(v *VM, f *Face, host types.ManagedObjectReference, last vmView) vmView {
-	if f.host == nil && !v.Host.answers() {
+	if f.host == nil && !v.Host.seen() {
 		last.connection = types.VirtualMachineConnectionStateDisconnected
 		last.host = host
 		return last
@@ -33,6 +38,13 @@ func showVM(v *VM, f *Face, host types.ManagedObjectReference, last vmView) vmVi
 		power: v.Power, connection: types.VirtualMachineConnectionStateConnected, boot: v.BootTime,
 		cleanOff: v.CleanOff, guest: v.GuestState, template: v.Template, question: v.Question, host: host,
 		tools: string(types.VirtualMachineToolsRunningStatusGuestToolsNotRunning), toolsOK: types.VirtualMachineToolsStatusToolsNotRunning,
+	}
+	view.extra, view.managedBy, view.ft = v.ExtraKey, v.ManagedBy, v.FT
+	if v.Pair != nil {
+		view.pair = v.InstanceUUID + " " + v.Pair.InstanceUUID
+	}
+	if v.outOfReach(f.host == nil) != nil && v.Connection != "" {
+		view.connection = v.Connection
 	}
 	if v.ToolsRunning {
 		view.tools, view.toolsOK = string(types.VirtualMachineToolsRunningStatusGuestToolsRunning), types.VirtualMachineToolsStatusToolsOk
@@ -75,6 +87,18 @@ func (now vmView) changes(was vmView) []types.PropertyChange {
 		}
 		set(true, question, "runtime.question", "summary.runtime.question")
 	}
+	set(now.extra != was.extra, []types.BaseOptionValue{&types.OptionValue{Key: now.extra, Value: "true"}}, "config.extraConfig")
+	if now.managedBy != was.managedBy {
+		var by any
+		if extension, kind, ok := strings.Cut(now.managedBy, "/"); ok {
+			by = types.ManagedByInfo{ExtensionKey: extension, Type: kind}
+		}
+		set(true, by, "config.managedBy", "summary.config.managedBy")
+	}
+	if now.ft != was.ft || now.pair != was.pair {
+		info := &types.FaultToleranceConfigInfo{Role: now.ft, InstanceUuids: strings.Fields(now.pair)}
+		set(true, info, "config.ftInfo", "summary.config.ftInfo")
+	}
 	// Last, so that a client that waits for the power state finds the rest already there.
 	set(now.power != was.power, now.power, "runtime.powerState", "summary.runtime.powerState")
 	return out
@@ -88,16 +112,27 @@ type hostView struct {
 	maintenance bool
 	boot        time.Time
 	certificate string
+	lockdown    types.HostLockdownMode
 }
 
 func showHost(h *Host, f *Face) hostView {
 	view := hostView{face: f, connection: types.HostSystemConnectionStateConnected,
 		power: types.HostSystemPowerStatePoweredOn, maintenance: h.Maintenance, boot: h.BootTime, certificate: h.Cert}
+	view.lockdown = types.HostLockdownModeLockdownDisabled
+	if h.Lockdown != "" {
+		view.lockdown = types.HostLockdownMode(h.Lockdown)
+	}
 	if f.host == nil {
 		view.certificate = h.KnownCert
 	}
 	if f.host == nil && !h.answers() {
 		view.connection, view.power = types.HostSystemConnectionStateNotResponding, types.HostSystemPowerStateUnknown
+	}
+	if f.host == nil && h.Disconnected {
+		view.connection, view.power = types.HostSystemConnectionStateDisconnected, types.HostSystemPowerStateUnknown
+	}
+	if h.Standby {
+		view.power = types.HostSystemPowerStateStandBy
 	}
 	return view
 }
@@ -115,6 +150,9 @@ func (now hostView) apply(ctx *simulator.Context, o *simulator.HostSystem) {
 		set(was.InMaintenanceMode != now.maintenance, now.maintenance, "inMaintenanceMode")
 		set(was.BootTime == nil || !was.BootTime.Equal(now.boot), now.boot, "bootTime")
 		set(was.PowerState != now.power, now.power, "powerState")
+		if o.Config != nil && o.Config.LockdownMode != now.lockdown {
+			changes = append(changes, types.PropertyChange{Name: "config.lockdownMode", Val: now.lockdown})
+		}
 		dressCertificate(now.certificate, o)
 		set(was.ConnectionState != now.connection, now.connection, "connectionState")
 		if len(changes) > 0 {

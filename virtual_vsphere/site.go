@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 // Site is the whole: the plant, its faces and the control face.
@@ -54,8 +55,13 @@ func newSite(o Options) (*Site, error) {
 		s.plant.journal.postTo(s.done, o.HookURL)
 	}
 	go s.push(s.done.Done())
+	if o.Vcls > 0 {
+		go s.tendVCLS()
+	}
 	for _, f := range s.faces {
-		f.door.open()
+		if f != s.vcenter || !o.Standalone {
+			f.door.open()
+		}
 	}
 	s.control.open()
 	return s, nil
@@ -79,7 +85,16 @@ func (s *Site) buildVCenter() error {
 	}
 	s.populate()
 	for _, entity := range model.Map().All("ClusterComputeResource") {
-		s.plant.noteCluster(entity.Entity().Name, defaultClusterConfig(true))
+		config := entity.(*simulator.ClusterComputeResource).ConfigurationEx.(*types.ClusterConfigInfoEx)
+		if s.options.VSAN && entity.Entity().Name == clusterName {
+			yes := true
+			config.VsanConfigInfo = &types.VsanClusterConfigInfo{Enabled: &yes}
+		}
+		if s.options.VclsMode == "system" {
+			config.SystemVMsConfig = &types.ClusterSystemVMsConfigInfo{
+				DeploymentMode: string(types.ClusterSystemVMsConfigInfoDeploymentModeSYSTEM_MANAGED)}
+		}
+		s.plant.noteCluster(entity.Entity().Name, config)
 	}
 	return nil
 }

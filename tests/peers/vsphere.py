@@ -52,7 +52,7 @@ class HostFace:
 
 
 class VirtualVsphere:
-    """One plant as a process. Options of the program are keywords: `guest_ms=50` is `-guest-ms 50`.
+    """One plant as a process. Options of the program are keywords: `guest_ms=50` is `-guest-ms 50`, `vcls=3`, `vsan=True`.
 
     :param folder: where its certificate goes.
     :param ca: the authority that signs it; its `cert_pem` is what a client must trust.
@@ -71,7 +71,9 @@ class VirtualVsphere:
         self._prefix = f"127.{64 + os.getpid() // 250 % 64}.{os.getpid() % 250}."
         given = {"hosts": hosts, "vms": vms, "esxi_prefix": self._prefix, "esxi_port": 0, "vcenter_name": vcenter_name,
                  "host_names": host_names, **options}
-        self._flags = [part for name, value in given.items() for part in (f"-{name.replace('_', '-')}", str(value))]
+        self._flags = [part for name, value in given.items()
+                       for part in ([f"-{name.replace('_', '-')}={int(value)}"] if isinstance(value, bool)
+                                    else [f"-{name.replace('_', '-')}", str(value)])]
         self._flags += [part for rule in deny for part in ("-deny", rule)]
         self._hosts = hosts
         self._is_self_signed = self_signed
@@ -79,7 +81,7 @@ class VirtualVsphere:
         self._dns_names += [host_names % i for i in range(1, hosts + 1)] if host_names else []
         self._process: subprocess.Popen[str] | None = None
         self.vcenter = ""
-        """host:port"""
+        """host:port; empty with `standalone=True`."""
         self.cluster = ""
         self.hosts: tuple[HostFace, ...] = ()
         self.vms: tuple[str, ...] = ()
@@ -177,6 +179,10 @@ class VirtualVsphere:
     def fault(self, method: str, kind: str, **rule: object) -> None:
         """Make calls fail: kind fault, task, timeout or drop; rule may hold name, face, fault, count."""
         self.post("/fault", method=method, kind=kind, **rule)
+
+    def end_sessions(self, face: str = "") -> None:
+        """Let every session expire, of one face (`vcenter` or a host's name) or of all."""
+        self.post("/sessions", face=face)
 
     def change_vm(self, name: str, **change: object) -> None:
         self.post("/vm", name=name, **change)
