@@ -52,7 +52,7 @@ class HostFace:
 
 
 class VirtualVsphere:
-    """One plant as a process. Options of the program are keywords: `guest_ms=50` is `-guest-ms 50`, `vsan=True` is `-vsan`.
+    """One plant as a process. Options of the program are keywords: `guest_ms=50` is `-guest-ms 50`.
 
     :param folder: where its certificate goes.
     :param ca: the authority that signs it; its `cert_pem` is what a client must trust.
