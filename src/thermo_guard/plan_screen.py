@@ -1,4 +1,4 @@
-"""What `plan` prints: who is in which tier and why, then both legs stage by stage, with when and what."""
+"""What `plan` prints: who is in which tier and why, then both legs as a chart and stage by stage."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,20 +10,18 @@ from rich.text import Text
 from .check_screen import print_beside
 from .core.commands import Verb
 from .core.messages import described
-from .core.outline import Deed, Leg, Outline
+from .core.outline import Deed, Leg, Outline, TierMembers
+from .core.plant import Role
+from .plan_chart import WORDS, clock, duration, show_chart, show_reasons
 
 NAMED = 8
 """So many names a line, unless all are asked for."""
 
-_WORDS = {
-    Verb.DISARM_HA: "switch HA off", Verb.DISARM_DRS: "set DRS to manual",
-    Verb.SHUT_DOWN_GUEST: "shut down by VMware Tools", Verb.POWER_OFF_VM: "power off, for want of VMware Tools",
-    Verb.ENTER_MAINTENANCE: "enter maintenance mode", Verb.SHUT_DOWN_HOST: "shut down",
-    Verb.POWER_ON_HOST: "power on", Verb.EXIT_MAINTENANCE: "leave maintenance mode",
-    Verb.RESTORE_HA: "restore HA", Verb.RESTORE_DRS: "restore DRS", Verb.ADOPT_VM: "register",
-    Verb.POWER_ON_VM: "start", Verb.RESTORE_ADMISSION: "restore admission control",
-}
 _OVERDUE = "power off, since its time (VM_, VCENTER_SHUTDOWN_TIMEOUT) is shorter than a shutdown typically takes"
+_LEFT_TO = {
+    Role.VCLS: "vCenter removes them and starts them anew", Role.AGENT: "goes with its host, by its own solution",
+    Role.FT_SECONDARY: "follows its primary",
+}
 
 
 def show_outline(console: Console, plan: Outline, *, show_all: bool) -> None:
@@ -37,11 +35,11 @@ def show_outline(console: Console, plan: Outline, *, show_all: bool) -> None:
         print_beside(console, Text("INCIDENT", style="bold red"),
                      f"{plan.incident} is open. This is its whole plan from the beginning, not what is left of it; see "
                      "`thermo-guard status`.")
-    console.print("Times are typical ones: what the same acts take where all goes well.", style="dim")
+    console.print("Times: the worst that was measured of each, else a typical one; where all goes well.", style="dim")
     console.print()
     _show_tiers(console, plan, show_all=show_all)
-    _show_leg(console, f"Down, about {_duration(plan.down.takes_s)}", plan.down, show_all=show_all)
-    _show_leg(console, f"Back, once the room has recovered, about {_duration(plan.back.takes_s)}", plan.back,
+    _show_leg(console, f"Down, about {duration(plan.down.takes_s)}", plan.down, show_all=show_all)
+    _show_leg(console, f"Back, once the room has recovered, about {duration(plan.back.takes_s)}", plan.back,
               show_all=show_all)
     needs = [f"on the way {way}: {text}" for way, leg in (("down", plan.down), ("back", plan.back))
              for text in leg.needs_person]
@@ -54,21 +52,42 @@ def _show_tiers(console: Console, plan: Outline, *, show_all: bool) -> None:
     console.print(Text("Tiers: 1 stops first and starts last", style="bold"))
     for members in plan.tiers:
         print_beside(console, Text(f"  {members.tier:>4}"),
-                     f"{_names(members.vms, show_all=show_all)} (by {members.why})")
+                     f"{_names(members.vms, show_all=show_all)} ({_rules(members, show_all=show_all)})")
     for vm, host in plan.last:
         print_beside(console, Text("  last"), f"{vm} on {host}: vCenter itself")
     for vm, host in plan.own:
         print_beside(console, Text("    up", style="bold red"),
                      f"{vm}, in which the guard itself runs, and its host {host}: neither is stopped")
+    for vm, host in plan.never_touched:
+        print_beside(console, Text("    up", style="bold red"),
+                     f"{vm}, which the runbook never touches, and its host {host}: neither is stopped")
+    others: dict[str, list[str]] = {}
+    for vm, role in plan.left_to_others:
+        others.setdefault(role, []).append(vm)
+    for role, vms in others.items():
+        print_beside(console, Text("  none"), f"{_names(vms, show_all=show_all)} ({role}: {_LEFT_TO[Role(role)]})")
     if plan.untouched:
         print_beside(console, Text("  none"), f"{_names(plan.untouched, show_all=show_all)} (off: left as they are)")
     console.print()
 
 
+def _rules(members: TierMembers, *, show_all: bool) -> str:
+    """Why they are in their tier, and what the runbook says of them besides."""
+    said = [f"by {members.why}"]
+    if members.grace_s is not None:
+        said.append(f"grace {members.grace_s:g} s")
+    if members.after:
+        said.append(f"starts after and stops before {_names(members.after, show_all=show_all)}")
+    return "; ".join(said)
+
+
 def _show_leg(console: Console, title: str, leg: Leg, *, show_all: bool) -> None:
     console.print(Text(title, style="bold"))
+    if console.is_terminal:  # a pipe gets the same as lines, for grep
+        show_chart(console, leg, show_all=show_all)
+    show_reasons(console, leg)
     for stage in leg.stages:
-        when = f"  {_clock(stage.starts_s)} - {_clock(stage.ends_s)}"
+        when = f"  {clock(stage.starts_s)} - {clock(stage.ends_s)}"
         print_beside(console, Text(when), described(stage.phase, stage.tier))
         for deed in stage.deeds:
             print_beside(console, Text(" " * len(when)), f"  {_said(deed, show_all=show_all)}")
@@ -78,7 +97,7 @@ def _show_leg(console: Console, title: str, leg: Leg, *, show_all: bool) -> None
 def _said(deed: Deed, *, show_all: bool) -> str:
     """A host's BMC is its own matter; where everything goes through vCenter nothing is said of the way."""
     way = "" if deed.via == "vCenter" else " by its BMC" if deed.verb is Verb.POWER_ON_HOST else f" via {deed.via}"
-    words = _OVERDUE if deed.is_overdue else _WORDS[deed.verb]
+    words = _OVERDUE if deed.is_overdue else WORDS[deed.verb]
     return f"{words}{way}: {_names(deed.names, show_all=show_all)}"
 
 
@@ -86,15 +105,6 @@ def _names(names: Sequence[str], *, show_all: bool) -> str:
     if show_all or len(names) <= NAMED:
         return ", ".join(names)
     return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
-
-
-def _clock(seconds: float) -> str:
-    hours, rest = divmod(round(seconds), 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def outline_as_data(plan: Outline) -> dict[str, object]:

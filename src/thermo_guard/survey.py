@@ -25,6 +25,7 @@ from .core.plant import ClusterSeen, Host, HostSeen, MissingPrivilege, Trouble, 
 from .core.preflight import Terms, findings
 from .core.readings import AlertCount, Poll, Reading
 from .core.record import Record, fold
+from .core.scope import scope_of
 from .core.snapshot import Snapshot
 from .core.survey import DataFolder, Memory, Network, Survey
 from .engine.loop import HISTORY_S
@@ -100,6 +101,7 @@ def memory_of(journal: Remembers, now: float) -> Memory | Unseen:
             sensors=record.sensors, readings=tuple(journal.readings(now - HISTORY_S)), bmc_of=record.bmc_of,
             snapshot=journal.snapshot(), incident=None if record.incident is None else record.incident.id,
             is_snapshot_closed=record.incident is not None and record.incident.is_snapshot_closed,
+            took=record.took, scope=scope_of(replace(record, incident=None)),
         )
     except Fault as fault:
         return Unseen(now, str(fault))

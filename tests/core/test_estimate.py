@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from core.plants import SETTINGS, bmc_address, kept_host, kept_vm, snapshot, snapshots
 from thermo_guard.core.commands import Verb
 from thermo_guard.core.estimate import Act, Forecast, forecast
+from thermo_guard.core.runbook import Runbook
 from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.step import Timing
-from thermo_guard.core.runbook import Runbook
 
 VM_STOPS = {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM}
 WATCH_S = 600.0

@@ -9,11 +9,13 @@ from itertools import groupby
 
 from .appliance import find_vcenter
 from .commands import Verb
+from .critical_path import Link, critical_path
+from .durations import Durations
 from .estimate import Act, Forecast, forecast
 from .events import Goal, Phase
 from .guard_vm import find_guard
 from .matching import match_bmcs, merged_pairs
-from .plant import BmcSeen, ClusterSeen, HostSeen, Unseen
+from .plant import BmcSeen, ClusterSeen, HostSeen, Role, Unseen
 from .preflight import Terms
 from .preflight_room import assessment_of
 from .runbook import Runbook
@@ -52,15 +54,23 @@ class Leg:
     takes_s: float
     stages: tuple[Stage, ...]
     needs_person: tuple[str, ...]
+    acts: tuple[Act, ...] = ()
+    """Each one, with when and why so long."""
+    critical: tuple[Link, ...] = ()
+    """The chain that makes the leg as long as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class TierMembers:
-    """The VMs of one tier that are there for one reason."""
+    """The VMs of one tier that are there for one reason, with the same rules."""
 
     tier: int
     why: str
     vms: tuple[str, ...]
+    grace_s: float | None = None
+    """Of the runbook, for the guest's own shutdown; None: as the setting says."""
+    after: tuple[str, ...] = ()
+    """VMs that each of them starts after and stops before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,10 @@ class Outline:
     """VMs of the cluster that are off: neither stopped nor started."""
     down: Leg
     back: Leg
+    never_touched: tuple[tuple[str, str], ...] = ()
+    """VMs that run and that the runbook leaves alone, with their hosts, which stay up for their sake."""
+    left_to_others: tuple[tuple[str, str], ...] = ()
+    """VMs that run and that something else stops and starts, with their roles."""
 
 
 def outline(survey: Survey, terms: Terms, timing: Timing, runbook: Runbook) -> Outline | None:
@@ -94,7 +108,7 @@ def outline(survey: Survey, terms: Terms, timing: Timing, runbook: Runbook) -> O
         return None
     down, back = forecast(
         snapshot, bmc_of, timing, runbook, has_direct_logins=_has_direct_logins(survey, snapshot, terms),
-        watch_s=terms.policy.watch_s,
+        watch_s=terms.policy.watch_s, durations=Durations(memory.took), scope=memory.scope,
     )
     return Outline(
         cluster=snapshot.cluster, seen_at=snapshot.at,
@@ -103,6 +117,9 @@ def outline(survey: Survey, terms: Terms, timing: Timing, runbook: Runbook) -> O
         last=tuple((vm.name, vm.host) for vm in snapshot.vcenter_vms if vm.is_on and not vm.is_guard),
         own=tuple((vm.name, vm.host) for vm in snapshot.guard_vms if vm.is_on),
         untouched=tuple(vm.name for vm in snapshot.vms if not vm.is_on), down=_leg(down), back=_leg(back),
+        never_touched=tuple((vm.name, vm.host) for vm in snapshot.vms if vm.is_on and vm.is_untouched),
+        left_to_others=tuple((vm.name, str(vm.role)) for vm in snapshot.vms
+                             if vm.is_on and vm.role is not Role.WORKLOAD and not vm.is_untouched),
     )
 
 
@@ -141,11 +158,16 @@ def _has_direct_logins(survey: Survey, snapshot: Snapshot, terms: Terms) -> bool
 
 
 def _members(snapshot: Snapshot) -> tuple[TierMembers, ...]:
-    found: dict[tuple[int, str], list[str]] = {}
+    names = {vm.id: vm.name for vm in snapshot.vms}
+    found: dict[tuple[int, str, float, tuple[str, ...]], list[str]] = {}
     for vm in snapshot.vms:
-        if vm.is_on and not vm.is_vcenter and not vm.is_guard:
-            found.setdefault((vm.tier, vm.why), []).append(vm.name)
-    return tuple(TierMembers(tier, why, tuple(names)) for (tier, why), names in sorted(found.items()))
+        is_planned = vm.is_on and vm.role is Role.WORKLOAD and not vm.is_untouched
+        if is_planned and not vm.is_vcenter and not vm.is_guard:
+            after = tuple(sorted(names[other] for other in vm.after if other in names))
+            grace_s = -1.0 if vm.grace_s is None else vm.grace_s
+            found.setdefault((vm.tier, vm.why, grace_s, after), []).append(vm.name)
+    return tuple(TierMembers(tier, why, tuple(vms), None if grace_s < 0.0 else grace_s, after)
+                 for (tier, why, grace_s, after), vms in sorted(found.items()))
 
 
 def _leg(leg: Forecast) -> Leg:
@@ -155,7 +177,7 @@ def _leg(leg: Forecast) -> Leg:
         if phase is Phase.OTHER_HOSTS and stages:  # nothing is done meanwhile, but it is what takes the time
             stages.append(Stage(Phase.WATCH, None, stages[-1].ends_s, stage.starts_s, ()))
         stages.append(stage)
-    return Leg(leg.goal, leg.takes_s, tuple(stages), leg.needs_person)
+    return Leg(leg.goal, leg.takes_s, tuple(stages), leg.needs_person, leg.acts, critical_path(leg))
 
 
 def _stage(phase: Phase, tier: int | None, acts: tuple[Act, ...]) -> Stage:

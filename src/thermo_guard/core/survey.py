@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .data_folder import Storage
+from .events import Took
 from .infrastructure import Infrastructure
 from .plant import BmcSeen, ClusterSeen, HostSeen, MissingPrivilege, Unseen
 from .readings import AlertCount, Poll, Reading
+from .record import Way
+from .scope import Scope
 from .snapshot import Snapshot
 
 
@@ -57,6 +60,10 @@ class Memory:
     incident: str | None = None
     """The one that is open."""
     is_snapshot_closed: bool = False
+    took: Mapping[Way, tuple[Took, ...]] = field(default_factory=dict)
+    """How long things took in earlier incidents and rehearsals."""
+    scope: Scope = field(default_factory=Scope)
+    """What an alarm may touch."""
 
 
 @dataclass(frozen=True, slots=True)
