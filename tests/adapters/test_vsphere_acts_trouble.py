@@ -8,7 +8,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from peers.vsphere import VirtualVsphere
-from peers.vsphere_person import at_vcenter
 from thermo_guard.adapters.vsphere import Vsphere
 from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.core.plant import Host, Power, Role, Vm
@@ -103,16 +102,11 @@ async def test_a_hanging_power_off_ends_by_terminate(
     assert (await adapter.observe()).vms[0].power is Power.OFF
 
 
-async def test_a_secondary_is_left_to_its_primary(
-    start_plant: StartPlant, open_vsphere: OpenVsphere, vsphere_ca_file: str
-) -> None:
-    """No act reaches the secondary of a fault-tolerant pair; its primary is started as any other VM."""
+async def test_a_secondary_is_left_to_its_primary(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
+    """No act reaches the secondary of a fault-tolerant pair; it follows its primary, which is started as any VM."""
     plant = start_plant(hosts=1, vms=2)
-    with at_vcenter(plant, vsphere_ca_file) as person:
-        person.set_property(plant.vms[0], "config.ftInfo.role", 1)
-        person.set_property(plant.vms[1], "config.ftInfo.role", 2)
-    for name in plant.vms:
-        plant.change_vm(name, power="off")
+    plant.change_vm(plant.vms[0], ft="primary", pair=plant.vms[1])
+    plant.change_vm(plant.vms[0], power="off")
     adapter = open_vsphere(plant)
     primary, secondary = (await adapter.observe()).vms
     assert secondary.role is Role.FT_SECONDARY
@@ -120,7 +114,7 @@ async def test_a_secondary_is_left_to_its_primary(
         with pytest.raises(Refused, match="primary"):
             await adapter.execute(of_vm(verb, secondary))
     await adapter.execute(of_vm(Verb.POWER_ON_VM, primary))
-    await reach(plant, lambda _: plant.vm(primary.name)["power"] == "poweredOn")
+    await reach(plant, lambda s: all(vm["power"] == "poweredOn" for vm in s["vms"]))
     assert plant.calls("PowerOnVM_Task", primary.name) == 1
     touching = ("PowerOnVM_Task", "PowerOffVM_Task", "ShutdownGuest")
     assert not any(plant.calls(method, secondary.name) for method in touching)
@@ -159,6 +153,23 @@ async def test_a_registration_that_fails_or_stays_open_is_told(
     with pytest.raises(ValueError, match="host"):
         await adapter.execute(of_vm(Verb.ADOPT_VM, vm, path=vm.path))
     assert plant.vm(vm.name)["host"] == vm.host
+
+
+async def test_a_host_that_vcenter_has_let_go_is_taken_back(
+    start_plant: StartPlant, open_vsphere: OpenVsphere
+) -> None:
+    """A disconnected host is told from one that merely does not respond, and comes back when vCenter is asked to."""
+    plant = start_plant(hosts=3, vms=3)
+    plant.change_host(plant.hosts[2].name, isolated=True)
+    plant.change_host(plant.hosts[0].name, connection="disconnected")
+    adapter = open_vsphere(plant)
+    let_go, _, silent = (await adapter.observe()).hosts
+    assert (let_go.is_let_go, let_go.is_connected, let_go.power) == (True, False, Power.UNKNOWN)
+    assert (silent.is_let_go, silent.is_connected) == (False, False)
+    await adapter.execute(of_host(Verb.RECONNECT_HOST, let_go))
+    await reach(plant, lambda s: bool(s["hosts"][0]["connection"] == "connected"))
+    after = await adapter.observe()
+    assert (after.hosts[0].is_connected, after.hosts[0].is_let_go, after.failures) == (True, False, ())
 
 
 async def test_only_vcenter_takes_a_host_back(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:

@@ -1,6 +1,8 @@
 """The cluster services (vCLS): how they stand, retreat mode and the way back, by both of vSphere's switches."""
 
+import asyncio
 from collections.abc import Callable
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
@@ -13,13 +15,17 @@ from thermo_guard.adapters.vsphere import Vsphere
 from thermo_guard.adapters.vsphere.page import NS
 from thermo_guard.adapters.vsphere.vcls import state
 from thermo_guard.core.commands import VCENTER, Command, Verb
-from thermo_guard.core.plant import ClusterSeen, Vcls
+from thermo_guard.core.plant import ClusterSeen, Role, Vcls
 from thermo_guard.ports import Ambiguous, Unauthorized
 
 pytestmark = pytest.mark.peer
 
 StartPlant = Callable[..., VirtualVsphere]
 OpenVsphere = Callable[..., Vsphere]
+
+
+async def reach(plant: VirtualVsphere, what: Callable[[dict[str, Any]], bool]) -> None:
+    await asyncio.to_thread(plant.wait, what)
 
 
 def of_cluster(verb: Verb, seen: ClusterSeen) -> Command:
@@ -78,11 +84,31 @@ async def test_retreat_and_back_by_the_advanced_setting(
     assert plant.calls("ReconfigureComputeResource_Task") == 0
 
 
+async def test_the_services_go_and_come_back(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
+    """VCLS of each kind is known by its marker; in retreat mode it goes, and it comes back with another identity."""
+    plant = start_plant(hosts=3, vms=1, vcls=3, vcls_ms=20)
+    adapter = open_vsphere(plant)
+
+    async def services() -> list[str]:
+        return [vm.id for vm in (await adapter.observe()).vms if vm.role is Role.VCLS]
+
+    before = await adapter.observe()
+    first = await services()
+    assert len(first) == 3
+    await adapter.execute(of_cluster(Verb.RETREAT_VCLS, before))
+    await reach(plant, lambda s: len(s["vms"]) == 1)
+    assert await services() == []
+    await adapter.execute(of_cluster(Verb.RESTORE_VCLS, before))
+    await reach(plant, lambda s: len(s["vms"]) == 4)
+    assert len(again := await services()) == 3
+    assert not set(again) & set(first)
+
+
 @pytest.mark.parametrize("refusal", ["InvalidName", "NotSupported", "NoPermission"])
 async def test_retreat_by_the_clusters_mode_where_the_setting_is_refused(
     start_plant: StartPlant, open_vsphere: OpenVsphere, refusal: str
 ) -> None:
-    """Where the setting does not exist or may not be written, the cluster's own deployment mode does it."""
+    """Where the setting does not exist or may not be written, the cluster's own deployment mode is tried."""
     plant = start_plant(hosts=1, vms=1)
     adapter = open_vsphere(plant)
     before = await adapter.observe()
@@ -91,17 +117,31 @@ async def test_retreat_by_the_clusters_mode_where_the_setting_is_refused(
     else:
         plant.fault("UpdateOptions", "fault", fault=refusal)
     await adapter.execute(of_cluster(Verb.RETREAT_VCLS, before))
+    assert plant.calls("ReconfigureComputeResource_Task") == 1
+    assert (await adapter.observe()).failures == ()
+
+
+async def test_retreat_and_back_by_the_clusters_own_mode(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
+    """A cluster that shows a deployment mode is switched by it, without the right to vCenter's settings."""
+    plant = start_plant(hosts=2, vms=1, vcls=2, vcls_mode="system", vcls_ms=20)
+    plant.post("/deny", privilege="Global.Settings", entity="*")
+    adapter = open_vsphere(plant)
+    before = await adapter.observe()
+    await adapter.execute(of_cluster(Verb.RETREAT_VCLS, before))
+    await reach(plant, lambda s: len(s["vms"]) == 1)
     assert (await adapter.observe()).settings.vcls is Vcls.RETREAT
     await adapter.execute(of_cluster(Verb.RESTORE_VCLS, before))
+    await reach(plant, lambda s: len(s["vms"]) == 3)
     after = await adapter.observe()
     assert (after.settings, after.failures) == (before.settings, ())
+    assert plant.calls("UpdateOptions") == 0
 
 
 async def test_whatever_keeps_the_services_away_is_undone(
     start_plant: StartPlant, open_vsphere: OpenVsphere, vsphere_ca_file: str
 ) -> None:
     """Both switches may say retreat, each set by someone else: the restore undoes both."""
-    plant = start_plant(hosts=1, vms=1)
+    plant = start_plant(hosts=1, vms=1, vcls_mode="system")
     adapter = open_vsphere(plant)
     before = await adapter.observe()
     with at_vcenter(plant, vsphere_ca_file) as person:

@@ -29,7 +29,7 @@ async def test_whose_a_vm_is_goes_by_its_markers(
     start_plant: StartPlant, open_vsphere: OpenVsphere, vsphere_ca_file: str
 ) -> None:
     """VCLS, agents and FT secondaries are known by their markers; who only owns a VM leaves it a workload."""
-    plant = start_plant(hosts=2, vms=9)
+    plant = start_plant(hosts=2, vms=10)
     names = plant.vms
     managers = {
         names[1]: ("com.vmware.vim.eam", "cluster-agent"), names[2]: ("VirtualCenter", "vcls-entity"),
@@ -38,6 +38,7 @@ async def test_whose_a_vm_is_goes_by_its_markers(
     }
     with at_vcenter(plant, vsphere_ca_file) as person:
         person.mark_vm(names[0], HDCS__agent="true", other="true")
+        person.mark_vm(names[9], vCLSCRX__agent="true")
         for name, (key, kind) in managers.items():
             person.change_vm(name, managedBy=vim.ext.ManagedByInfo(extensionKey=key, type=kind))
         person.set_property(names[7], "config.ftInfo.role", 2)
@@ -45,7 +46,7 @@ async def test_whose_a_vm_is_goes_by_its_markers(
         person.mark_vm(names[8], HDCS__agent="false")
     seen = by_name(await open_vsphere(plant).observe())
     assert [seen[name].role for name in names] == [
-        *[Role.VCLS] * 3, *[Role.AGENT] * 2, *[Role.WORKLOAD] * 2, Role.FT_SECONDARY, Role.WORKLOAD,
+        *[Role.VCLS] * 3, *[Role.AGENT] * 2, *[Role.WORKLOAD] * 2, Role.FT_SECONDARY, Role.WORKLOAD, Role.VCLS,
     ]
     assert [seen[name].managed_by for name in names[2:6]] == ["", "com.vmware.vim.eam", "com.vmware.vsan.health", ""]
     assert {vm.guest_os for vm in seen.values()} == {"otherGuest"}
@@ -58,17 +59,14 @@ async def test_a_name_like_vcls_marks_nothing(start_plant: StartPlant, open_vsph
     assert (vm.name, vm.role) == ("vCLS-4c4c4544", Role.WORKLOAD)
 
 
-async def test_a_failover_changes_the_secondary_at_once(
-    start_plant: StartPlant, open_vsphere: OpenVsphere, vsphere_ca_file: str
-) -> None:
+async def test_a_failover_changes_the_secondary_at_once(start_plant: StartPlant, open_vsphere: OpenVsphere) -> None:
     """A secondary whose primary's host died is the primary with the next look, not five minutes later."""
-    plant = start_plant(hosts=1, vms=1)
+    plant = start_plant(hosts=1, vms=2)
     adapter = open_vsphere(plant)
-    with at_vcenter(plant, vsphere_ca_file) as person:
-        person.set_property(plant.vms[0], "config.ftInfo.role", 2)
-        assert (await adapter.observe()).vms[0].role is Role.FT_SECONDARY
-        person.set_property(plant.vms[0], "config.ftInfo.role", 1)
-        assert (await adapter.observe()).vms[0].role is Role.WORKLOAD
+    for role, secondary in (("primary", plant.vms[1]), ("secondary", plant.vms[0])):
+        plant.change_vm(plant.vms[0], ft=role, pair=plant.vms[1])
+        seen = by_name(await adapter.observe())
+        assert {name for name, vm in seen.items() if vm.role is Role.FT_SECONDARY} == {secondary}
 
 
 @pytest.mark.parametrize("state", ["inaccessible", "orphaned", "invalid"])

@@ -31,11 +31,12 @@ VM_FAST = (
     "guest.guestStateChangeSupported", "config.ftInfo.role",
 )
 """The role in a fault-tolerant pair changes in the moment in which the primary's host dies."""
-_VCLS_MARKER = 'config.extraConfig["HDCS.agent"]'
-"""One entry of the dozens that a VM's extraConfig holds: read whole it would be most of a complete look."""
+_VCLS_MARKERS = ('config.extraConfig["HDCS.agent"]', 'config.extraConfig["vCLSCRX.agent"]')
+"""Two of the dozens of entries that a VM's extraConfig holds: read whole they would be most of a complete look. The
+second is of vCLS as part of ESXi."""
 VM_NAMES = (
     "name", "config.instanceUuid", "config.template", "config.files.vmPathName", "config.guestId", "config.managedBy",
-    _VCLS_MARKER,
+    *_VCLS_MARKERS,
 )
 VM_GUEST = ("guest.net", "guest.ipAddress", "guest.hostName", "config.vAppConfig.product", "customValue")
 
@@ -196,12 +197,12 @@ def tier_of(text: str) -> int | None:
 
 def _role(seen: Properties) -> tuple[Role, str]:
     """Whose a VM is by its markers, never by its name, and the extension that manages an agent."""
-    managed_by, marker = seen.get("config.managedBy"), seen.get(_VCLS_MARKER)
+    managed_by, markers = seen.get("config.managedBy"), [seen.get(path) for path in _VCLS_MARKERS]
     manager = kind = None
     if isinstance(managed_by, Element):
         manager, kind = text(managed_by, "extensionKey"), text(managed_by, "type")
-    is_marked = isinstance(marker, Element) and (text(marker, "value") or "").strip().lower() == "true"
-    if is_marked or (manager, kind) in _VCLS_MANAGERS:
+    marked = [text(m, "value") or "" for m in markers if isinstance(m, Element)]
+    if any(value.strip().lower() == "true" for value in marked) or (manager, kind) in _VCLS_MANAGERS:
         return Role.VCLS, ""
     if manager is not None and manager.startswith(_AGENT_MANAGERS):
         return Role.AGENT, manager

@@ -1,8 +1,8 @@
 """The vSphere cluster services (vCLS) of a cluster: whether it has them, retreat mode and the way back.
 
 There are two switches, and either takes the VMs away: the advanced setting config.vcls.clusters.domain-cN.enabled of
-vCenter (KB 316514, from 7.0 U1 on) and, from API 8.0.2 on, the cluster's own deployment mode. The first is the one that
-every version's documents name; the second needs no privilege beyond that of HA and DRS.
+vCenter (KB 316514, from 7.0 U1 on) and, from API 8.0.2 on, the cluster's own deployment mode, which needs no privilege
+beyond that of HA and DRS. A cluster that shows a mode is switched by it; where it shows none the setting alone decides.
 
 vCenter 9.0 needs no vCLS and a later one has none, but 9.0 still runs those that nobody put into retreat (KB 312147):
 there only what is switched or seen counts.
@@ -62,6 +62,8 @@ def retreat(session: Session, cluster: str) -> str | None:
 
     :raises vim.fault.NoPermission: the account may use neither of the switches.
     """
+    if _mode(_configuration(session, cluster)) is not None:
+        return _deploy(session, cluster, _ABSENT)
     try:
         _set(session, cluster, "false")
     except (vim.fault.NoPermission, *_NOT_THERE) as error:
@@ -77,10 +79,7 @@ def restore(session: Session, cluster: str) -> str | None:
     """Undo whatever keeps the VMs away; give the task's reference, where there is one."""
     if switch_of(session, cluster) == "false":
         _set(session, cluster, "true")
-    known = session.cluster(cluster)
-    seen = collector.of(session, [known], vim.ClusterComputeResource, ("configurationEx",))[cluster]
-    configuration = seen.get("configurationEx")
-    is_absent = isinstance(configuration, Element) and _mode(configuration) == _ABSENT
+    is_absent = _mode(_configuration(session, cluster)) == _ABSENT
     return _deploy(session, cluster, _MANAGED) if is_absent else None
 
 
@@ -97,6 +96,13 @@ def _deploy(session: Session, cluster: str, mode: str) -> str | None:
     except _NOT_THERE:
         _log.info("vsphere.vcls_absent", cluster=cluster, meaning="there is no deployment mode to set")
         return None
+
+
+def _configuration(session: Session, cluster: str) -> Element | None:
+    known = [session.cluster(cluster)]
+    found = collector.of(session, known, vim.ClusterComputeResource, ("configurationEx",))
+    seen = found[cluster].get("configurationEx")
+    return seen if isinstance(seen, Element) else None
 
 
 def _mode(configuration: Element | None) -> str | None:
