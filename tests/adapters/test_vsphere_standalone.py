@@ -241,11 +241,11 @@ async def open_by_address(vsphere_ca_file: str, hand_clock: Clock) -> AsyncItera
     """Make adapters for a server of which nobody has said what it is."""
     opened: list[Vsphere] = []
 
-    def make(address: str, user: str) -> Vsphere:
+    def make(address: str, user: str, **options: str) -> Vsphere:
         logins, tls, limits = RefusedLogins(hand_clock), TlsTrust(ca_file=vsphere_ca_file), Limits(3, 5)
         alone = Standalone([address], hand_clock, logins=logins, tls=tls, user=user, password=PASSWORD, limits=limits)
         adapter = VcenterOrHost(alone, address, user, PASSWORD, hand_clock, logins=logins, tls=tls, limits=limits,
-                                esxi_user=ESXI_USER, esxi_password=PASSWORD)
+                                **options)
         opened.append(adapter)
         return adapter
 
@@ -279,7 +279,7 @@ async def test_a_vcenter_in_its_own_place(
 ) -> None:
     """VCENTER_HOST that names a vCenter is worked with as before, its hosts directly with ESXI_USER."""
     plant = start_plant(hosts=1, vms=2)
-    adapter = open_by_address(plant.vcenter, USER)
+    adapter = open_by_address(plant.vcenter, USER, esxi_user=ESXI_USER, esxi_password=PASSWORD)
     seen = await adapter.observe()
     assert (seen.is_standalone, seen.name) == (False, plant.cluster)
     direct = await adapter.look_at_host(seen.hosts[0].name, seen.hosts[0].address)

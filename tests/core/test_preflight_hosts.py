@@ -67,12 +67,14 @@ def test_one_dead_standalone_host_does_not_hold_up_the_others() -> None:
     assert f"There is no answer from esx3 ({SILENT.reason})" in only.text
 
 
-def test_a_standalone_host_whose_login_is_refused_is_told_once() -> None:
-    """It is shown as not connected too: one finding, with the login as what is to be mended."""
+def test_a_standalone_host_that_is_turned_away_is_told_once() -> None:
+    """It is shown as not connected too: one finding, with the login or the certificate as what is to be mended."""
     alone = with_third(replace(OUTSIDE, is_standalone=True), is_connected=False, power=Power.UNKNOWN)
-    (only,) = worse(cluster=alone, direct={**SOUND.direct, "esx3": REFUSED})
-    assert "There is no vCenter" in only.text
-    assert "ESXI_PASSWORD" in only.remedy
+    changed = Unseen(0.0, "another certificate", trouble=Trouble.WRONG_PIN)
+    for look, remedy in ((REFUSED, "ESXI_PASSWORD"), (changed, "thermo-guard pin")):
+        (only,) = worse(cluster=alone, direct={**SOUND.direct, "esx3": look})
+        assert "There is no vCenter" in only.text
+        assert remedy in only.remedy
 
 
 def test_where_no_host_of_a_site_without_vcenter_is_seen_nothing_is_said_of_vcenter() -> None:

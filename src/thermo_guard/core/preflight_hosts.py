@@ -56,7 +56,7 @@ def _of_silent(survey: Survey, cluster: ClusterSeen, bmc_of: Mapping[str, str]) 
             told["off"].append(host.name)
         elif not cluster.is_standalone:
             told["neither"].append(host.name)
-        elif look is None or not look.is_refused:  # a refusal is told with what is to be done about it
+        elif not _is_turned_away(look):  # such a one is told with what is to be done about it
             told["neither"].append(f"{host.name} ({_why(look)})")
     if off := told["off"]:
         yield warn(Area.HOSTS, f"{lacks} {listed(off, _NAMED)}; by the BMC the power is off", remedy)
@@ -90,7 +90,7 @@ def _of_standalone(survey: Survey, cluster: ClusterSeen) -> Iterator[Finding]:
         look = survey.direct.get(host.name)
         if isinstance(look, HostSeen):
             yield ok(Area.HOSTS, _works(host, look))
-        elif host.is_connected or (look is not None and look.is_refused):  # one that is silent is told as such
+        elif host.is_connected or _is_turned_away(look):  # one that is silent is told as such
             yield fail(Area.HOSTS, Way.DOWN, f"{host.name}: no direct login ({_why(look)}). There is no vCenter, so "
                                              "neither its VMs nor the host itself could be shut down",
                        _remedy(host, look, is_standalone=True))
@@ -137,6 +137,11 @@ def _works(host: Host, look: HostSeen) -> str:
 
 def _why(look: Unseen | None) -> str:
     return "it was not looked at" if look is None else look.reason
+
+
+def _is_turned_away(look: Unseen | None) -> bool:
+    """It is there, and one of the two does not take the other: the login is refused, or the certificate."""
+    return look is not None and (look.is_refused or look.trouble in {Trouble.UNTRUSTED, Trouble.WRONG_PIN})
 
 
 def _remedy(host: Host, look: Unseen | None, *, is_standalone: bool = False) -> str:
