@@ -46,6 +46,11 @@ func reconfigure(j *Job, cluster *simulator.ClusterComputeResource, spec *types.
 	if spec.DrsConfig != nil {
 		merge(&config.DrsConfig, spec.DrsConfig)
 	}
+	for _, change := range spec.DrsVmConfigSpec {
+		if change.Operation == types.ArrayUpdateOperationAdd && change.Info != nil {
+			config.DrsVmConfig = append(config.DrsVmConfig, *change.Info)
+		}
+	}
 	if spec.DpmConfig != nil {
 		dpm := types.ClusterDpmConfigInfo{}
 		if config.DpmConfigInfo != nil {
