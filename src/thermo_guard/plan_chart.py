@@ -82,7 +82,7 @@ def _rows(leg: Leg, *, show_all: bool) -> list[_Row]:
             rows += [_Row(prefix + act.name, act.starts_s, act.ends_s, (verb, act.target) in critical) for act in acts]
             continue
         marked = [act for act in acts if (verb, act.target) in critical]
-        slowest = max(marked or acts, key=lambda act: act.ends_s)
+        slowest = max(marked or acts, key=lambda act: act.ends_s - act.starts_s)
         more = f" +{len(acts) - 1}" if len(acts) > 1 else ""
         rows.append(_Row(f"{prefix}{slowest.name}{more}", min(act.starts_s for act in acts),
                          max(act.ends_s for act in acts), bool(marked)))
