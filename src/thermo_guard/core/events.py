@@ -380,10 +380,10 @@ class IncidentClosed:
 
 Event = (
     GuardStarted | GuardStopped | GuardArmed | HostsConfirmed | WishTaken | NamesResolved | LoginRefused
-    | LoginAccepted | SensorsLearned | BmcsMatched | LevelChanged | AlarmObserved | AlarmTripped | ShutdownWished
-    | DurationsLearned | PowerOnWished | GoalWished | RehearsalWished | GracesCompressed | GuardAway | SnapshotClosed
-    | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered | Observed | Abandoned | PowerOnHeld | SitePoweredOn
-    | IncidentClosed
+    | LoginAccepted | SensorsLearned | BmcsMatched | LevelChanged | AlarmObserved | AlarmTripped
+    | ShutdownWished | DurationsLearned | PowerOnWished | GoalWished | RehearsalWished | GracesCompressed
+    | GuardAway | SnapshotClosed | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered | Observed
+    | Abandoned | PowerOnHeld | SitePoweredOn | IncidentClosed
 )
 
 

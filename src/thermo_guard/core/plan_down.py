@@ -6,6 +6,7 @@ asked as soon as there is a way to it: a host that boots late must not stay on i
 """
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from .commands import VCENTER, Command, Verb
 from .events import Abandoned, Phase
@@ -115,16 +116,16 @@ def _stop_guests(leg: Leg) -> bool:
             continue
         tier = leg.kept[vm.id].tier if vm.id in leg.kept else leg.s.runbook.place_of(vm).tier
         by_tier.setdefault(tier, []).append(vm)
-    turns = Turns(leg)
+    turns, route_to = Turns(leg), leg.s.plant.route_to
     for tier, vms in sorted(by_tier.items()):
         leg.begin(Phase.GUESTS, tier)
-        pending = [vm for vm in sorted(vms, key=lambda vm: vm.name) if not vm_is_off(leg, vm)]
+        pending = sorted((vm for vm in vms if not vm_is_off(leg, vm)), key=attrgetter("name"))
         blockers = turns.blockers_of([vm for vm in pending if not leg.is_settled(vm.id)])
         for vm in pending:
             if vm.id in blockers:
                 leg.wait(vm.name, f"{blockers[vm.id]} to be off, since it starts after it", None)
             else:
-                stop_vm(leg, vm, leg.s.plant.route_to(vm), grace_s(leg, leg.kept.get(vm.id)), turns.since(vm))
+                stop_vm(leg, vm, route_to(vm), grace_s(leg, leg.kept.get(vm.id)), turns.since(vm))
         if not all(leg.is_settled(vm.id) for vm in pending):
             return False
     return True

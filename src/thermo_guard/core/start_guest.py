@@ -55,6 +55,8 @@ def _is_ready(leg: Leg, kept: KeptVm, vm: Vm, asked: Intent | None) -> bool:
 
 def start_vm(leg: Leg, kept: KeptVm, vm: Vm) -> None:
     """Power the VM on where it is registered; have another host take it where that one is not back."""
+    if leg.is_full:
+        return
     host = leg.s.plant.hosts.get(vm.host)
     if host is not None and host.power is Power.ON and not host.in_maintenance and host.route is not None:
         if vm.power is Power.OFF:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .commands import Command, Outcome, Verb
 from .events import Abandoned, Event, Goal, Intended, Observed, Phase, PhaseBegun, PowerOnHeld, Sighting, SitePoweredOn
-from .plant import Power
+from .plant import Power, Vm
 from .policy import Watch
 from .record import Incident, Intent
 from .runbook import Runbook
@@ -25,6 +25,9 @@ DISARM_S = 60.0
 RESTORE_S = 300.0
 TERMINATE_S = 60.0
 """A forced power-off that has not shown after this long is followed by killing the VM's process."""
+MOST_AT_ONCE = 1000
+"""So many commands, and so many give-ups, in one step; what is left follows at the next. More could not be sent before
+the next step anyway: at 16 at once, vCenter takes some 300 a second."""
 LEAST_GRACE_S = 15.0
 """However great the haste, a guest that is asked to shut down has this long."""
 DIRECT_S = 180.0
@@ -98,8 +101,7 @@ class Situation:
     scope: Scope = field(default_factory=Scope)
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """What is waited for, and until when (on the guard's line; None: without a bound)."""
 
     target: str
@@ -128,10 +130,13 @@ class Leg:
 
     def __init__(self, situation: Situation, phase: Phase) -> None:
         self.s = situation
+        self.now = situation.now
         self.timing = situation.timing.in_haste(situation.incident.haste)
         self.kept = {vm.id: vm for vm in situation.snapshot.vms}
         self.kept_hosts = {host.name: host for host in situation.snapshot.hosts}
         self.step = Step(phase)
+        self.since = self._since()
+        """When the phase that is being planned began; now, if it only begins."""
         self.asked: set[tuple[Verb, str]] = set()
         """Keys of the commands that are in the step."""
         self.given_up: set[str] = set()
@@ -139,26 +144,25 @@ class Leg:
         self.loads: dict[str, int] | None = None
         """VMs by host that could take one more; counted once, where it is first asked for."""
 
-    @property
-    def now(self) -> float:
-        return self.s.now
-
-    @property
-    def since(self) -> float:
-        """When the phase that is being planned began; now, if it only begins."""
+    def _since(self) -> float:
         incident = self.s.incident
         return incident.phase_since if is_in(incident, self.step) else self.now
 
     def begin(self, phase: Phase, tier: int | None = None) -> None:
         self.step.phase, self.step.tier = phase, tier
+        self.since = self._since()
 
     def intent(self, verb: Verb, target: str) -> Intent | None:
         return self.s.incident.intents.get((verb, target))
 
     def first_asked(self, target: str, *verbs: Verb) -> float | None:
         """When the target was first asked for any of these in this leg."""
-        asked = [intent.first_at for verb in verbs if (intent := self.intent(verb, target))]
-        return min(asked, default=None)
+        intents, first = self.s.incident.intents, None
+        for verb in verbs:
+            intent = intents.get((verb, target))
+            if intent is not None and (first is None or intent.first_at < first):
+                first = intent.first_at
+        return first
 
     def is_abandoned(self, target: str) -> bool:
         return target in self.s.incident.abandoned
@@ -173,15 +177,29 @@ class Leg:
 
     def ask(self, command: Command) -> bool:
         """Put the command into the step, if it is due and not in it yet; whether it was."""
-        given_up = self.s.incident.abandoned.get(command.target)
-        if given_up is not None and given_up.is_set_aside:
-            return False
-        intent = self.intent(*command.key)
-        if command.key in self.asked or not (is_due(intent, self.timing, self.now) or _is_other_way(intent, command)):
+        if self.is_full or not self._may_ask(command.verb, command.target, command.via):
             return False
         self.asked.add(command.key)
         self.step.commands.append(command)
         return True
+
+    @property
+    def is_full(self) -> bool:
+        """No more commands in this step."""
+        return len(self.step.commands) >= MOST_AT_ONCE
+
+    def ask_vm(self, verb: Verb, vm: Vm, route: str) -> None:
+        """The same for a VM: 10,000 of them may have been asked just now."""
+        if not self.is_full and self._may_ask(verb, vm.id, route):
+            self.ask(Command(verb, vm.id, vm.name, route))
+
+    def _may_ask(self, verb: Verb, target: str, via: str) -> bool:
+        incident, key = self.s.incident, (verb, target)
+        intent = incident.intents.get(key)
+        if key in self.asked or not (is_due(intent, self.timing, self.now) or _is_other_way(intent, via)):
+            return False
+        given_up = incident.abandoned.get(target)
+        return given_up is None or not given_up.is_set_aside
 
     def note(
         self, kind: Literal["vm", "host"], target: str, name: str, power: Power, by: str, *verbs: Verb
@@ -191,8 +209,9 @@ class Leg:
         :param verbs: those that would have brought it about, for how long that took.
         """
         is_down = self.s.incident.goal is Goal.OFF
-        known = self.s.incident.observed.get(target, (Power.ON if is_down else "", 0.0))[0]
-        if power not in {Power.ON, Power.OFF} or power == known:
+        seen = self.s.incident.observed.get(target)
+        known = seen[0] if seen is not None else Power.ON if is_down else ""
+        if power == known or (power is not Power.ON and power is not Power.OFF):
             return
         is_wanted = (power is Power.OFF) is is_down
         asked = self.first_asked(target, *verbs) if is_wanted else None
@@ -202,16 +221,20 @@ class Leg:
     def wait(self, target: str, what: str, until: float | None) -> None:
         self.step.waits.append(Wait(target, what, until))
 
+    def may_abandon(self, target: str) -> bool:
+        """It has not been given up yet, and there is room for one more in this step."""
+        return not self.is_abandoned(target) and len(self.step.abandoned) < MOST_AT_ONCE
+
     def abandon(self, event: Abandoned) -> None:
-        if not self.is_abandoned(event.target):
+        if self.may_abandon(event.target):
             self.step.abandoned.append(event)
             self.given_up.add(event.target)
 
 
-def _is_other_way(intent: Intent | None, command: Command) -> bool:
+def _is_other_way(intent: Intent | None, via: str) -> bool:
     """It was refused by one way, and this is another."""
-    was_refused = intent is not None and intent.outcome in {Outcome.REFUSED, Outcome.UNAUTHORIZED}
-    return was_refused and intent is not None and intent.command.via != command.via
+    return (intent is not None and intent.command.via != via
+            and intent.outcome in {Outcome.REFUSED, Outcome.UNAUTHORIZED})
 
 
 def is_in(incident: Incident, step: Step) -> bool:

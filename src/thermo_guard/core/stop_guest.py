@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from .commands import Command, Verb
 from .events import Abandoned
-from .plant import Power, Role, Vm
+from .plant import Power, Question, Role, Vm
 from .snapshot import KeptVm
 from .step import DIRECT_S, GIVE_UP_S, TERMINATE_S, Leg, last_answer
 
@@ -13,14 +13,15 @@ _STOPS = (Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.TERMINATE_VM)
 
 def is_stopped_by_guard(leg: Leg, vm: Vm) -> bool:
     """Whether it is one that the planner stops at all: not another's, not one that nobody can stop."""
+    if vm.is_template or vm.role is not Role.WORKLOAD or not leg.s.scope.has_vm(vm):
+        return False
     kept = leg.kept.get(vm.id)
-    is_another_s = vm.is_template or vm.role is not Role.WORKLOAD or (kept is not None and kept.is_untouched)
-    return not is_another_s and leg.s.scope.has_vm(vm)
+    return kept is None or not kept.is_untouched
 
 
 def vm_is_off(leg: Leg, vm: Vm) -> bool:
-    ours = leg.first_asked(vm.id, *_STOPS) is not None
-    was_on = vm.id in leg.kept and leg.kept[vm.id].is_on
+    was_on = (kept := leg.kept.get(vm.id)) is not None and kept.is_on
+    ours = leg.first_asked(vm.id, *_STOPS) is not None if not was_on or vm.power is Power.UNKNOWN else True
     if ours or was_on or vm.id in leg.s.incident.observed:
         leg.note("vm", vm.id, vm.name, vm.power, vm.host, *_STOPS)
     if vm.power is not Power.UNKNOWN:
@@ -43,15 +44,15 @@ def stop_vm(leg: Leg, vm: Vm, route: str | None, grace_s: float, since: float) -
         return
     asked = leg.first_asked(vm.id, Verb.SHUT_DOWN_GUEST)
     can_be_asked = vm.power is Power.ON and vm.can_shut_down_guest and vm.is_reachable
-    if route is not None and _answer(leg, vm, route):
+    if vm.question is not None and route is not None and _answer(leg, vm, vm.question, route):
         return
     if asked is None and can_be_asked and route is not None:  # its grace begins when it is asked, however late that is
-        leg.ask(Command(Verb.SHUT_DOWN_GUEST, vm.id, vm.name, route))
+        leg.ask_vm(Verb.SHUT_DOWN_GUEST, vm, route)
         leg.wait(vm.name, "guest to shut down, then forced power-off", leg.now + grace_s)
         return
     forced_at = (since if asked is None else asked) + grace_s
     is_cut_off = route is None and leg.now >= max(_cut_off_at(leg, vm), asked or 0.0)
-    if leg.now >= forced_at + GIVE_UP_S or is_cut_off:
+    if (leg.now >= forced_at + GIVE_UP_S or is_cut_off) and leg.may_abandon(vm.id):
         why = "its host cannot be reached" if route is None else "it could not be powered off"
         why += last_answer(leg.s.incident.intents, vm.id, *_STOPS)
         leg.abandon(Abandoned("vm", vm.id, vm.name, leg.step.phase, why))
@@ -60,19 +61,18 @@ def stop_vm(leg: Leg, vm: Vm, route: str | None, grace_s: float, since: float) -
     elif leg.now >= forced_at:
         forced = leg.first_asked(vm.id, Verb.POWER_OFF_VM)
         hangs = forced is not None and leg.now >= forced + TERMINATE_S
-        leg.ask(Command(Verb.TERMINATE_VM if hangs else Verb.POWER_OFF_VM, vm.id, vm.name, route))
+        leg.ask_vm(Verb.TERMINATE_VM if hangs else Verb.POWER_OFF_VM, vm, route)
         leg.wait(vm.name, "its process to be killed" if hangs else "forced power-off", forced_at + GIVE_UP_S)
     elif can_be_asked:
-        leg.ask(Command(Verb.SHUT_DOWN_GUEST, vm.id, vm.name, route))
+        leg.ask_vm(Verb.SHUT_DOWN_GUEST, vm, route)
         leg.wait(vm.name, "guest to shut down, then forced power-off", forced_at)
     else:
         leg.wait(vm.name, _why_not_asked(vm), forced_at)
 
 
-def _answer(leg: Leg, vm: Vm, route: str) -> bool:
+def _answer(leg: Leg, vm: Vm, question: Question, route: str) -> bool:
     """Answer what it waits for, where that is the policy and vSphere proposes an answer; whether it is being done."""
-    question = vm.question
-    if question is None or question.default is None or not leg.timing.answers_questions:
+    if question.default is None or not leg.timing.answers_questions:
         return False
     asked = leg.intent(Verb.ANSWER_VM, vm.id)
     if asked is not None and leg.now >= asked.first_at + TERMINATE_S:
@@ -118,6 +118,8 @@ class Turns:
 
         Should a kept snapshot hold a circle all the same, nobody waits once nothing else is left.
         """
+        if not self._first:
+            return {}
         on = {vm.id for vm in pending}
         found = {vm.id: next((kept.name for kept in self._first.get(vm.id, ()) if kept.id in on), None)
                  for vm in pending}
@@ -126,6 +128,8 @@ class Turns:
 
     def since(self, vm: Vm) -> float:
         """When its turn came: the tier's, or later that of the last that was stopped before it."""
+        if vm.id not in self._first:
+            return self._leg.since
         observed = self._leg.s.incident.observed
-        ends = [observed[kept.id][1] for kept in self._first.get(vm.id, ()) if kept.id in observed]
+        ends = [observed[kept.id][1] for kept in self._first[vm.id] if kept.id in observed]
         return max([self._leg.since, *ends])
