@@ -132,10 +132,10 @@ def _plan(model: PlantModel, terms: _Terms) -> Step:
 
 def _carry_out(model: PlantModel, step: Step, leg: _Leg) -> None:
     commands = [command for command in step.commands if command.key not in model.under_way]
-    model.recorded(*told(step, model.incident, commands))
+    model.recorded(*told(step, model.incident, step.commands))
     leg.given_up.extend(f"{event.target_kind} {event.name}: {event.reason}" for event in step.abandoned)
-    if commands:
-        model.recorded(ev.Answered(tuple(ev.Answer(c.verb, c.target, Outcome.ACCEPTED) for c in commands)))
+    if step.commands:
+        model.recorded(ev.Answered(tuple(ev.Answer(c.verb, c.target, Outcome.ACCEPTED) for c in step.commands)))
     _act(model, step, leg, commands)
 
 

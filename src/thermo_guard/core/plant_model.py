@@ -20,6 +20,8 @@ from .view import PlantNow, plant_now
 _LEAST_S = 1.0
 _VMS_A_SECOND = 1000.0
 """The larger the cluster, the longer a look takes, in life too; here it bounds what the estimate costs."""
+_COMMANDS_A_SECOND = 300.0
+"""That vCenter takes, 16 at once."""
 _STEPS_A_LOOK = 5
 """The planner is asked at least this often while it waits for something without a bound, as the room's watch."""
 _ON_S = 5.0
@@ -242,8 +244,10 @@ class PlantModel:
 
         Of the guests of a tier, each of which is waited for, only the last end matters, unless another waits for one.
         """
-        soon = self.now + self._step_s
-        self.now = soon if step.abandoned else max(soon, self._until(step))
+        soon = self.now + max(_LEAST_S, len(step.commands) / _COMMANDS_A_SECOND)
+        if not (step.commands or step.abandoned):  # else there may be more than went into one step
+            soon = max(self.now + self._step_s, self._until(step))
+        self.now = soon
         while self._due and self._due[0][0] <= self.now:
             heapq.heappop(self._due)[3]()
             self._plant = None
