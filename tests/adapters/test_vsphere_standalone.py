@@ -60,7 +60,7 @@ async def reach(plant: VirtualVsphere, what: Callable[[dict[str, Any]], bool]) -
 
 async def test_all_hosts_are_one_site(start_plant: StartPlant, open_standalone: OpenStandalone) -> None:
     """Every host and every VM is shown with its identity, under the names of the settings, without a vCenter."""
-    plant = start_plant(hosts=2, vms=5)
+    plant = start_plant(hosts=2, vms=5, standalone=True)
     seen = await open_standalone(plant).observe()
     assert seen.is_standalone
     assert (seen.addresses, seen.settings.ha_enabled, seen.settings.drs_enabled) == ((), False, False)
@@ -76,7 +76,7 @@ async def test_all_hosts_are_one_site(start_plant: StartPlant, open_standalone: 
 
 async def test_down_and_back_without_vcenter(start_plant: StartPlant, open_standalone: OpenStandalone) -> None:
     """What is asked by way of vCenter goes to the target's own host: guests, maintenance mode, off, and all back."""
-    plant = start_plant(hosts=2, vms=4)
+    plant = start_plant(hosts=2, vms=4, standalone=True)
     adapter = open_standalone(plant)
     seen = await adapter.observe()
     await asyncio.gather(*(adapter.execute(of_vm(Verb.SHUT_DOWN_GUEST, vm)) for vm in seen.vms))
