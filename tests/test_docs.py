@@ -87,7 +87,8 @@ def _titles(file: Path) -> Iterator[ast.expr]:
         parameters = {one.arg for one in [*function.args.args, *function.args.kwonlyargs]}
         for call in [node for node in ast.walk(function) if isinstance(node, ast.Call)]:
             name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-            if name not in {"tell", "tell_now", *(["Message"] if makes_messages else [])}:
+            says_more = len(call.args) + len(call.keywords) > 1  # whoever is told gets a title and a body
+            if name not in {"tell", "tell_now", *(["Message"] if makes_messages else [])} or not says_more:
                 continue
             title = call.args[0]
             if isinstance(title, ast.Name) and title.id in kept:
