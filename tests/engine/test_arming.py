@@ -11,11 +11,12 @@ from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Verb
 from thermo_guard.core.events import Phase
 from thermo_guard.core.goal import Mode
+from thermo_guard.core.policy import PolicySettings
 from thermo_guard.core.wishes import Order
 from thermo_guard.ports import MissingPrivilege
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.loop import run
-from thermo_guard.sim.plans import office
+from thermo_guard.sim.plans import day_of_failing_cooling, office
 from thermo_guard.sim.room import SensorFault
 from thermo_guard.sim.site import SENSORS
 from thermo_guard.virtual_preflight import FOLDER
@@ -100,7 +101,7 @@ def test_a_room_that_is_hot_already_is_told_at_once_and_hourly(tmp_path: Path, c
     """Nothing is done, also when it is CRITICAL: who installs this evening has not been proved to do no harm."""
 
     async def scenario() -> None:
-        guarded = first_evening(tmp_path)
+        guarded = first_evening(tmp_path, policy=PolicySettings(critical_c=40.0))
         guarded.make_room(celsius)
         guarded.world.fail_cooling(20 * HOUR_S)
         guarded.start()
@@ -408,7 +409,7 @@ def test_a_pause_in_mid_shutdown_stops_the_commands_and_resume_goes_on(
     """From the tick that takes it up nothing is sent; after it the shutdown ends, and nothing is given up for it."""
 
     async def scenario() -> None:
-        guarded = Guarded(tmp_path, hot_day())
+        guarded = Guarded(tmp_path, day_of_failing_cooling(office(), for_s=2400.0 + pause_s))
         guarded.start()
         await guarded.until(lambda: in_phase(guarded, phase), 2 * HOUR_S)
         number = guarded.order(Order.PAUSE)

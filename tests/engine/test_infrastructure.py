@@ -19,7 +19,7 @@ from thermo_guard.engine.logins import NO_LOGIN_S
 from thermo_guard.ports import Clock
 from thermo_guard.sim.blueprint import Blueprint, Infrastructure
 from thermo_guard.sim.loop import run
-from thermo_guard.sim.plans import infrastructure, office
+from thermo_guard.sim.plans import day_of_failing_cooling, infrastructure, office
 from thermo_guard.sim.world import World
 from thermo_guard.virtual_preflight import virtual_preflight
 
@@ -363,7 +363,7 @@ def test_a_refused_login_is_tried_once(tmp_path: Path, what: str, *, is_restarte
     """Neither ticks nor restarts lock an account: once in 20 minutes at most, told once, and the rest goes on."""
 
     async def scenario() -> None:
-        guarded = Guarded(tmp_path, hot_day())
+        guarded = Guarded(tmp_path, day_of_failing_cooling(office()))
         guarded.start()
         await guarded.until(lambda: guarded.record.level == "band", 2 * HOUR_S)
         edge, endpoint = edge_of(guarded, what)

@@ -19,7 +19,7 @@ HOUR_S = 3600.0
 
 
 def hot_day(plan: Blueprint | None = None) -> Blueprint:
-    return day_of_failing_cooling(plan or office())
+    return day_of_failing_cooling(plan or office(), for_s=2400.0)
 
 
 def with_vm(plan: Blueprint, name: str, **changes: object) -> Blueprint:

@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.rig import SETTINGS, Guarded
-from engine.test_troubles import HOUR_S, hot_day
+from engine.test_troubles import HOUR_S
 from thermo_guard.core import events as ev
 from thermo_guard.core.events import Phase
 from thermo_guard.engine.terms import LoopSettings
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.loop import run
+from thermo_guard.sim.plans import day_of_failing_cooling
 from thermo_guard.sim.timeline import Happening
 
 _KINDS = {
@@ -39,7 +40,7 @@ def story_of(
     guarded: list[Guarded] = []
 
     async def day() -> None:
-        one = Guarded(folder, hot_day(plan), replace(settings, policy=replace(settings.policy, critical_c=200.0)))
+        one = Guarded(folder, day_of_failing_cooling(plan), replace(settings, policy=replace(settings.policy, critical_c=200.0)))
         guarded.append(one)
         besides = meanwhile(one) if meanwhile is not None else None
         task = asyncio.ensure_future(besides) if asyncio.iscoroutine(besides) else None

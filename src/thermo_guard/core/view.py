@@ -6,6 +6,7 @@ and counts as neither. vCenter's own flag of a host lags its death by a minute, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from .commands import VCENTER
 from .matching import is_another_machine
@@ -147,6 +148,10 @@ def _powered(vm: Vm, hosts: Mapping[str, HostNow]) -> Vm:
     if host is None or host.power is Power.ON:
         return vm
     power = Power.OFF if host.power is Power.OFF else Power.UNKNOWN
-    if vm.power is power:
-        return vm
+    return vm if vm.power is power else _dark(vm, power)
+
+
+@lru_cache(maxsize=20_000)
+def _dark(vm: Vm, power: Power) -> Vm:
+    """A VM of a host that does not run it now; the same at each look while the host is off."""
     return replace(vm, power=power, is_tools_running=False, can_shut_down_guest=False)

@@ -51,8 +51,9 @@ class Haste:
         incident = record.incident
         if incident is None or snapshot is None:
             return 0.0
-        settings = self._settings
+        settings, durations = self._settings, Durations(record.took)
+        unhurried = replace(incident, haste=1.0)
         return await self._aside(lambda: remaining_s(
-            replace(incident, haste=1.0), snapshot, plant, record.bmc_of, settings.timing, settings.runbook, Durations(record.took), now,
+            unhurried, snapshot, plant, record.bmc_of, settings.timing, settings.runbook, durations, now,
             scope=scope_of(record),
         ))

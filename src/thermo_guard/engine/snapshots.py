@@ -6,7 +6,7 @@ from dataclasses import replace
 from thermo_guard.core import events as ev
 from thermo_guard.core.appliance import find_vcenter
 from thermo_guard.core.guard_vm import find_guard
-from thermo_guard.core.matching import match_bmcs, merged_pairs
+from thermo_guard.core.matching import Matching, match_bmcs, merged_pairs
 from thermo_guard.core.plant import BmcSeen, ClusterSeen, Host
 from thermo_guard.core.policy import Assessment, Level
 from thermo_guard.core.record import Incident
@@ -37,6 +37,9 @@ class Snapshots:
         self._ledger = ledger
         self._lookout = lookout
         self._learned_from: list[float | None] = []
+        self._matched: object = None
+        """The identities from which `_matching` was made: they hardly ever change."""
+        self._matching = Matching((), ())
         self._first_at: float | None = None
         """Of the cluster's looks since the start."""
         self._has_been_cool = False
@@ -63,7 +66,11 @@ class Snapshots:
         hosts = cluster.hosts if cluster is not None else self._kept_hosts()
         looks = {address: look.value(2 * self._settings.snapshot_s) for address, look in self._lookout.bmcs.items()}
         found = [look for look in looks.values() if isinstance(look, BmcSeen)]
-        matching = match_bmcs(hosts, found, self._settings.bmc_overrides)
+        shown = (tuple((host.name, host.uuid, host.serials) for host in hosts),
+                 tuple((bmc.address, bmc.uuid, bmc.serials) for bmc in found))
+        if shown != self._matched:
+            self._matched, self._matching = shown, match_bmcs(hosts, found, self._settings.bmc_overrides)
+        matching = self._matching
         pairs = merged_pairs(self._ledger.record.bmc_of, matching, set(looks) - {bmc.address for bmc in found})
         if dict(pairs) != dict(self._ledger.record.bmc_of):
             self._ledger.write(ev.BmcsMatched(pairs))

@@ -6,6 +6,7 @@ the next line runs. Call it from one thread at a time.
 
 import json
 import secrets
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -133,6 +134,8 @@ class SqlJournal(JournalReader):
         self._lock = lock
         self._pruned_at: float | None = None
         self._unreadable: set[int] = set()
+        self._nothing_at: tuple[int | None, int] | None = None
+        """When the inbox was last seen empty: the others' writes by then, and after which number."""
         with database_faults(folder):
             bring_up_to_date(connection)
             self._epoch = _claim(connection, site_id, owner)
@@ -267,9 +270,26 @@ class SqlJournal(JournalReader):
 
         :raises Fault: as the database.
         """
+        asked = (self._others_have_written(), after)
+        if asked[0] is not None and asked == self._nothing_at:
+            return ()
         with self._reading() as connection:
             rows = connection.execute(WISHES_AFTER, {"of_site": self._site, "after": after}).all()
+        self._nothing_at = None if rows else asked
         return tuple(found for number, at, body in rows if (found := self._wish(number, at, body)) is not None)
+
+    def _others_have_written(self) -> int | None:
+        """A number of SQLite's that changes with each commit of another connection, for a question that is put at each
+        tick and answered once a year; None where it is not to be had.
+        """
+        driver = self._connection.connection.driver_connection
+        if not isinstance(driver, sqlite3.Connection):
+            return None
+        try:
+            (version,) = driver.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            return None  # the question itself then says what is wrong
+        return int(version)
 
     def _wish(self, number: int, at: float, body: str) -> Wish | None:
         """One order; None, said once, where it cannot be read: it must not stand in the way of those after it."""
