@@ -129,6 +129,7 @@ def acknowledge(reason: Reason = "", as_json: AsJson = False, data_dir: DataDir 
 def arm(reason: Reason = "", yes: Yes = False, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Take hold now, whatever has not been proved: a confirmed alarm then shuts the cluster down, at once if it stands.
 
+    The cluster as it is now is what it may stop: on a guard that is armed already this confirms hosts that have joined.
     It does not override MODE=observe, and it is not withdrawn again: to hold the guard back, `pause` or MODE=observe.
     """
     _order(Wish(0, 0.0, Order.ARM, "", reason), data_dir, is_confirmed=yes, as_json=as_json)

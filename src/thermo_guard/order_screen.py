@@ -181,7 +181,9 @@ def _acknowledge(_wish: Wish, _situation: Situation) -> _Effects:
 
 def _arm(_wish: Wish, situation: Situation) -> _Effects:
     facts = situation.facts
-    does = ["take hold: from now on a confirmed alarm shuts the cluster down; that is kept over restarts"]
+    takes_hold = "take hold: from now on a confirmed alarm shuts the cluster down; that is kept over restarts"
+    confirms = "confirm the cluster as it is now: its hosts, with every VM on them, are what it may stop"
+    does = [confirms] if facts.get("is_armed") else [takes_hold, confirms]
     does += [f"do so although this is not in order: {line}" for line in facts.get("lacking") or []]
     does_not = ["touch anything by itself"]
     if facts.get("mode") == "observe":

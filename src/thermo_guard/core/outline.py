@@ -139,7 +139,8 @@ def _snapshot(
     """As the guard would take it now; while an incident lasts, the one that it works by."""
     if memory.is_snapshot_closed or isinstance(survey.cluster, Unseen):
         return memory.snapshot
-    appliance = find_vcenter(survey.cluster.vms, terms.vcenter_vm, survey.cluster.addresses)
+    vms = () if survey.cluster.is_standalone else survey.cluster.vms
+    appliance = find_vcenter(vms, terms.vcenter_vm, survey.cluster.addresses)
     known = () if memory.snapshot is None else [vm.id for vm in memory.snapshot.guard_vms]
     own = find_guard(survey.cluster.vms, terms.guard_vm, survey.infrastructure.own_addresses, known)
     room = assessment_of(survey, terms.policy)

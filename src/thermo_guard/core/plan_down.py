@@ -134,14 +134,16 @@ def _stop_guests(leg: Leg) -> bool:
 def _await_cluster_services(leg: Leg) -> bool:
     """Until vCenter has removed its cluster services' VMs: one that is left keeps its host out of maintenance mode.
 
-    Where vCenter is silent nobody starts them anew, and they are powered off on their hosts.
+    Where vCenter is silent nobody starts them anew, nor do the managers of agents stop those with their hosts: both are
+    powered off on their hosts.
     """
+    cluster, settings = leg.s.plant.cluster, leg.s.plant.settings
+    roles = {Role.VCLS} if settings is not None else {Role.VCLS, Role.AGENT}
     left = [vm for vm in leg.s.plant.vms.values()
-            if vm.role is Role.VCLS and vm.power is Power.ON and leg.s.scope.has_vm(vm)]
+            if vm.role in roles and vm.power is Power.ON and leg.s.scope.has_vm(vm)]
     if not left:
         return True
     leg.begin(Phase.CLUSTER_SERVICES)
-    cluster, settings = leg.s.plant.cluster, leg.s.plant.settings
     if settings is None:
         for vm in left:
             if (route := leg.s.plant.route_to(vm)) is not None:
@@ -150,7 +152,7 @@ def _await_cluster_services(leg: Leg) -> bool:
     bound_s = CLUSTER_SERVICES_S if settings is not None else GIVE_UP_S
     until = (leg.since if asked is None else max(asked, leg.since - bound_s)) + bound_s
     if leg.now < until:
-        leg.wait(cluster, f"{len(left)} VMs of the cluster services to be gone", until)
+        leg.wait(cluster, f"{len(left)} VMs of vSphere's own and of other solutions to be gone", until)
         return False
     return True
 

@@ -23,7 +23,7 @@ def vm_is_off(leg: Leg, vm: Vm) -> bool:
     was_on = (kept := leg.kept.get(vm.id)) is not None and kept.is_on
     ours = leg.first_asked(vm.id, *_STOPS) is not None if not was_on or vm.power is Power.UNKNOWN else True
     if ours or was_on or vm.id in leg.s.incident.observed:
-        leg.note("vm", vm.id, vm.name, vm.power, vm.host, *_STOPS)
+        leg.note("vm", vm.id, vm.name, vm.power, vm.host, *_measured(leg, vm))
     if vm.power is not Power.UNKNOWN:
         return vm.power is Power.OFF
     host = leg.s.plant.hosts.get(vm.host)
@@ -31,6 +31,12 @@ def vm_is_off(leg: Leg, vm: Vm) -> bool:
         return True  # its host answers and does not run it: moved out of the cluster, deleted, or not accessible
     # Its host is silent: what was seen off, or never ran, is not waited for.
     return leg.was_seen(vm.id, Power.OFF) or not (was_on or ours)
+
+
+def _measured(leg: Leg, vm: Vm) -> tuple[Verb, ...]:
+    """From which commands on its stop is measured: one that was forced in haste says nothing of its next one."""
+    in_haste = leg.s.incident.haste < 1.0 and vm.power is Power.OFF
+    return () if in_haste and leg.first_asked(vm.id, Verb.POWER_OFF_VM) is not None else _STOPS
 
 
 def stop_vm(leg: Leg, vm: Vm, route: str | None, grace_s: float, since: float) -> None:

@@ -103,7 +103,7 @@ class Arming:
         is_old = self.look.shown_at is None or now - self.look.shown_at > PROOF_VALID_S
         if self.look.shown is None or is_old:
             return (f"The site has not been checked yet{f': {self.look.fault}' if self.look.fault else ''}.",)
-        lines = [_in_a_line(f) for f in self.look.shown if f.verdict is Verdict.FAIL and f.way is Way.DOWN]
+        lines = [f.in_a_line() for f in self.look.shown if f.verdict is Verdict.FAIL and f.way is Way.DOWN]
         if self._below_since is None and not lines:
             lines.append("Room: the voting sensors do not all stand below TEMPERATURE_HIGH_THRESHOLD. Cool the room; "
                          "`thermo-guard arm` takes hold all the same.")
@@ -127,7 +127,7 @@ class Arming:
     def _could_be_better(self) -> tuple[str, ...]:
         """What fails of the rest, with what follows from it."""
         shown = self.look.shown if self.look is not None and self.look.shown is not None else ()
-        lines = [_in_a_line(f) for f in shown if f.verdict is Verdict.FAIL]
+        lines = [f.in_a_line() for f in shown if f.verdict is Verdict.FAIL]
         return (conclusion(shown).text, *lines) if lines else ()
 
     def _compare(self) -> None:
@@ -136,12 +136,8 @@ class Arming:
         if self._gaps != before or self._gaps == self._told_gaps or self.look is None or self.look.shown is None:
             return
         new, self._told_gaps = self._gaps - self._told_gaps, self._gaps
-        lines = [_in_a_line(f) for f in self.look.shown if (f.area, f.way) in new and f.verdict is Verdict.FAIL]
+        lines = [f.in_a_line() for f in self.look.shown if (f.area, f.way) in new and f.verdict is Verdict.FAIL]
         end = conclusion(self.look.shown).text
         log.warning("check.changed", failing=lines, conclusion=end)
         self._notifier.tell(f"A check of the site {'fails' if new else 'holds again'}: it stays armed",
                             "\n".join([end, *lines]), urgent=bool(new))
-
-
-def _in_a_line(finding: Finding) -> str:
-    return f"{finding.area}: {finding.text}. {finding.remedy}".rstrip().replace(". .", ".")

@@ -64,6 +64,7 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
             "goal_since": incident.goal_since,
             "reasons": list(incident.reasons),
             "wished_by": incident.wished_by or None,
+            "haste": incident.haste,
             "phase": None if step is None else str(step.phase),
             "phase_in_words": None if step is None else described(step.phase, step.tier),
             "waits": [] if step is None else [

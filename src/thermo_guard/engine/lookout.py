@@ -150,6 +150,7 @@ class Lookout:
         self.direct: dict[str, Look[HostSeen]] = {}
         self.ports: dict[str, Look[bool]] = {}
         """By id of the VM whose port is waited for."""
+        self._wanted_ports: Mapping[str, tuple[Sequence[str], int]] = {}
 
     def look_at_hosts(self, hosts: Mapping[str, tuple[str, str | None]]) -> None:
         """Set which hosts are looked at directly: name to (address, thumbprint)."""
@@ -162,8 +163,9 @@ class Lookout:
 
     def look_at_ports(self, wanted: Mapping[str, tuple[Sequence[str], int]]) -> None:
         """Set which TCP ports are looked at: VM id to (IP addresses, port). What has answered once is not forgotten."""
+        self._wanted_ports = wanted
         for vm_id in wanted.keys() - self.ports.keys() if self._tcp is not None else ():
-            self.ports[vm_id] = Look(f"port {wanted[vm_id][1]}", self._knocker(*wanted[vm_id]), self.clock)
+            self.ports[vm_id] = Look(f"port {wanted[vm_id][1]}", self._knocker(vm_id), self.clock)
 
     def forget_ports(self) -> None:
         """None is waited for any more."""
@@ -171,10 +173,11 @@ class Lookout:
             look.call_off()
         self.ports.clear()
 
-    def _knocker(self, addresses: Sequence[str], port: int) -> Callable[[], Awaitable[bool]]:
+    def _knocker(self, vm_id: str) -> Callable[[], Awaitable[bool]]:
         async def is_open() -> bool:
+            addresses, port = self._wanted_ports.get(vm_id, ((), 0))  # a VM may come up with another address
             assert self._tcp is not None  # noqa: S101 - nothing is looked at without it
-            return any([await self._tcp.is_open(address, port) for address in addresses])
+            return any(await asyncio.gather(*(self._tcp.is_open(address, port) for address in addresses)))
 
         return is_open
 

@@ -41,7 +41,7 @@ class Membership:
             return
         is_written = self._ledger.write(event)
         if is_written and before is not None and (new := set(event.hosts) - set(before.hosts)):
-            self._notifier.tell(f"{len(new)} hosts belong to the plan from now on: {listed(new, _NAMED)}",
+            self._notifier.tell(f"Belongs to the plan from now on: {listed(new, _NAMED)}",
                                 "A check has passed with them.")
 
     def _tell(self, snapshot: Snapshot, confirmed: ev.HostsConfirmed) -> None:
@@ -51,7 +51,7 @@ class Membership:
         before, self._told = self._told, (new, is_many)
         if new - before[0]:
             self._notifier.tell(
-                f"{len(new)} hosts are new in the cluster and would be left alone: {listed(new, _NAMED)}",
+                f"New in the cluster, and would be left alone: {listed(new, _NAMED)}",
                 "With all that runs on them, until the next check has passed with them (within an hour), or until "
                 "`thermo-guard arm` confirms the cluster as it is now.", urgent=True,
             )

@@ -94,7 +94,8 @@ class Snapshots:
         before = self._ledger.snapshot
         is_held = self._is_held(before, plant, cluster.at)
         known = () if before is None else [vm.id for vm in before.vcenter_vms]
-        appliance = find_vcenter(cluster.vms, self._settings.vcenter_vm, cluster.addresses, known)
+        vms = () if cluster.is_standalone else cluster.vms
+        appliance = find_vcenter(vms, self._settings.vcenter_vm, cluster.addresses, known)
         before_own = () if before is None else [vm.id for vm in before.guard_vms]
         own = find_guard(cluster.vms, self._settings.guard_vm, self._own_addresses(), before_own)
         snapshot = take(
