@@ -4,6 +4,8 @@ It moves only when somebody asks it to: `advance` lets everything happen, in ord
 keeps to a fixed grid from the start on, so that what happens does not depend on how often anybody looks.
 """
 
+from dataclasses import replace
+
 from thermo_guard.core.plant import Question, Role, Vcls
 from thermo_guard.ports import MissingPrivilege
 
@@ -121,6 +123,11 @@ class World:
     def let_go(self, host: str) -> None:
         """Have vCenter disconnect it; it takes it back only when it is asked to."""
         self.cluster.let_go(self.cluster.hosts[host])
+
+    def join_cluster(self, host: str) -> None:
+        """A person adds it, with all that runs on it, to the cluster that is guarded."""
+        state = self.cluster.hosts[host]
+        state.plan = replace(state.plan, cluster=self.plan.cluster)
 
     def lock_down(self, host: str, *, is_on: bool = True) -> None:
         """Lockdown mode: from now on it takes no direct login, or takes them again."""
