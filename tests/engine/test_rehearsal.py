@@ -7,13 +7,12 @@ import pytest
 
 from engine.rig import Guarded, quick
 from engine.test_orders import answered, declined
-from engine.test_troubles import HOUR_S, calls, cool, heat, in_phase
+from engine.test_troubles import HOUR_S, calls, cool, heat, in_phase, with_vm
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import Verb
 from thermo_guard.core.events import Goal, Phase
 from thermo_guard.core.goal import Mode
 from thermo_guard.core.policy import Level
-from thermo_guard.core.rehearsal import is_rehearsal
 from thermo_guard.core.wishes import Order
 from thermo_guard.engine.terms import LoopSettings
 from thermo_guard.sim.blueprint import Blueprint
@@ -205,16 +204,18 @@ def test_the_alarm_takes_its_place_and_brings_the_target_back_as_it_was(
     """The VM that was just off for trial ran before, and the host was not in maintenance mode: so they end."""
 
     async def scenario() -> None:
-        guarded = await ready(tmp_path, with_empty_host())
-        guarded.order(Order.REHEARSE, **target)
+        guarded = await ready(tmp_path, with_vm(with_empty_host(), "print", shut_s=170.0))
         host = guarded.world.cluster.hosts["esx3"]
-        heat(guarded)  # its alarm is confirmed a minute later
-        await guarded.until(lambda: host.in_maintenance if "host" in target else not guarded.is_on("print"), 120)
+        heat(guarded)
+        await guarded.clock.sleep(90.0)  # the sensors have not shown it yet
+        assert await answered(guarded, guarded.order(Order.REHEARSE, **target)) == ""
         await guarded.until(lambda: guarded.of(ev.AlarmTripped), 900)
+        assert guarded.record.incident is not None
+        assert guarded.record.incident.follows_rehearsal
+        assert host.in_maintenance if "host" in target else not guarded.is_on("print")
         await guarded.until(guarded.all_off, 2 * HOUR_S)
         cool(guarded)
-        await guarded.until(
-            lambda: any(not is_rehearsal(closed.incident) for closed in guarded.of(ev.IncidentClosed)), 4 * HOUR_S)
+        await guarded.until(guarded.is_closed, 4 * HOUR_S)
         await guarded.kill()
         assert host.stage is Stage.UP
         assert guarded.before.differences(guarded.world.running()) == ()
