@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("planner", "inventory", "start", "outlets", "incident")
+NAMES = ("planner", "site", "inventory", "start", "outlets", "incident")
 
 
 def main() -> int:

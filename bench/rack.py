@@ -76,6 +76,9 @@ class FollowedBmc:
     async def power_on(self) -> None:
         raise NotImplementedError("the benchmarks only bring it down")
 
+    async def force_off(self) -> None:
+        raise NotImplementedError("the benchmarks cut nothing off")
+
     async def aclose(self) -> None:
         return
 
