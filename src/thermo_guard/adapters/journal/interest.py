@@ -19,8 +19,9 @@ QUIET_ENTRIES = 20_000
 PRUNE_ROWS = 10_000
 """At most so many rows at once, so that no tick waits long; 8 sensors every 10 s make 2,880 an hour."""
 
-OPENERS = ("alarm.tripped", "shutdown.wished", "power_on.wished", "rehearsal.wished")
-"""Each begins an incident; the record of one owes nothing to the incidents before it."""
+OPENERS = ("alarm.tripped", "shutdown.wished", "power_on.wished")
+"""Each begins an incident; the record of one owes nothing to the incidents before it, but for a rehearsal that it has
+overtaken."""
 LEVELS = "level.changed"
 LATEST_COUNTS = (
     "sensors.learned", "bmcs.matched", "names.resolved", LEVELS, "incident.closed", "guard.started", "guard.stopped",
@@ -43,8 +44,8 @@ def counts(connection: Connection, site_id: str) -> ColumnElement[bool]:
     """Whether an event is read: all since the newest opener, and what outlasts it.
 
     Where no incident is open, at most the newest `QUIET_ENTRIES` since then. A kind that is added to the core and named
-    in none of the lists here is read at any age, which is slow at worst, never wrong: `guard.armed` and `wish.taken`
-    are such kinds, few in any life.
+    in none of the lists here is read at any age, which is slow at worst, never wrong: `guard.armed`, `wish.taken`
+    and `rehearsal.wished` are such kinds, few in any life.
     """
     return counts_from(_start_of_interest(connection, site_id), site_id)
 
@@ -94,7 +95,7 @@ def _start_of_interest(connection: Connection, site_id: str) -> int:
     def newest(*kinds: str) -> int:
         return connection.scalar(select(func.max(event.c.seq)).where(here, event.c.kind.in_(kinds))) or 0
 
-    opened = newest(*OPENERS)
+    opened = newest(*OPENERS, "rehearsal.wished")
     if opened > newest("incident.closed"):
         return opened
     quiet = select(event.c.seq).where(here).order_by(event.c.seq.desc()).offset(QUIET_ENTRIES - 1).limit(1)
