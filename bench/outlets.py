@@ -24,6 +24,7 @@ from thermo_guard.adapters.clock import SteadyClock, wall_now
 from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.adapters.notify import Outbox
 from thermo_guard.adapters.status import StatusFile
+from thermo_guard.core import events as ev
 from thermo_guard.core.policy import PolicySettings
 from thermo_guard.core.step import Timing
 from thermo_guard.engine.loop import Loop
@@ -72,6 +73,7 @@ async def run(seconds: float, urls: Sequence[str], burst: int) -> tuple[list[flo
     )
     with tempfile.TemporaryDirectory(prefix="thermo-guard-bench-") as name:
         journal = SqlJournal.open(Path(name))
+        journal.append(clock.now(), ev.GuardArmed(by="bench"))
         outbox = Outbox(urls, clock, deliver_timeout_s=10.0, first_pause_s=1.0)
         loop = TimedLoop(settings, Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,

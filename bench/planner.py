@@ -38,7 +38,7 @@ DISARMED = replace(ARMED, ha_enabled=False, drs_behavior="manual", drs_overrides
 SIZES = ((32, 1_000), (64, 3_000), (100, 10_000))
 GOAL_MS = 50.0
 """Of what the planner does at a tick, at the largest size."""
-EACH_TICK = ("guests: ", "back: ", "join of all looks", "which hosts to look at directly")
+EACH_TICK = ("guests: ", "back: ", "join", "which hosts to look at directly")
 FORECAST_S = 2.0
 
 
@@ -152,6 +152,10 @@ def ticks(cluster: Cluster) -> dict[str, Callable[[], object]]:
             what = replace(what, incident=silent)
         planned[name] = lambda what=what: next_step(what)  # type: ignore[misc]
     planned["join of all looks"] = lambda: plant_now(on, cluster.snapshot, cluster.bmc_of)
+    planned["join, half the hosts off, the others looked at directly"] = lambda: plant_now(
+        lost, cluster.snapshot, cluster.bmc_of)
+    dark = replace(lost, direct={}, bmcs={bmc: BmcSeen(AT, bmc, Power.OFF) for bmc in cluster.sight.bmcs})
+    planned["join, all off, vCenter silent"] = lambda: plant_now(dark, cluster.snapshot, cluster.bmc_of)
     shown = plant_now(on, cluster.snapshot, cluster.bmc_of)
     planned["which hosts to look at directly"] = lambda: direct_looks(shown, cluster.snapshot)
     planned["snapshot taken anew"] = lambda: take(
