@@ -8,6 +8,7 @@ from rich.console import Console
 from core.surveyed import CLUSTER, SOUND, TERMS, VCENTER, cadence, vm
 from thermo_guard.core.events import Goal, Took
 from thermo_guard.core.outline import Outline, outline
+from thermo_guard.core.record import Way
 from thermo_guard.core.runbook import Runbook, VmRule
 from thermo_guard.core.step import Timing
 from thermo_guard.plan_screen import outline_as_data, show_outline
@@ -21,7 +22,7 @@ RULES = Runbook(default=2, rules=(
 
 
 def planned() -> Outline:
-    measured = {("vm", SLOW.id, Goal.OFF): (Took(1_793_620_800.0, 300.0),)}
+    measured: dict[Way, tuple[Took, ...]] = {("vm", SLOW.id, Goal.OFF): (Took(1_793_620_800.0, 300.0),)}
     memory = replace(cadence(120), took=measured)
     site = replace(SOUND, cluster=replace(CLUSTER, vms=(*MANY, SLOW, DB, VCENTER)), memory=memory)
     plan = outline(site, TERMS, Timing(), RULES)

@@ -157,6 +157,9 @@ class OneByOne:
     async def power_on(self) -> None:
         pytest.fail("a survey switches nothing on")
 
+    async def force_off(self) -> None:
+        pytest.fail("a survey cuts no server's power")
+
     async def aclose(self) -> None:
         pytest.fail("the edges are the guard's, and stay open")
 

@@ -31,10 +31,9 @@ async def test_maintenance_mode_moves_no_data(start_plant: StartPlant, open_vsph
     for vm in seen.vms:
         plant.change_vm(vm.name, power="off")
     by_vcenter, directly = seen.hosts
-    ask = {"timeout_s": 30.0}
-    await adapter.execute(Command(Verb.ENTER_MAINTENANCE, by_vcenter.name, by_vcenter.name, VCENTER, **ask))
+    await adapter.execute(Command(Verb.ENTER_MAINTENANCE, by_vcenter.name, by_vcenter.name, VCENTER, timeout_s=30.0))
     await adapter.execute(
-        Command(Verb.ENTER_MAINTENANCE, directly.name, directly.name, directly.name, **ask), directly.address
+        Command(Verb.ENTER_MAINTENANCE, directly.name, directly.name, directly.name, timeout_s=30.0), directly.address
     )
     mode = "noAction" if vsan else None
     assert wanted_of_vsan(plant) == [("vcenter", mode), ("host", mode)]

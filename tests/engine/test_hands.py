@@ -14,9 +14,9 @@ from thermo_guard.core.commands import VCENTER, Command, Outcome, Verb
 from thermo_guard.engine.hands import AT_HOST, AT_VCENTER, TURN_S, Hands
 from thermo_guard.ports import Hypervisor
 from thermo_guard.sim.blueprint import Blueprint
+from thermo_guard.sim.hypervisor import SiteHypervisor
 from thermo_guard.sim.loop import run
 from thermo_guard.sim.plans import big, day_of_failing_cooling, office
-from thermo_guard.sim.site import SiteHypervisor
 
 HOUR_S = 3600.0
 

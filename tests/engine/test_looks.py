@@ -86,6 +86,9 @@ class Nonsense:
     async def power_on(self) -> None:
         raise ValueError("invalid literal for int() with base 10: 'Degraded'")
 
+    async def force_off(self) -> None:
+        raise ValueError("invalid literal for int() with base 10: 'Degraded'")
+
     async def aclose(self) -> None:
         return
 

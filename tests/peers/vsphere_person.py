@@ -19,15 +19,17 @@ class Person:
     """Every act is over when its method returns."""
 
     def __init__(self, service: vim.ServiceInstance, cluster: str) -> None:
-        self._content = service.RetrieveContent()
+        self._content: Any = service.RetrieveContent()  # what a host lacks, vCenter has
         self._cluster_name = cluster
 
     @property
     def cluster(self) -> vim.ClusterComputeResource:
-        return self._named(vim.ClusterComputeResource, self._cluster_name)
+        found: vim.ClusterComputeResource = self._named(vim.ClusterComputeResource, self._cluster_name)
+        return found
 
     def vm(self, name: str) -> vim.VirtualMachine:
-        return self._named(vim.VirtualMachine, name)
+        found: vim.VirtualMachine = self._named(vim.VirtualMachine, name)
+        return found
 
     def change_vm(self, name: str, **spec: Any) -> None:
         """Reconfigure a VM; the spec's fields are keywords."""
@@ -78,7 +80,8 @@ class Person:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{task.info.descriptionId} does not end")
         if task.info.state == "error":
-            raise task.info.error
+            fault: Any = task.info.error
+            raise fault
 
 
 @contextmanager

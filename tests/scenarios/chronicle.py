@@ -40,7 +40,8 @@ def story_of(
     guarded: list[Guarded] = []
 
     async def day() -> None:
-        one = Guarded(folder, day_of_failing_cooling(plan), replace(settings, policy=replace(settings.policy, critical_c=200.0)))
+        patient = replace(settings, policy=replace(settings.policy, critical_c=200.0))
+        one = Guarded(folder, day_of_failing_cooling(plan), patient)
         guarded.append(one)
         besides = meanwhile(one) if meanwhile is not None else None
         task = asyncio.ensure_future(besides) if asyncio.iscoroutine(besides) else None
