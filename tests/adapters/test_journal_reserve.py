@@ -13,8 +13,22 @@ from thermo_guard.adapters.journal import SqlJournal
 
 MIB = 2**20
 
+FILL = """
+import os
+
+def fill(folder):
+    with open(folder / "filler", "wb", buffering=0) as filler:
+        size = 2**16
+        while size:
+            try:
+                filler.write(os.urandom(size))
+            except OSError:
+                size //= 2
+"""
+"""Begins each script that fills its disk, to the last byte."""
+
 FULL_WHILE_IT_RUNS = """
-import os, sys
+import sys
 from pathlib import Path
 from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.core.events import GuardStarted
@@ -23,15 +37,7 @@ from thermo_guard.ports import Transient
 folder = Path(sys.argv[1])
 journal = SqlJournal.open(folder, reserve_bytes=2**20)
 journal.append(1.0, GuardStarted("before", "v"))
-filler = open(folder / "filler", "wb", buffering=0)
-def fill():
-    size = 2**16
-    while size:
-        try:
-            filler.write(os.urandom(size))
-        except OSError:
-            size //= 2
-fill()
+fill(folder)
 try:
     for attempt in range(10_000):
         journal.append(2.0, GuardStarted("o" * 5000, "v"))
@@ -52,13 +58,7 @@ folder = Path(sys.argv[1])
 journal = SqlJournal.open(folder, reserve_bytes=2**20)
 journal.append(1.0, GuardStarted("before", "v"))
 journal.close()
-with open(folder / "filler", "wb", buffering=0) as filler:
-    size = 2**16
-    while size:
-        try:
-            filler.write(os.urandom(size))
-        except OSError:
-            size //= 2
+fill(folder)
 print("FREE", os.statvfs(folder).f_bavail, (folder / "reserve").stat().st_size)
 journal = SqlJournal.open(folder, owner="x" * 3000, reserve_bytes=2**20)
 print("RESERVE", (folder / "reserve").exists(), journal.gave_back_reserve is not None)
@@ -71,7 +71,7 @@ print("AGAIN", (folder / "reserve").exists())
 """
 
 ORDER_ON_A_FULL_DISK = """
-import os, sys
+import sys
 from pathlib import Path
 from thermo_guard.adapters.clock import wall_now
 from thermo_guard.adapters.journal import SqlJournal
@@ -82,13 +82,7 @@ folder = Path(sys.argv[1])
 journal = SqlJournal.open(folder, reserve_bytes=2**20)
 board = StatusFile(folder, wall_now)
 board.publish({"at": 1.0, "more": "x" * 5000}, 20.0)
-with open(folder / "filler", "wb", buffering=0) as filler:
-    size = 2**16
-    while size:
-        try:
-            filler.write(os.urandom(size))
-        except OSError:
-            size //= 2
+fill(folder)
 board.publish({"at": 2.0}, 20.0)
 print("STATUS", read(folder).facts["at"])
 for number in range(40):
@@ -123,7 +117,7 @@ def _on_a_small_disk(script: str, folder: Path) -> dict[str, str]:
     if subprocess.run([*words, "true"], check=False, capture_output=True).returncode != 0:
         pytest.skip("this kernel lets this user mount nothing, not even in a namespace of its own")
     ended = subprocess.run(
-        [*words, sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=False, timeout=60
+        [*words, sys.executable, "-c", FILL + script, str(folder)], capture_output=True, text=True, check=False, timeout=60
     )
     assert ended.returncode == 0, ended.stderr
     return dict(line.partition(" ")[::2] for line in ended.stdout.splitlines() if line.split(" ")[0].isupper())
