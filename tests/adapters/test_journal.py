@@ -1,6 +1,5 @@
 """The journal on real SQLite files: what is written is what is read, by its owner and by no one else."""
 
-import sqlite3
 import types
 import typing
 from dataclasses import fields, is_dataclass, replace
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
+from adapters.sqlite_shell import sql
 from thermo_guard.adapters.journal import JournalReader, SqlJournal, interest, schema
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Command, Verb
@@ -63,17 +63,6 @@ SETTINGS = ClusterSettings(
 )
 
 
-def _sql(folder: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
-    """Run one statement as a person with a shell would."""
-    connection = sqlite3.connect(folder / "journal.sqlite3")
-    try:
-        rows = connection.execute(statement, values).fetchall()
-        connection.commit()
-        return rows
-    finally:
-        connection.close()
-
-
 @given(st.tuples(*[_values(kind) for kind in KINDS]), FINITE)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_kind_of_event_comes_back_as_it_was(
@@ -90,7 +79,7 @@ def test_every_kind_of_event_comes_back_as_it_was(
         opened = max(entry.seq for entry in written if entry.event.kind in openers)
         kept = [entry for entry in again.entries() if entry.seq >= opened]
         assert kept == [entry for entry in written if entry.seq >= opened]
-        _sql(folder, "UPDATE event SET kind = 'x'")  # a kind that no list names is read whole
+        sql(folder, "UPDATE event SET kind = 'x'")  # a kind that no list names is read whole
         assert again.entries() == written
         assert [entry.event for entry in written[1:]] == list(events)
     finally:
@@ -133,7 +122,7 @@ def test_another_owner_in_the_row_stops_every_write(tmp_path: Path) -> None:
     """S7: whoever has lost the site writes nothing more to it, so acts on nothing more."""
     journal = SqlJournal.open(tmp_path)
     journal.append(1.0, STARTED)
-    _sql(tmp_path, "UPDATE site SET owner = 'someone else'")
+    sql(tmp_path, "UPDATE site SET owner = 'someone else'")
     with pytest.raises(Refused, match="Another guard owns the site"):
         journal.append(2.0, STARTED)
     with pytest.raises(Refused, match="Another guard owns"):
@@ -147,7 +136,7 @@ def test_another_owner_in_the_row_stops_every_write(tmp_path: Path) -> None:
 def test_another_epoch_in_the_row_stops_every_write(tmp_path: Path) -> None:
     """The same owner under a later epoch is another guard: owner alone does not fence."""
     journal = SqlJournal.open(tmp_path, owner="me")
-    _sql(tmp_path, "UPDATE site SET epoch = epoch + 1")
+    sql(tmp_path, "UPDATE site SET epoch = epoch + 1")
     with pytest.raises(Refused, match="Another guard owns"):
         journal.append(2.0, STARTED)
     journal.close()
@@ -159,7 +148,7 @@ def test_each_start_is_a_new_epoch_with_an_owner_of_its_own(tmp_path: Path) -> N
         journal = SqlJournal.open(tmp_path)
         journal.append(1.0, STARTED)
         journal.close()
-    assert _sql(tmp_path, "SELECT epoch FROM event ORDER BY seq") == [(1,), (2,)]
+    assert sql(tmp_path, "SELECT epoch FROM event ORDER BY seq") == [(1,), (2,)]
 
 
 @pytest.mark.parametrize(("body", "said"), [
@@ -172,7 +161,7 @@ def test_what_this_version_cannot_read_is_refused_in_words(tmp_path: Path, body:
     """To drop what a newer version wrote could forget that the guard has acted."""
     journal = SqlJournal.open(tmp_path)
     journal.append(1.0, STARTED, STARTED)
-    _sql(tmp_path, "UPDATE event SET body = ?, kind = 'x' WHERE seq = 2", body)
+    sql(tmp_path, "UPDATE event SET body = ?, kind = 'x' WHERE seq = 2", body)
     with pytest.raises(Refused, match=said) as refused:
         journal.entries()
     assert "newer" in str(refused.value)
@@ -183,7 +172,7 @@ def test_a_snapshot_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> No
     """The measure of the way back is never read half."""
     journal = SqlJournal.open(tmp_path)
     journal.keep_snapshot(Snapshot(1.0, "c", (), (), SETTINGS))
-    _sql(tmp_path, "UPDATE snapshot SET body = json_set(body, '$.sauce', 1)")
+    sql(tmp_path, "UPDATE snapshot SET body = json_set(body, '$.sauce', 1)")
     with pytest.raises(Refused, match="sauce"):
         journal.snapshot()
     journal.close()
@@ -195,13 +184,13 @@ def test_a_snapshot_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> No
 def test_a_journal_of_a_newer_version_is_not_touched(tmp_path: Path, statement: str) -> None:
     """An older binary after a downgrade must not act on a record that it does not know."""
     SqlJournal.open(tmp_path).close()
-    _sql(tmp_path, statement)
-    before = _sql(tmp_path, "SELECT * FROM site")
+    sql(tmp_path, statement)
+    before = sql(tmp_path, "SELECT * FROM site")
     with pytest.raises(Refused, match="made by a newer Thermo-Guard"):
         SqlJournal.open(tmp_path)
     with pytest.raises(Refused, match="made by a newer Thermo-Guard"):
         SqlJournal.read_only(tmp_path)
-    assert _sql(tmp_path, "SELECT * FROM site") == before
+    assert sql(tmp_path, "SELECT * FROM site") == before
 
 
 def test_a_reader_without_a_journal_says_so(tmp_path: Path) -> None:
@@ -229,10 +218,10 @@ def test_the_revisions_known_are_those_that_there_are() -> None:
 def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     """Every start brings the tables up to date, so it must be idempotent; also where only the mark was lost."""
     SqlJournal.open(tmp_path).close()
-    tables = _sql(tmp_path, "SELECT sql FROM sqlite_master ORDER BY name")
+    tables = sql(tmp_path, "SELECT sql FROM sqlite_master ORDER BY name")
     SqlJournal.open(tmp_path).close()
-    assert _sql(tmp_path, "SELECT sql FROM sqlite_master ORDER BY name") == tables
-    assert _sql(tmp_path, "SELECT schema_version FROM site") == [(schema.SCHEMA_VERSION,)]
+    assert sql(tmp_path, "SELECT sql FROM sqlite_master ORDER BY name") == tables
+    assert sql(tmp_path, "SELECT schema_version FROM site") == [(schema.SCHEMA_VERSION,)]
 
 
 def _taken(order: Order, declined: str = "", for_s: float | None = None) -> ev.WishTaken:
@@ -286,7 +275,7 @@ def test_the_record_of_what_is_read_is_the_record_of_everything(
         assert replace(fold(Record(), read), seq=0) == whole
         journal.keep_readings([Reading("Q1", 20.0, 0.0, 3 * 365 * DAY_S, 0.0)])  # as old as that, all may be dropped
         assert journal.entries() == read
-    assert {seq for (seq,) in _sql(folder, "SELECT seq FROM event")} == {entry.seq for entry in read}
+    assert {seq for (seq,) in sql(folder, "SELECT seq FROM event")} == {entry.seq for entry in read}
     assert replace(fold(Record(), journal.entries()), seq=0) == whole
     journal.close()
 
@@ -336,7 +325,7 @@ def test_what_has_grown_old_is_dropped_now_and_then(tmp_path: Path) -> None:
     now = 3 * 365 * DAY_S
     journal.keep_readings([Reading("Q1", 20.0, now - DAY_S, now - DAY_S, 0.0), Reading("Q1", 21.0, now, now, 0.0)])
     assert [reading.stamp for reading in journal.readings(-1.0)] == [now - DAY_S, now]
-    assert [entry[0] for entry in _sql(tmp_path, "SELECT kind FROM event ORDER BY seq")] == [
+    assert [entry[0] for entry in sql(tmp_path, "SELECT kind FROM event ORDER BY seq")] == [
         "sensors.learned", "guard.started", "alarm.tripped", "guard.started",
     ]
     assert journal.wishes(0) == ()

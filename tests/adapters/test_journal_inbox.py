@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
+from adapters.sqlite_shell import sql
 from thermo_guard.adapters.journal import SqlJournal, schema
 from thermo_guard.core.events import GuardStarted, WishTaken
 from thermo_guard.core.wishes import Order, Wish
@@ -27,16 +28,6 @@ from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.core.wishes import Order, Wish
 print(SqlJournal.put_wish(Path(sys.argv[1]), Wish(0, 5.0, Order.RESUME, "other@nas")))
 """
-
-
-def _sql(folder: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(folder / "journal.sqlite3")
-    try:
-        rows = connection.execute(statement, values).fetchall()
-        connection.commit()
-        return rows
-    finally:
-        connection.close()
 
 
 def test_an_order_arrives_as_it_was_given(tmp_path: Path) -> None:
@@ -73,7 +64,7 @@ def test_a_number_is_never_given_again(tmp_path: Path) -> None:
     SqlJournal.open(tmp_path).close()
     for wish in (ABORT, PAUSE, UP):
         SqlJournal.put_wish(tmp_path, wish)
-    _sql(tmp_path, "DELETE FROM wish")
+    sql(tmp_path, "DELETE FROM wish")
     assert SqlJournal.put_wish(tmp_path, ABORT) == 4
 
 
@@ -96,7 +87,7 @@ def test_an_order_that_cannot_be_read_stands_in_the_way_of_none(tmp_path: Path) 
     """A command of another version put it there: those after it are still taken up."""
     journal = SqlJournal.open(tmp_path)
     for body in ('{"order":"dance","by":"me"}', "[1]", '{"order":"abort"}'):
-        _sql(tmp_path, "INSERT INTO wish (site, at, body) VALUES ('default', 1.0, ?)", body)
+        sql(tmp_path, "INSERT INTO wish (site, at, body) VALUES ('default', 1.0, ?)", body)
     SqlJournal.put_wish(tmp_path, UP)
     assert journal.wishes(0) == (replace(UP, number=4),)
     journal.close()
@@ -117,10 +108,10 @@ def test_no_order_without_a_journal(tmp_path: Path) -> None:
 def test_no_order_into_the_tables_of_another_version(tmp_path: Path, statement: str, said: str) -> None:
     """It would not be read, or be read as another."""
     SqlJournal.open(tmp_path).close()
-    _sql(tmp_path, statement)
+    sql(tmp_path, statement)
     with pytest.raises(Refused, match=said):
         SqlJournal.put_wish(tmp_path, ABORT)
-    assert _sql(tmp_path, "SELECT * FROM wish") == []
+    assert sql(tmp_path, "SELECT * FROM wish") == []
 
 
 def test_an_order_while_a_shell_holds_the_database_is_refused_in_words(tmp_path: Path) -> None:
@@ -144,9 +135,9 @@ def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
     engine.dispose()
-    _sql(tmp_path, "INSERT INTO site (id, zone, epoch, owner, state, schema_version)"
+    sql(tmp_path, "INSERT INTO site (id, zone, epoch, owner, state, schema_version)"
                    " VALUES ('default', '', 4, 'o', '{}', 1)")
-    _sql(tmp_path, "INSERT INTO event (site, epoch, at, kind, body) VALUES ('default', 4, 1.5, 'guard.started', ?)",
+    sql(tmp_path, "INSERT INTO event (site, epoch, at, kind, body) VALUES ('default', 4, 1.5, 'guard.started', ?)",
          '{"owner":"o","version":"0.1.0","kind":"guard.started"}')
     with pytest.raises(Refused, match="older Thermo-Guard"):
         SqlJournal.read_only(tmp_path)
@@ -155,4 +146,4 @@ def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
     assert SqlJournal.put_wish(tmp_path, ABORT) == 1
     assert [wish.order for wish in journal.wishes(0)] == [Order.ABORT]
     journal.close()
-    assert _sql(tmp_path, "SELECT epoch, schema_version FROM site") == [(5, 2)]
+    assert sql(tmp_path, "SELECT epoch, schema_version FROM site") == [(5, 2)]
