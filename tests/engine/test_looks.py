@@ -21,6 +21,16 @@ async def looked(look: Look[str]) -> None:
     look.take()
 
 
+async def is_lost_until_it_answers(look: Look[str], why: str) -> None:
+    """The next look shows nothing for this reason, and the one after it all that is there."""
+    await looked(look)
+    unseen = look.value(60.0)
+    assert isinstance(unseen, Unseen)
+    assert why in unseen.reason
+    await looked(look)
+    assert look.value(60.0) == "all is off"
+
+
 def answers(*given: str | Exception | None) -> Look[str]:
     """A look that shows these in turn; None is no answer, an exception is raised."""
     left = iter(given)
@@ -44,12 +54,7 @@ def test_a_server_that_does_not_answer_any_more_is_not_shown_as_it_was() -> None
         await looked(look)
         await looked(look)
         assert look.value(60.0) == "all is on"
-        await looked(look)
-        unseen = look.value(60.0)
-        assert isinstance(unseen, Unseen)
-        assert "refused" in unseen.reason
-        await looked(look)
-        assert look.value(60.0) == "all is off"
+        await is_lost_until_it_answers(look, "refused")
 
     run(scenario())
 
@@ -64,12 +69,7 @@ def test_what_no_adapter_foresaw_is_a_look_without_an_answer() -> None:
         assert isinstance(look.fault, Transient)
         assert "ValueError" in str(look.fault)
         assert look.value(60.0) == "all is on"
-        await looked(look)
-        unseen = look.value(60.0)
-        assert isinstance(unseen, Unseen)
-        assert "KeyError" in unseen.reason
-        await looked(look)
-        assert look.value(60.0) == "all is off"
+        await is_lost_until_it_answers(look, "KeyError")
 
     run(scenario())
 
