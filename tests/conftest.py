@@ -1,8 +1,15 @@
-"""What every test has: no log lines between the dots, but those of errors."""
+"""What every test has: no log lines between the dots, but those of errors; and as many random cases as are asked."""
+
+import os
 
 import pytest
 import structlog
+from hypothesis import settings
 from structlog.typing import EventDict, WrappedLogger
+
+settings.register_profile("ordinary", max_examples=80, deadline=None)
+settings.register_profile("thorough", max_examples=400, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"))
 
 
 def _only_errors(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -19,8 +19,7 @@ ON_VMS = {Verb.SHUT_DOWN_GUEST, Verb.ANSWER_VM, Verb.POWER_OFF_VM, Verb.TERMINAT
 ON_HOSTS = {Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST, Verb.POWER_ON_HOST, Verb.EXIT_MAINTENANCE}
 HOSTS_DOWN = {Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST}
 
-thorough = settings(max_examples=400, deadline=None,
-                    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+thorough = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 either = st.sampled_from(Goal).flatmap(sites)
 
 

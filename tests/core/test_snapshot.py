@@ -174,7 +174,7 @@ def moments(draw: st.DrawFn) -> tuple[Snapshot, ClusterSeen, Level | None, dict[
     return before, draw(cluster_looks(before)), draw(st.none() | st.sampled_from(Level)), bmcs
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(moments())
 def test_one_look_at_a_hot_room_takes_nothing_out(
     moment: tuple[Snapshot, ClusterSeen, Level | None, dict[str, object]]
@@ -189,7 +189,7 @@ def test_one_look_at_a_hot_room_takes_nothing_out(
     assert vms_on(before) - templates <= vms_on(kept)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(moments())
 def test_what_runs_is_in_it(moment: tuple[Snapshot, ClusterSeen, Level | None, dict[str, object]]) -> None:
     """Every VM that is seen on is kept on; nothing that was off before and is off now ever is."""
