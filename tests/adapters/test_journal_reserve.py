@@ -117,7 +117,8 @@ def _on_a_small_disk(script: str, folder: Path) -> dict[str, str]:
     if subprocess.run([*words, "true"], check=False, capture_output=True).returncode != 0:
         pytest.skip("this kernel lets this user mount nothing, not even in a namespace of its own")
     ended = subprocess.run(
-        [*words, sys.executable, "-c", FILL + script, str(folder)], capture_output=True, text=True, check=False, timeout=60
+        [*words, sys.executable, "-c", FILL + script, str(folder)],
+        capture_output=True, text=True, check=False, timeout=60,
     )
     assert ended.returncode == 0, ended.stderr
     return dict(line.partition(" ")[::2] for line in ended.stdout.splitlines() if line.split(" ")[0].isupper())
