@@ -22,7 +22,10 @@ FIRM = 0.9
 
 
 def to_critical_s(room: Room, assessment: Assessment, settings: PolicySettings) -> float | None:
-    """Seconds until the first of the fresh sensors stands at CRITICAL, if it goes on so; None where none rises."""
+    """Seconds until as many fresh sensors as make HIGH stand at CRITICAL, if they go on so; None where fewer rise.
+
+    One sensor that drifts must not take anybody's time.
+    """
     if assessment.level is Level.CRITICAL:
         return 0.0
     times = []
@@ -31,7 +34,8 @@ def to_critical_s(room: Room, assessment: Assessment, settings: PolicySettings) 
         slope = _slope_k_per_s(track) if track is not None and sensor.is_fresh else None
         if track is not None and slope is not None and slope > 0.0:
             times.append(max(0.0, (settings.critical_c - track.last.celsius) / slope))
-    return min(times, default=None)
+    needed = max(assessment.demand, 1)
+    return sorted(times)[needed - 1] if len(times) >= needed else None
 
 
 def _slope_k_per_s(track: Track) -> float | None:

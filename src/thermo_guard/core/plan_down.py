@@ -12,7 +12,7 @@ from .commands import VCENTER, Command, Verb
 from .events import Abandoned, Phase
 from .plant import ClusterSettings, Power, Role, Vcls, Vm
 from .step import DIRECT_S, DISARM_S, GIVE_UP_S, Leg, Situation, Step, last_answer
-from .stop_guest import Turns, grace_s, is_stopped_by_guard, stop_vm, vm_is_off
+from .stop_guest import Turns, grace_s, is_stopped_by_guard, is_untouched, stop_vm, vm_is_off
 from .stop_host import force_off, host_is_off, stop_host
 from .view import HostNow
 from .way import way_to
@@ -27,7 +27,7 @@ def step_down(situation: Situation) -> Step:
     leg = Leg(situation, Phase.DISARM)
     phases = [_disarm, _stop_guests, _await_cluster_services, _stop_hosts, _stop_vcenter, _stop_last_hosts, _force_off]
     if situation.snapshot.has_vsan:
-        phases[2:] = [_leave_vsan_hosts]
+        phases[2:] = [_leave_vsan_hosts] if situation.incident.rehearsal is None else []
     for phase in phases:
         if not phase(leg):
             return leg.step
@@ -94,16 +94,14 @@ def _vcenter_vms(leg: Leg) -> list[Vm]:
 def _hosts_that_stay(leg: Leg) -> dict[str, str]:
     """Hosts that stay up for the sake of a VM that is not stopped, each with why."""
     stay: dict[str, str] = {}
-    for kept in leg.s.snapshot.vms:
-        if not (kept.is_guard or kept.is_untouched):
-            continue
-        vm = leg.s.plant.vms.get(kept.id)
-        host = vm.host if vm is not None else kept.host
-        if kept.is_guard:
-            stay[host] = f"Thermo-Guard itself runs on it, in the VM {kept.name}: both stay up and heat the room"
-        elif vm is None or vm.power is not Power.OFF:
-            stay.setdefault(host, f"the VM {kept.name} on it is never touched, as the runbook says: both stay up and "
-                                  "heat the room")
+    vms = leg.s.plant.vms
+    for vm in vms.values():
+        if vm.power is not Power.OFF and not vm.is_template and is_untouched(leg, vm):
+            stay[vm.host] = (f"the VM {vm.name} on it is never touched, as the runbook says: both stay up and heat the "
+                             "room")
+    for kept in leg.s.snapshot.guard_vms:
+        host = vms[kept.id].host if kept.id in vms else kept.host
+        stay[host] = f"Thermo-Guard itself runs on it, in the VM {kept.name}: both stay up and heat the room"
     return stay
 
 
@@ -140,7 +138,7 @@ def _await_cluster_services(leg: Leg) -> bool:
     cluster, settings = leg.s.plant.cluster, leg.s.plant.settings
     roles = {Role.VCLS} if settings is not None else {Role.VCLS, Role.AGENT}
     left = [vm for vm in leg.s.plant.vms.values()
-            if vm.role in roles and vm.power is Power.ON and leg.s.scope.has_vm(vm)]
+            if vm.role in roles and vm.power is Power.ON and leg.s.scope.has_vm(vm) and not is_untouched(leg, vm)]
     if not left:
         return True
     leg.begin(Phase.CLUSTER_SERVICES)
@@ -212,7 +210,9 @@ def _stop_each_host(leg: Leg, phase: Phase, hosts: Iterable[HostNow], *, must_be
         if host.name in stay:
             leg.abandon(Abandoned("host", host.name, host.name, phase, stay[host.name]))
             continue
-        stop_host(leg, host, way_to(leg, host, must_be_direct=must_be_direct), may_force=host.name not in in_grace)
+        # A rehearsed host that is no longer empty must not take what has come to it down.
+        may_force = host.name not in in_grace and leg.s.incident.rehearsal is None
+        stop_host(leg, host, way_to(leg, host, must_be_direct=must_be_direct), may_force=may_force)
     return all(leg.is_settled(host.name) for host in pending)
 
 
@@ -230,7 +230,7 @@ def _hosts_of_guests_in_grace(leg: Leg) -> set[str]:
 
 def _force_off(leg: Leg) -> bool:
     """By explicit setting only, and last: what has had its time and is not off loses its power."""
-    if not leg.timing.force_bmc_off:
+    if not leg.timing.force_bmc_off or leg.s.incident.rehearsal is not None:
         return True
     leg.begin(Phase.FORCE_OFF)
     spared = _hosts_of_guests_in_grace(leg) | _hosts_that_stay(leg).keys()

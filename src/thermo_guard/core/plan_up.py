@@ -86,14 +86,14 @@ def _start_guests(leg: Leg) -> bool:
     """Exactly the VMs that ran, last tier first, each tier until it is ready or its time is over."""
     by_tier: dict[int, list[KeptVm]] = {}
     for kept in leg.s.snapshot.vms:
-        if kept.is_on and kept.role is Role.WORKLOAD and not kept.is_untouched and _is_in_scope(leg, kept):
+        if kept.is_on and kept.role is Role.WORKLOAD and not kept.is_untouched and leg.s.scope.has_vm(kept):
             by_tier.setdefault(kept.tier, []).append(kept)
     tiers = sorted(by_tier.items(), reverse=True)
     for tier, kept_vms in tiers:
         leg.begin(Phase.START_GUESTS, tier)
         rule = leg.s.runbook.tiers.get(tier)
         delay_s = rule.start_delay_s if rule is not None and tier != tiers[0][0] else 0.0
-        if leg.now < leg.since + delay_s and _is_untouched_yet(leg, kept_vms):
+        if leg.now < leg.since + delay_s and _is_to_begin(leg, kept_vms):
             leg.wait(f"tier {tier}", "its start delay", leg.since + delay_s)
             return False
         if not _Tier(leg, kept_vms, leg.since + delay_s).is_started():
@@ -101,13 +101,12 @@ def _start_guests(leg: Leg) -> bool:
     return True
 
 
-def _is_in_scope(leg: Leg, kept: KeptVm) -> bool:
-    vm, scope = leg.s.plant.vms.get(kept.id), leg.s.scope
-    return scope.has_vm(vm) if vm is not None else scope.vms is None and scope.has_host(kept.host)
-
-
-def _is_untouched_yet(leg: Leg, kept_vms: Sequence[KeptVm]) -> bool:
-    return all(leg.intent(Verb.POWER_ON_VM, kept.id) is None for kept in kept_vms)
+def _is_to_begin(leg: Leg, kept_vms: Sequence[KeptVm]) -> bool:
+    """None of them has been asked in this leg, and not all of them run already."""
+    if any(leg.intent(Verb.POWER_ON_VM, kept.id) is not None for kept in kept_vms):
+        return False
+    vms = (leg.s.plant.vms.get(kept.id) for kept in kept_vms)
+    return any(vm is not None and vm.power is not Power.ON for vm in vms)
 
 
 class _Tier:

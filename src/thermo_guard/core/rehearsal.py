@@ -30,6 +30,8 @@ def rehearsal(
         return f"the room is {state}: what is stopped now could not be started again"
     if snapshot is None:
         return "nothing is on record of the cluster yet"
+    if wish.host and snapshot.has_vsan:
+        return "the cluster has vSAN, and this version does not shut down its hosts"
     begun = _of_host(wish.host, record, snapshot, plant) if wish.host else _of_vm(wish.vm, snapshot, plant)
     if isinstance(begun, str):
         return begun

@@ -29,7 +29,7 @@ def differences(
                          f"{_why(incident, host.name)}")
     for vm in snapshot.vms:
         seen = plant.vms.get(vm.id)
-        if vm.role is Role.VCLS or not (scope.has_vm(seen) if seen is not None else scope.vms is None):
+        if vm.role is Role.VCLS or not scope.has_vm(vm):
             continue  # vSphere makes its cluster services anew
         if vm.is_on and (seen is None or seen.power is not Power.ON):
             lines.append(f"VM {vm.name} was on and is {seen.power if seen else 'gone'}{_why(incident, vm.id)}")

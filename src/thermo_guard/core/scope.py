@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from .plant import Vm
 from .record import Record
+from .snapshot import KeptVm
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Scope:
     def has_host(self, name: str) -> bool:
         return self.hosts is None or name in self.hosts
 
-    def has_vm(self, vm: Vm) -> bool:
+    def has_vm(self, vm: Vm | KeptVm) -> bool:
+        """By where it is now; of what is brought back by where it was: there it was stopped."""
         return vm.id in self.vms if self.vms is not None else self.has_host(vm.host)
 
 

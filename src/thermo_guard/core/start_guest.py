@@ -88,6 +88,7 @@ def _loads(leg: Leg) -> dict[str, int]:
         leg.loads = {
             host.name: 0 for host in leg.s.plant.hosts.values()
             if host.power is Power.ON and host.route is not None and not host.in_maintenance
+            and leg.s.scope.has_host(host.name)
         }
         for vm in leg.s.plant.vms.values():
             if vm.host in leg.loads and vm.power is Power.ON:

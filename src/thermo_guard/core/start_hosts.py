@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .commands import Command, Outcome, Verb
+from .commands import VCENTER, Command, Outcome, Verb
 from .events import Abandoned, Phase
 from .plant import Power
 from .snapshot import KeptHost
@@ -109,6 +109,9 @@ def _is_coming(leg: Leg, host: HostNow) -> bool:
                               why + last_answer(leg.s.incident.intents, host.name, Verb.POWER_ON_HOST)))
         return True
     leg.wait(host.name, "ESXi to answer", until)
+    kept = leg.kept_hosts.get(host.name)
+    if host.is_let_go and leg.s.plant.settings is not None and kept is not None and not kept.is_let_go:
+        leg.ask(Command(Verb.RECONNECT_HOST, host.name, host.name, VCENTER))  # without it vCenter never shows it again
     if host.power is Power.OFF and host.bmc is not None:  # the one matched now: an address may change hands
         leg.ask(_power_on_command(host.name, host.bmc))
     return True

@@ -57,13 +57,11 @@ class Timing:
         """The same with this share of the time for everything that stops, but never less than LEAST_GRACE_S."""
         if factor >= 1.0:
             return self
-
-        def short(seconds: float) -> float:
-            return max(min(seconds, LEAST_GRACE_S), seconds * factor)
-
         return replace(
-            self, vm_shutdown_s=short(self.vm_shutdown_s), host_shutdown_s=short(self.host_shutdown_s),
-            maintenance_s=short(self.maintenance_s), vcenter_shutdown_s=short(self.vcenter_shutdown_s),
+            self, vm_shutdown_s=shortened(self.vm_shutdown_s, factor),
+            host_shutdown_s=shortened(self.host_shutdown_s, factor),
+            maintenance_s=shortened(self.maintenance_s, factor),
+            vcenter_shutdown_s=shortened(self.vcenter_shutdown_s, factor),
         )
 
     def patience_s(self, verb: Verb) -> float:
@@ -79,6 +77,11 @@ class Timing:
                 return 60.0
             case _:
                 return 30.0
+
+
+def shortened(seconds: float, factor: float) -> float:
+    """That share of the time, but never less than LEAST_GRACE_S where there was so much."""
+    return max(min(seconds, LEAST_GRACE_S), seconds * factor)
 
 
 @dataclass(frozen=True, slots=True)

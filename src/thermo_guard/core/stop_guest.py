@@ -6,17 +6,21 @@ from .commands import Command, Verb
 from .events import Abandoned
 from .plant import Power, Question, Role, Vm
 from .snapshot import KeptVm
-from .step import DIRECT_S, GIVE_UP_S, TERMINATE_S, Leg, last_answer
+from .step import DIRECT_S, GIVE_UP_S, TERMINATE_S, Leg, last_answer, shortened
 
 _STOPS = (Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.TERMINATE_VM)
 
 
 def is_stopped_by_guard(leg: Leg, vm: Vm) -> bool:
     """Whether it is one that the planner stops at all: not another's, not one that nobody can stop."""
-    if vm.is_template or vm.role is not Role.WORKLOAD or not leg.s.scope.has_vm(vm):
-        return False
+    is_ours = not vm.is_template and vm.role is Role.WORKLOAD and leg.s.scope.has_vm(vm)
+    return is_ours and not is_untouched(leg, vm)
+
+
+def is_untouched(leg: Leg, vm: Vm) -> bool:
+    """The runbook says so; of a VM that came after the snapshot it is asked now."""
     kept = leg.kept.get(vm.id)
-    return kept is None or not kept.is_untouched
+    return kept.is_untouched if kept is not None else leg.s.runbook.place_of(vm).is_untouched
 
 
 def vm_is_off(leg: Leg, vm: Vm) -> bool:
@@ -105,7 +109,7 @@ def grace_s(leg: Leg, kept: KeptVm | None) -> float:
     """For a guest's own shutdown: as the runbook says of it, else as the setting, both as the haste allows."""
     if kept is None or kept.grace_s is None:
         return leg.timing.vm_shutdown_s
-    return kept.grace_s * leg.timing.vm_shutdown_s / leg.s.timing.vm_shutdown_s
+    return shortened(kept.grace_s, leg.s.incident.haste)
 
 
 class Turns:

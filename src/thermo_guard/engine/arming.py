@@ -56,8 +56,8 @@ class Arming:
         """Since when every voting sensor has stood below HIGH."""
         self._gaps: frozenset[_Gap] = frozenset()
         """What failed at the last check, and at the one before: only what fails twice is told."""
-        self.has_just_passed = False
-        """A check has come in at this tick, and it found nothing in the way of a shutdown."""
+        self.passed_since: float | None = None
+        """When the check was begun that has come in at this tick and found nothing in the way of a shutdown."""
         self._told_gaps: frozenset[_Gap] = frozenset()
 
     def start_look_if_due(self) -> None:
@@ -75,7 +75,8 @@ class Arming:
         """Take hold when all is proved; tell what is not."""
         self._watch_room(assessment, now)
         found = None if self.look is None else self.look.take()
-        self.has_just_passed = found is not None and not in_the_way(found, Way.DOWN)
+        has_passed = found is not None and not in_the_way(found, Way.DOWN)
+        self.passed_since = self.look.started_at if has_passed and self.look is not None else None
         if self._settings.mode is Mode.ARMED and self._ledger.record.armed is None:
             if not self.lacking(now) and self._may_arm_at(now) <= now:
                 self._ledger.write(ev.GuardArmed("", self._could_be_better()))

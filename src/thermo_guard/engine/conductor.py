@@ -70,7 +70,7 @@ class Conductor:
             lines = differences(snapshot, plant, incident, scope_of(self._ledger.record))
             self._ledger.write(ev.IncidentClosed(incident.id, lines))
         elif incident.rehearsal is not None:
-            reason = f"{incident.rehearsal.name} is off"
+            reason = f"the way down of {incident.rehearsal.name} has ended"
             self._ledger.write(ev.GoalWished(incident.id, ev.Goal.ON, incident.wished_by, reason))
 
     def _one_suspect(self, commands: Sequence[Command]) -> Sequence[Command]:

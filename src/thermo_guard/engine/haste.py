@@ -44,6 +44,11 @@ class Haste:
             self._of = (self._ledger.record, plant, now)
             self.look.start_if_due(ESTIMATE_EVERY_S)
 
+    def rest(self) -> None:
+        """Nothing is worked on: what was begun to be summed up says nothing of what comes."""
+        self.look.call_off()
+        self._of = None
+
     async def _estimate(self) -> float:
         snapshot = self._ledger.snapshot
         assert self._of is not None  # noqa: S101 - set before each start

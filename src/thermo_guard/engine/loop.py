@@ -79,7 +79,7 @@ class Loop:
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set."""
         incident = self.ledger.record.incident
-        if incident is not None and self.away_s >= AWAY_S:
+        if incident is not None and incident.rehearsal is None and self.away_s >= AWAY_S:
             self.ledger.write(ev.GuardAway(incident.id, self.away_s))
         self.ledger.write(*self.ledger.fatal)
         why = standing_by(self.ledger.record, self.settings.mode, self.clock.now())
@@ -164,14 +164,14 @@ class Loop:
         self.snapshots.learn(assessment, plant)
         if self.ledger.snapshot is not before:
             plant = self._plant()
-        if not self._is_active():
-            self.step = None
-        elif self._may_act():
+        if self._is_active() and self._may_act():
             self._act(plant, assessment, now)
         else:
-            self.step, self.idle_at = None, now
+            self.step = None
+            self.idle_at = now if self._is_active() else self.idle_at
+            self.haste.rest()
         self.orders.go_on(assessment, now)
-        self.membership.tick(has_passed=self.arming.has_just_passed)
+        self.membership.tick(self.arming.passed_since)
         self.reminder.tick(self.arming.stance(now), now)
         self._sum_up(assessment, now)
         bound_s = max(INCIDENT_BOUND_S, self._look_every_s()) if self._may_act() else QUIET_BOUND_S

@@ -21,15 +21,22 @@ class Membership:
         self._notifier = notifier
         self._told: tuple[frozenset[str], bool] = (frozenset(), False)
         """The hosts that are not confirmed and whether there are many more VMs, as people know it."""
+        self._names: frozenset[str] = frozenset()
+        self._changed_at = 0.0
+        """Since when the cluster has had these hosts."""
 
-    def tick(self, *, has_passed: bool) -> None:
+    def tick(self, passed_since: float | None) -> None:
         """In quiet time, confirm what a check has passed with, and tell what nobody has confirmed.
 
-        :param has_passed: a check of the cluster as it is now has just passed.
+        :param passed_since: when a check was begun that has just passed; None: none has.
         """
         record, snapshot = self._ledger.record, self._ledger.snapshot
         if snapshot is None or record.armed is None or record.incident is not None:
             return
+        names = frozenset(host.name for host in snapshot.hosts)
+        if names != self._names:
+            self._names, self._changed_at = names, snapshot.at
+        has_passed = passed_since is not None and passed_since >= self._changed_at  # else it has not seen them all
         if record.confirmed is None or has_passed:
             self._confirm(snapshot, record.armed[1].by if record.confirmed is None else "")
         if self._ledger.record.confirmed is not None:

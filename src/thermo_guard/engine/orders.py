@@ -82,7 +82,7 @@ class Orders:
         begun = rehearsal(wish, record, assessment, snapshot, plant, now) if wish.order is Order.REHEARSE else ""
         confirmed = None if snapshot is None else confirmation(snapshot, wish.by)
         events = taken(wish, record, assessment, now, Grounds(lacking, leftovers, report, begun, confirmed))
-        is_turn = len(events) > 1 or wish.order is Order.PAUSE
+        is_turn = (len(events) > 1 and wish.order is not Order.ARM) or wish.order is Order.PAUSE
         is_waiting = self._ledger.fault is not None and needs_disk(events)
         if is_turn and not is_waiting and (recalled := self._hands.recall()):
             self._ledger.write(ev.Answered(recalled))
