@@ -3,104 +3,23 @@
 People are told each edge once, of alarm and blindness too although they are not on record.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.rig import SETTINGS, Guarded, quick
-from engine.test_troubles import cool, heat, in_phase
+from engine.days import FAST, HOUR_S, POWER_ONS, as_it_began, cool, heat, in_phase
+from engine.full_disk import FullDisk, on_a_disk
+from engine.rig import Guarded
 from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.core import events as ev
-from thermo_guard.core.commands import Verb
-from thermo_guard.core.events import Entry, Event, Phase
-from thermo_guard.core.readings import Reading
-from thermo_guard.core.snapshot import Snapshot
-from thermo_guard.core.wishes import Order, Wish
-from thermo_guard.engine.terms import LoopSettings
-from thermo_guard.ports import Journal, NoRoom
+from thermo_guard.core.events import Event, Phase
+from thermo_guard.core.wishes import Order
 from thermo_guard.sim.loop import run
-from thermo_guard.sim.plans import office
 from thermo_guard.sim.site import SENSORS
 
-HOUR_S = 3600.0
-FAST = replace(quick(), policy=replace(quick().policy, recovery_hold_s=300.0, watch_s=120.0))
-POWER_ONS = {f"call.{verb}" for verb in (Verb.POWER_ON_HOST, Verb.POWER_ON_VM, Verb.ADOPT_VM)}
 GIVEN_BACK = "its reserve has been given back"
 CANNOT = "The journal cannot be written"
 CAN = "The journal can be written again"
-
-
-class FullDisk:
-    """ports.Journal around the real one, on a disk that is full while it is told so.
-
-    :param takes_readings: only events find no room; the rest still does.
-    :param reserve: so many events find room in the reserve; None: there is none.
-    """
-
-    def __init__(self, journal: Journal, *, takes_readings: bool, reserve: int | None) -> None:
-        self.journal = journal
-        self.takes_readings = takes_readings
-        self.reserve = reserve
-        self.is_full = False
-        self.room = 0
-
-    def _write(self) -> None:
-        if self.is_full:
-            self.room -= 1
-            if self.room < 0:
-                raise NoRoom("database or disk is full")
-
-    def entries(self) -> Sequence[Entry]:
-        return list(self.journal.entries())
-
-    def append(self, at: float, *events: Event) -> Sequence[Entry]:
-        self._write()
-        return list(self.journal.append(at, *events))
-
-    def snapshot(self) -> Snapshot | None:
-        return self.journal.snapshot()
-
-    def keep_snapshot(self, snapshot: Snapshot) -> None:
-        if not self.takes_readings:
-            self._write()
-        self.journal.keep_snapshot(snapshot)
-
-    def readings(self, since: float) -> Sequence[Reading]:
-        return list(self.journal.readings(since))
-
-    def keep_readings(self, readings: Sequence[Reading]) -> None:
-        if not self.takes_readings:
-            self._write()
-        self.journal.keep_readings(readings)
-
-    def wishes(self, after: int) -> Sequence[Wish]:
-        return self.journal.wishes(after)
-
-    def give_back_reserve(self) -> bool:
-        if self.reserve is None:
-            return False
-        self.room, self.reserve = self.reserve, None
-        return True
-
-    def close(self) -> None:
-        self.journal.close()
-
-
-def on_a_disk(
-    folder: Path, *, takes_readings: bool = False, reserve: int | None = None, settings: LoopSettings = SETTINGS
-) -> tuple[Guarded, list[FullDisk]]:
-    guarded = Guarded(folder, office(), settings)
-    disks: list[FullDisk] = []
-
-    def double(journal: Journal) -> Journal:
-        disks.append(FullDisk(journal, takes_readings=takes_readings, reserve=reserve))
-        return disks[-1]
-
-    guarded.journal_double = double
-    guarded.start()
-    return guarded, disks
 
 
 def told(guarded: Guarded, words: str) -> int:
@@ -114,6 +33,16 @@ def on_record(guarded: Guarded) -> list[tuple[float, Event]]:
         return [(entry.at, entry.event) for entry in journal.entries()]
     finally:
         journal.close()
+
+
+async def shut_down_from_memory(folder: Path) -> tuple[Guarded, list[FullDisk]]:
+    """All is off after an alarm of which nothing is on record, and the disk is still full."""
+    guarded, disks = on_a_disk(folder, settings=FAST)
+    await guarded.clock.sleep(900)
+    disks[-1].is_full = True
+    heat(guarded)
+    await guarded.until(guarded.all_off, 2 * HOUR_S)
+    return guarded, disks
 
 
 @pytest.mark.parametrize("takes_readings", [False, True])
@@ -148,11 +77,7 @@ def test_what_was_done_from_memory_gets_on_record_in_its_order(tmp_path: Path) -
     """As soon as the disk takes it, without waiting for another event; with the times at which it happened."""
 
     async def scenario() -> None:
-        guarded, disks = on_a_disk(tmp_path, settings=FAST)
-        await guarded.clock.sleep(900)
-        disks[-1].is_full = True
-        heat(guarded)
-        await guarded.until(guarded.all_off, 2 * HOUR_S)
+        guarded, disks = await shut_down_from_memory(tmp_path)
         await guarded.clock.sleep(600)
         heard = [(at, event) for at, event in guarded.events if not isinstance(event, ev.GuardArmed)]
         disks[-1].is_full = False
@@ -174,19 +99,13 @@ def test_a_crash_after_the_memory_was_written_loses_nothing(tmp_path: Path) -> N
     """The next life folds the same record, and brings back all that ran."""
 
     async def scenario() -> None:
-        guarded, disks = on_a_disk(tmp_path, settings=FAST)
-        await guarded.clock.sleep(900)
-        disks[-1].is_full = True
-        heat(guarded)
-        await guarded.until(guarded.all_off, 2 * HOUR_S)
+        guarded, disks = await shut_down_from_memory(tmp_path)
         disks[-1].is_full = False
         await guarded.until(lambda: told(guarded, CAN), 60)
         await guarded.kill()
         guarded.start()
         cool(guarded)
-        await guarded.until(guarded.is_closed, 4 * HOUR_S)
-        await guarded.kill()
-        assert guarded.before.differences(guarded.world.running()) == ()
+        await as_it_began(guarded, 4 * HOUR_S)
 
     run(scenario())
 
@@ -215,9 +134,7 @@ def test_a_crash_in_memory_mode_loses_no_vm(tmp_path: Path, phase: Phase) -> Non
         assert guarded.record.incident is not None
         await guarded.until(guarded.all_off, 2 * HOUR_S)
         cool(guarded)
-        await guarded.until(guarded.is_closed, 4 * HOUR_S)
-        await guarded.kill()
-        assert guarded.before.differences(guarded.world.running()) == ()
+        await as_it_began(guarded, 4 * HOUR_S)
 
     run(scenario())
 
@@ -226,20 +143,14 @@ def test_a_way_back_waits_for_the_disk(tmp_path: Path) -> None:
     """The room has recovered and the disk is full: nothing is powered on until the journal takes the turn."""
 
     async def scenario() -> None:
-        guarded, disks = on_a_disk(tmp_path, settings=FAST)
-        await guarded.clock.sleep(900)
-        disks[-1].is_full = True
-        heat(guarded)
-        await guarded.until(guarded.all_off, 2 * HOUR_S)
+        guarded, disks = await shut_down_from_memory(tmp_path)
         cool(guarded)
         await guarded.clock.sleep(2 * HOUR_S)
         assert not [h for h in guarded.world.log if h.kind in POWER_ONS]
         assert guarded.record.incident is not None
         assert guarded.record.incident.goal is ev.Goal.OFF
         disks[-1].is_full = False
-        await guarded.until(guarded.is_closed, 4 * HOUR_S)
-        await guarded.kill()
-        assert guarded.before.differences(guarded.world.running()) == ()
+        await as_it_began(guarded, 4 * HOUR_S)
 
     run(scenario())
 
@@ -264,9 +175,7 @@ def test_a_disk_that_fills_on_the_way_back_holds_it(tmp_path: Path, phase: Phase
         await guarded.until(guarded.all_off, HOUR_S)
         disks[-1].is_full = False
         cool(guarded)
-        await guarded.until(guarded.is_closed, 6 * HOUR_S)
-        await guarded.kill()
-        assert guarded.before.differences(guarded.world.running()) == ()
+        await as_it_began(guarded, 6 * HOUR_S)
 
     run(scenario())
 
@@ -318,9 +227,7 @@ def test_an_order_that_waits_for_the_disk_is_not_lost_and_holds_up_no_other(tmp_
         assert guarded.all_off()
         disks[-1].is_full = False
         await guarded.until(lambda: guarded.answer_to(third), 120)
-        await guarded.until(guarded.is_closed, 3 * HOUR_S)
-        await guarded.kill()
-        assert guarded.before.differences(guarded.world.running()) == ()
+        await as_it_began(guarded, 3 * HOUR_S)
 
     run(scenario())
 

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.days import FAST, HOUR_S, cool, heat
 from engine.rig import Guarded
-from engine.test_disk import FAST
-from engine.test_troubles import HOUR_S, cool, heat
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import Verb
 from thermo_guard.sim.loop import run

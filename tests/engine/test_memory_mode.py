@@ -5,18 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from engine.days import HOUR_S, commands, cool, declined, heat, in_phase
+from engine.full_disk import FullDisk, on_a_disk
 from engine.rig import Guarded, quick
-from engine.test_disk import FullDisk, on_a_disk
-from engine.test_orders import commands, declined
-from engine.test_troubles import cool, heat, in_phase
 from thermo_guard.core import events as ev
 from thermo_guard.core.events import Phase
 from thermo_guard.core.wishes import Order
 from thermo_guard.ports import Fault, Journal, Refused, Transient
 from thermo_guard.sim.loop import run
 from thermo_guard.sim.plans import office
-
-HOUR_S = 3600.0
 
 
 class Failing(FullDisk):
