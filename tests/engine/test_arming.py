@@ -5,54 +5,32 @@ from pathlib import Path
 
 import pytest
 
-from engine.rig import SETTINGS, STARTS_AT, Guarded, quick
-from engine.test_troubles import HOUR_S, cool, heat, hot_day, in_phase
+from engine.days import (
+    ARM_AFTER_S,
+    HOUR_S,
+    armed_after_s,
+    as_it_began,
+    commands,
+    cool,
+    first_evening,
+    heat,
+    hot_day,
+    hot_for,
+    reminders,
+    told,
+)
+from engine.rig import Guarded, quick
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Verb
-from thermo_guard.core.events import Phase
 from thermo_guard.core.goal import Mode
 from thermo_guard.core.policy import PolicySettings
 from thermo_guard.core.wishes import Order
 from thermo_guard.ports import MissingPrivilege
-from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.loop import run
-from thermo_guard.sim.plans import day_of_failing_cooling, office
+from thermo_guard.sim.plans import office
 from thermo_guard.sim.room import SensorFault
 from thermo_guard.sim.site import SENSORS
 from thermo_guard.virtual_preflight import FOLDER
-
-ARM_AFTER_S = SETTINGS.arm_after_s
-
-
-def first_evening(folder: Path, plan: Blueprint | None = None, **changes: object) -> Guarded:
-    guarded = Guarded(folder, plan or office(), replace(SETTINGS, **changes))  # type: ignore[arg-type]
-    guarded.new_folder()
-    return guarded
-
-
-def armed_after_s(guarded: Guarded) -> float | None:
-    return next((at - STARTS_AT for at, event in guarded.events if isinstance(event, ev.GuardArmed)), None)
-
-
-def commands(guarded: Guarded) -> list[str]:
-    return [h.kind for h in guarded.world.log if h.kind.startswith("call.")]
-
-
-def reminders(guarded: Guarded) -> list[str]:
-    return [body for title, body in guarded.outbox.told if title == "NOT ARMED: a confirmed alarm would do nothing"]
-
-
-def told(guarded: Guarded, words: str) -> list[str]:
-    return [title for title, body in guarded.outbox.told if words in title or words in body]
-
-
-async def hot_for(guarded: Guarded, celsius: float, seconds: float) -> None:
-    """The room stands at a temperature, whatever the cooling does."""
-    until = guarded.clock.now() + seconds
-    while guarded.clock.now() < until:
-        guarded.make_room(celsius)
-        await guarded.clock.sleep(30.0)
-        guarded.world.advance(guarded.clock.now())
 
 
 def test_a_new_folder_arms_after_the_proof_and_the_time_below_high(tmp_path: Path) -> None:
@@ -345,122 +323,7 @@ def test_a_shutdown_in_observe_mode_in_a_hot_room_stays_down_until_it_is_cool(tm
         await guarded.until(lambda: guarded.record.level == "low", 3 * HOUR_S)
         assert guarded.all_off()
         guarded.order(Order.POWER_ON)
-        await guarded.until(guarded.is_closed, 2 * HOUR_S)
-        await guarded.kill()
-        assert guarded.before.differences(guarded.world.running()) == ()
-
-    run(scenario())
-
-
-def test_a_pause_trips_nothing_is_told_and_ends_by_its_time(tmp_path: Path) -> None:
-    """PAUSED: the alarm is told with it, nothing is done; when the time is over, the alarm that stands trips."""
-
-    async def scenario() -> None:
-        guarded = Guarded(tmp_path, office())
-        guarded.start()
-        await guarded.clock.sleep(300)
-        guarded.order(Order.PAUSE, for_s=2 * HOUR_S)
-        paused_at = guarded.clock.now()
-        await guarded.clock.sleep(60)
-        assert told(guarded, "PAUSED by ada@nas: nothing is commanded for 120 minutes")
-        guarded.world.fail_cooling(9 * HOUR_S)
-        await hot_for(guarded, 36.5, 1.9 * HOUR_S)
-        assert len(told(guarded, "HIGH temperature, and PAUSED until 2026-01-02 10:05 UTC")) == 1
-        assert [t for t in guarded.outbox.titles if t.startswith("PAUSED until") and "would do nothing" in t]
-        assert commands(guarded) == []
-        await guarded.until(lambda: guarded.of(ev.AlarmTripped), HOUR_S)
-        assert 0 <= guarded.clock.now() - (paused_at + 2 * HOUR_S) <= 60
-        assert len(told(guarded, "The pause is over")) == 1
-        await guarded.until(guarded.all_off, HOUR_S)
-        await guarded.kill()
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("is_restarted", [False, True])
-def test_a_pause_without_an_end_lasts_until_resume(tmp_path: Path, *, is_restarted: bool) -> None:
-    """Over restarts too."""
-
-    async def scenario() -> None:
-        guarded = Guarded(tmp_path, office())
-        guarded.start()
-        guarded.order(Order.PAUSE)
-        await guarded.clock.sleep(300)
-        if is_restarted:
-            await guarded.kill()
-            guarded.start()
-        guarded.world.fail_cooling(9 * HOUR_S)
-        await hot_for(guarded, 36.5, 2 * HOUR_S)
-        assert commands(guarded) == []
-        guarded.order(Order.RESUME)
-        took_s = await guarded.until(lambda: guarded.of(ev.AlarmTripped), 120)
-        assert took_s <= 20
-        await guarded.until(guarded.all_off, HOUR_S)
-        await guarded.kill()
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("pause_s", [120.0, HOUR_S])
-@pytest.mark.parametrize("phase", [Phase.GUESTS, Phase.HOSTS, Phase.VCENTER, Phase.LAST_HOST])
-def test_a_pause_in_mid_shutdown_stops_the_commands_and_resume_goes_on(
-    tmp_path: Path, phase: Phase, pause_s: float
-) -> None:
-    """From the tick that takes it up nothing is sent; after it the shutdown ends, and nothing is given up for it."""
-
-    async def scenario() -> None:
-        guarded = Guarded(tmp_path, day_of_failing_cooling(office(), for_s=2400.0 + pause_s))
-        guarded.start()
-        await guarded.until(lambda: in_phase(guarded, phase), 2 * HOUR_S)
-        number = guarded.order(Order.PAUSE)
-        await guarded.until(lambda: guarded.answer_to(number), 30)
-        sent = len(commands(guarded))
-        await guarded.clock.sleep(pause_s)
-        assert len(commands(guarded)) <= sent + 1, "but for what was on its way"
-        guarded.order(Order.RESUME)
-        await guarded.until(guarded.all_off, 2 * HOUR_S)
-        assert guarded.of(ev.Abandoned) == []
-        await guarded.until(guarded.is_closed, 6 * HOUR_S)
-        await guarded.kill()
-        assert guarded.before.differences(guarded.world.running()) == ()
-
-    run(scenario())
-
-
-def test_ack_ends_the_reminders_until_something_changes(tmp_path: Path) -> None:
-    """A person knows: silence, also for a day; another thing that is missing is told again."""
-
-    async def scenario() -> None:
-        guarded = first_evening(tmp_path)
-        guarded.site.faults.silence(VCENTER)
-        guarded.start()
-        await guarded.clock.sleep(2.5 * HOUR_S)
-        assert len(reminders(guarded)) == 3
-        guarded.order(Order.ACKNOWLEDGE)
-        await guarded.clock.sleep(24 * HOUR_S)
-        assert len(reminders(guarded)) == 3
-        guarded.site.faults.silence(SENSORS)
-        await guarded.clock.sleep(2 * HOUR_S)
-        assert len(reminders(guarded)) >= 4
-        await guarded.kill()
-
-    run(scenario())
-
-
-def test_ack_ends_the_reminders_of_a_pause(tmp_path: Path) -> None:
-    """Who works on the plant for a day hears of it once an hour, until he says that he knows."""
-
-    async def scenario() -> None:
-        guarded = Guarded(tmp_path, office())
-        guarded.start()
-        guarded.order(Order.PAUSE)
-        await guarded.clock.sleep(2.5 * HOUR_S)
-        paused = [t for t in guarded.outbox.titles if "would do nothing" in t]
-        assert len(paused) == 2
-        guarded.order(Order.ACKNOWLEDGE)
-        await guarded.clock.sleep(6 * HOUR_S)
-        assert len([t for t in guarded.outbox.titles if "would do nothing" in t]) == 2
-        await guarded.kill()
+        await as_it_began(guarded, 2 * HOUR_S)
 
     run(scenario())
 
