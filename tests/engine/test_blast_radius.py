@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from engine.days import HOUR_S, hot_day
 from engine.rig import Guarded
-from engine.test_troubles import HOUR_S, hot_day
 from thermo_guard.core import events as ev
 from thermo_guard.sim.loop import run
 

@@ -4,8 +4,8 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from engine.days import HOUR_S, hot_day
 from engine.rig import SETTINGS, Guarded
-from engine.test_troubles import HOUR_S, hot_day
 from thermo_guard.core import events as ev
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.loop import run

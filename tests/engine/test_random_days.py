@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.days import HOUR_S, POWER_ONS, cool, heat
 from engine.rig import Guarded, quick
-from engine.test_troubles import HOUR_S, cool, heat
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Verb
 from thermo_guard.sim.loop import run
@@ -19,7 +19,6 @@ SETTINGS = replace(
     quick(power_on_limit=10, host_boot_s=900.0),
     policy=replace(quick().policy, recovery_hold_s=300.0, watch_s=120.0),
 )
-POWER_ONS = {f"call.{verb}" for verb in (Verb.POWER_ON_HOST, Verb.POWER_ON_VM, Verb.ADOPT_VM)}
 
 
 def spoil(guarded: Guarded, chance: random.Random) -> None:

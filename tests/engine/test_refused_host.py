@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
+from engine.days import HOUR_S, cool, heat
 from engine.rig import Guarded
-from engine.test_troubles import cool, heat
 from thermo_guard.core import events as ev
 from thermo_guard.sim.loop import run
 from thermo_guard.sim.plans import office
-
-HOUR_S = 3600.0
 
 
 def test_a_host_that_only_vcenter_would_show_does_not_hold_vcenter_up(tmp_path: Path) -> None:

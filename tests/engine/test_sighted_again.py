@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from engine.days import HOUR_S, cool, hot_day, in_phase
 from engine.rig import Guarded
-from engine.test_troubles import HOUR_S, cool, hot_day, in_phase
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import Verb
 from thermo_guard.core.events import Phase

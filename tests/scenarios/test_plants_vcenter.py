@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.days import HOUR_S
 from engine.rig import Guarded
-from engine.test_troubles import HOUR_S
 from scenarios.chronicle import at_phase, story_of, told
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Verb
