@@ -30,6 +30,8 @@ MOST_AT_ONCE = 1000
 the next step anyway: at 16 at once, vCenter takes some 300 a second."""
 LEAST_GRACE_S = 15.0
 """However great the haste, a guest that is asked to shut down has this long."""
+LEAST_HOST_S = 180.0
+"""However great the haste, a host has this long for its shutdown before its BMC cuts the power."""
 DIRECT_S = 180.0
 """The time in which vCenter's host must have answered directly, before it is left up and a person is told."""
 
@@ -59,10 +61,16 @@ class Timing:
             return self
         return replace(
             self, vm_shutdown_s=shortened(self.vm_shutdown_s, factor),
-            host_shutdown_s=shortened(self.host_shutdown_s, factor),
+            host_shutdown_s=self._host_shutdown_in_haste_s(factor),
             maintenance_s=shortened(self.maintenance_s, factor),
             vcenter_shutdown_s=shortened(self.vcenter_shutdown_s, factor),
         )
+
+    def _host_shutdown_in_haste_s(self, factor: float) -> float:
+        """A host that goes off in order is not faster for being given up: only its BMC could make it so."""
+        if not self.force_bmc_off:
+            return self.host_shutdown_s
+        return max(min(self.host_shutdown_s, LEAST_HOST_S), self.host_shutdown_s * factor)
 
     def patience_s(self, verb: Verb) -> float:
         """How long an accepted command is waited for before it is asked again."""

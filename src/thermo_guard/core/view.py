@@ -128,13 +128,23 @@ def _listed_vms(sight: Sight, snapshot: Snapshot | None) -> Mapping[str, Vm]:
             listed[vm.id] = _of_its_host(vm, name, kept.get(vm.id))
     for vm_id, kept_vm in kept.items():
         if vm_id not in listed:
-            listed[vm_id] = Vm(
-                vm_id, kept_vm.name, kept_vm.host, Power.UNKNOWN, can_shut_down_guest=False, is_tools_running=False,
-                tier=kept_vm.tier, path=kept_vm.path, role=kept_vm.role,
-            )
+            listed[vm_id] = _unseen(kept_vm)
     return listed
 
 
+# Thousands of VMs look at each tick as they did at the one before: what was made of them is kept.
+
+
+@lru_cache(maxsize=20_000)
+def _unseen(kept: KeptVm) -> Vm:
+    """A VM that only the snapshot knows of."""
+    return Vm(
+        kept.id, kept.name, kept.host, Power.UNKNOWN, can_shut_down_guest=False, is_tools_running=False,
+        tier=kept.tier, path=kept.path, role=kept.role,
+    )
+
+
+@lru_cache(maxsize=20_000)
 def _of_its_host(vm: Vm, host: str, kept: KeptVm | None) -> Vm:
     """What vCenter alone knows of a VM is as it was when that last answered."""
     if kept is None:
