@@ -1,4 +1,4 @@
-"""All benchmarks one after another, each in a process of its own: `python -m bench [NAME ...]`, about twenty minutes."""
+"""All benchmarks one after another, each in a process of its own: `python -m bench [NAME ...]`, some twenty minutes."""
 
 import subprocess
 import sys

@@ -7,7 +7,7 @@ import pytest
 from core.plants import NOW, host, incident, kept_host, kept_vm, seen, snapshot, vm
 from thermo_guard.core import events as ev
 from thermo_guard.core.events import Goal
-from thermo_guard.core.plant import Power, Role, Sight
+from thermo_guard.core.plant import Power, Role, Sight, Unseen
 from thermo_guard.core.policy import Assessment, Level
 from thermo_guard.core.record import Record
 from thermo_guard.core.rehearsal import is_rehearsal, rehearsal
@@ -68,7 +68,7 @@ def test_nothing_is_stopped_that_could_not_be_started(level: Level | None, words
 def test_a_guard_that_has_seen_nothing_rehearses_nothing() -> None:
     """Without a snapshot nobody knows what would have to come back."""
     wish = Wish(7, NOW, Order.REHEARSE, "ada@nas", vm="web")
-    why = rehearsal(wish, QUIET, COOL, None, plant_now(Sight(None, {}, {}), None, {}), NOW)
+    why = rehearsal(wish, QUIET, COOL, None, plant_now(Sight(Unseen(NOW, "silent"), {}, {}), None, {}), NOW)
     assert why == "nothing is on record of the cluster yet"
 
 
@@ -97,7 +97,7 @@ def test_a_name_that_two_vms_bear_needs_the_uuid() -> None:
     """Either might be meant."""
     wish = Wish(7, NOW, Order.REHEARSE, "ada@nas", vm="web")
     before = snapshot(HOSTS, [kept_vm("web", "esx1"), replace(kept_vm("web", "esx2"), id="id-other")])
-    why = rehearsal(wish, QUIET, COOL, before, plant_now(Sight(None, {}, {}), before, BMCS), NOW)
+    why = rehearsal(wish, QUIET, COOL, before, plant_now(Sight(Unseen(NOW, "silent"), {}, {}), before, BMCS), NOW)
     assert why == "2 VMs are named web: give its instance UUID"
 
 

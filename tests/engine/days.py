@@ -130,3 +130,8 @@ def reminders(guarded: Guarded) -> list[str]:
 
 def armed_after_s(guarded: Guarded) -> float | None:
     return next((at - STARTS_AT for at, event in guarded.events if isinstance(event, ev.GuardArmed)), None)
+
+
+def touched(guarded: Guarded) -> set[str]:
+    """Whatever a command has reached."""
+    return {h.object for h in guarded.world.log if h.kind.startswith("call.")}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.days import HOUR_S, hot_day, in_phase
 from engine.rig import Guarded, quick
-from engine.test_troubles import HOUR_S, hot_day, in_phase
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import Verb
 from thermo_guard.core.events import Phase

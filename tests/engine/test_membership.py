@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.days import HOUR_S, answered, cool, declined, heat, told, touched
 from engine.rig import Guarded, quick
-from engine.test_orders import answered, declined, told
-from engine.test_rehearsal import touched
-from engine.test_troubles import HOUR_S, cool, heat
 from thermo_guard.core import events as ev
 from thermo_guard.core.wishes import Order
 from thermo_guard.sim.blueprint import Blueprint, BmcPlan, HostPlan, VmPlan

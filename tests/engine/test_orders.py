@@ -32,9 +32,6 @@ from thermo_guard.sim.loop import run
 from thermo_guard.sim.plans import office, vcenter_outside
 from thermo_guard.sim.site import SENSORS
 
-# Read from here by modules that do not ask engine.days yet.
-__all__ = ["answered", "declined", "told"]
-
 
 def goal(guarded: Guarded) -> Goal | None:
     return None if guarded.record.incident is None else guarded.record.incident.goal

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.days import HOUR_S, answered, calls, cool, declined, heat, in_phase, touched, with_vm
 from engine.rig import Guarded, quick
-from engine.test_orders import answered, declined
-from engine.test_troubles import HOUR_S, calls, cool, heat, in_phase, with_vm
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import Verb
 from thermo_guard.core.events import Goal, Phase
@@ -39,11 +38,6 @@ async def ready(folder: Path, plan: Blueprint | None = None, settings: LoopSetti
     await guarded.until(lambda: guarded.snapshot is not None and guarded.record.level is not None, 300)
     await guarded.until(lambda: len(guarded.record.bmc_of) == 3, 300)
     return guarded
-
-
-def touched(guarded: Guarded) -> set[str]:
-    """Whatever a command has reached."""
-    return {h.object for h in guarded.world.log if h.kind.startswith("call.")}
 
 
 def verbs(guarded: Guarded) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.days import HOUR_S, as_it_began, calls, cool, heat, hot_day, in_phase, with_vm
+from engine.days import HOUR_S, as_it_began, calls, hot_day, in_phase, with_vm
 from engine.rig import Guarded, quick
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Verb
@@ -13,9 +13,6 @@ from thermo_guard.core.events import Phase
 from thermo_guard.sim.loop import run
 from thermo_guard.sim.plans import office, vcenter_outside
 from thermo_guard.sim.site import Effect
-
-# Read from here by modules that do not ask engine.days yet.
-__all__ = ["HOUR_S", "calls", "cool", "heat", "hot_day", "in_phase", "with_vm"]
 
 
 def test_a_vm_that_cannot_even_be_powered_off_stops_nobody(tmp_path: Path) -> None:

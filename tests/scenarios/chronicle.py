@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from engine.days import HOUR_S
 from engine.rig import SETTINGS, Guarded
-from engine.test_troubles import HOUR_S
 from thermo_guard.core import events as ev
 from thermo_guard.core.events import Phase
 from thermo_guard.engine.terms import LoopSettings

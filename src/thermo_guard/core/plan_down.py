@@ -95,7 +95,8 @@ def _hosts_that_stay(leg: Leg) -> dict[str, str]:
     """Hosts that stay up for the sake of a VM that is not stopped, each with why."""
     stay: dict[str, str] = {}
     vms = leg.s.plant.vms
-    for vm in vms.values():
+    spares_any = leg.s.runbook.spares_any or any(kept.is_untouched for kept in leg.s.snapshot.vms)
+    for vm in vms.values() if spares_any else ():
         if vm.power is not Power.OFF and not vm.is_template and is_untouched(leg, vm):
             stay[vm.host] = (f"the VM {vm.name} on it is never touched, as the runbook says: both stay up and heat the "
                              "room")

@@ -76,6 +76,11 @@ class Runbook:
     """Of the file, in order: the first that says something of a matter counts."""
     tiers: Mapping[int, TierRule] = field(default_factory=dict)
 
+    @property
+    def spares_any(self) -> bool:
+        """It has a rule by which a VM is never touched."""
+        return any(rule.never_touch for rule in self.rules)
+
     def place_of(self, vm: Vm) -> Place:
         """Where a VM stands."""
         rules = [rule for rule in self.rules if _fits(rule.match, vm)]

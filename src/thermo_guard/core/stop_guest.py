@@ -20,7 +20,9 @@ def is_stopped_by_guard(leg: Leg, vm: Vm) -> bool:
 def is_untouched(leg: Leg, vm: Vm) -> bool:
     """The runbook says so; of a VM that came after the snapshot it is asked now."""
     kept = leg.kept.get(vm.id)
-    return kept.is_untouched if kept is not None else leg.s.runbook.place_of(vm).is_untouched
+    if kept is not None:
+        return kept.is_untouched
+    return leg.s.runbook.spares_any and leg.s.runbook.place_of(vm).is_untouched
 
 
 def vm_is_off(leg: Leg, vm: Vm) -> bool:
