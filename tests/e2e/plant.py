@@ -338,6 +338,9 @@ class Plant:
                     if entry["what"] == "host.off" and entry["object"] in self.bmcs:
                         self.bmcs[entry["object"]].set_power(is_on=False)
                         off.add(entry["object"])
+                for name in [name for name in self.bmcs if name not in off and not self.bmcs[name].power()]:
+                    off.add(name)  # its BMC was told to cut the power
+                    self.vsphere.change_host(name, on=False)
                 for name in [name for name in off if self.bmcs[name].power()]:
                     off.discard(name)
                     self.vsphere.change_host(name, on=True)
