@@ -86,13 +86,14 @@ class Plant:
     :param is_as_delivered: no authority signed anything: each server has a certificate of its own, as its factory or
         its installation made it, and the settings trust none of them.
     :param has_names: vCenter, hosts and BMCs are known by host names, which the guard asks `names_file` for.
+    :param is_standalone: there is no vCenter; the hosts are given by their addresses.
     :param settings: of the guard, over those above.
     :param timing: how long the plant takes for things, in ms, over those above.
     """
 
     def __init__(
         self, folder: Path, *, is_vcenter_inside: bool, has_tools: bool = False, is_as_delivered: bool = False,
-        has_names: bool = False, settings: Mapping[str, str] | None = None, **timing: int,
+        has_names: bool = False, is_standalone: bool = False, settings: Mapping[str, str] | None = None, **timing: int,
     ) -> None:
         if importlib.util.find_spec("sushy_tools") is None:
             absent("sushy-emulator", "sushy-tools is not installed")
@@ -106,12 +107,13 @@ class Plant:
         self._fault: BaseException | None = None
         self._settings = dict(settings or {})
         self._has_tools = has_tools
+        self._is_standalone = is_standalone
         self.is_vcenter_inside = is_vcenter_inside
         self.vsphere = VirtualVsphere(
-            folder / "vsphere", self._ca, hosts=HOSTS, vms=VMS, other_cluster_vms=2,
+            folder / "vsphere", self._ca, hosts=HOSTS, vms=VMS, other_cluster_vms=0 if is_standalone else 2,
             vcenter_vm=VCENTER if is_vcenter_inside else "none", self_signed=is_as_delivered,
             vcenter_name="vc.lab.test" if has_names else "", host_names="esx%d.lab.test" if has_names else "",
-            **{**TIMING, **timing},
+            standalone=is_standalone, **{**TIMING, **timing},
         )
         self.names_file = folder / "names" if has_names else None
         """What the guard's resolver knows now."""
@@ -283,10 +285,9 @@ class Plant:
 
     def _furnish(self) -> None:
         """Tiers by attribute, tag and pattern; a template; a VM that is off; one without tools; a host at rest."""
-        for name, tier in BY_ATTRIBUTE.items():
-            self.vsphere.post("/tier", vm=name, value=tier, how="attribute")
-        for name, tier in BY_TAG.items():
-            self.vsphere.post("/tier", vm=name, value=tier, how="tag")
+        for how, tiers in (() if self._is_standalone else (("attribute", BY_ATTRIBUTE), ("tag", BY_TAG))):
+            for name, tier in tiers.items():
+                self.vsphere.post("/tier", vm=name, value=tier, how=how)
         self.vsphere.change_vm(TEMPLATE, template=True)
         self.vsphere.change_vm(STOPPED, power="off")
         self.vsphere.change_vm(WITHOUT_TOOLS, tools=self._has_tools)
@@ -306,11 +307,18 @@ class Plant:
                       "password": self.foreign.password, **trust} for host in shuffled]
         return {
             "MERAKI_API_KEY": KEY, "MERAKI_NETWORK_ID": NETWORK, "MERAKI_API_BASE_URL": self.room.url,
-            "VCENTER_HOST": self.vsphere.vcenter, "VCENTER_USER": USER, "VCENTER_PASSWORD": PASSWORD,
-            "VCENTER_CLUSTER": self.vsphere.cluster,
-            **({} if self._is_as_delivered else {"VCENTER_CA_FILE": str(ca_file)}),
+            **self._hypervisor(str(ca_file)),
             "ESXI_USER": ESXI_USER, "ESXI_PASSWORD": PASSWORD, "ILO_HOSTS": json.dumps(ilo_hosts),
             **SETTINGS, **self._settings,
+        }
+
+    def _hypervisor(self, ca_file: str) -> dict[str, str]:
+        if self._is_standalone:
+            return {"ESXI_HOSTS": ",".join(host.address for host in self.vsphere.hosts), "VCENTER_CA_FILE": ca_file}
+        return {
+            "VCENTER_HOST": self.vsphere.vcenter, "VCENTER_USER": USER, "VCENTER_PASSWORD": PASSWORD,
+            "VCENTER_CLUSTER": self.vsphere.cluster,
+            **({} if self._is_as_delivered else {"VCENTER_CA_FILE": ca_file}),
         }
 
     def _write_names(self, lines: str) -> None:

@@ -136,3 +136,26 @@ def test_a_vsan_clusters_vms_stop_and_its_hosts_stay(tmp_path: Path) -> None:
         plant.wait_for("the closing report", lambda: plant.guard.of("incident.closed"))
         assert plant.guard.of("incident.closed")[-1].facts["differences"] == [], plant.story()
         assert plant.shape() == plant.before
+
+
+def test_hosts_without_vcenter(tmp_path: Path) -> None:
+    """Plant 8: ESXI_HOSTS alone; each host is asked by itself, and all comes back."""
+    with Plant(tmp_path, is_vcenter_inside=False, has_tools=True, is_standalone=True) as plant:
+        plant.guard.start()
+        plant.wait_for("every BMC found by proof", lambda: [
+            told for told in plant.guard.of("bmcs.matched") if len(told.facts["pairs"]) == HOSTS])
+        plant.wait_for("armed by its own proof", lambda: plant.guard.status().get("is_armed"))
+        began = len(plant.history)
+        plant.heat()
+        plant.wait_for("all off", plant.phase("all_off"))
+        assert plant.all_off(), plant.story()
+        by_pattern = vm(5)
+        spared = {STOPPED, TEMPLATE, by_pattern}
+        came_in_stages(plant, {"vm.off", "host.off"}, [
+            off(*(name for name in plant.vsphere.vms if name not in spared)), off(by_pattern),
+            {("host.off", host) for host in plant.hosts},
+        ], began)
+        plant.cool()
+        plant.wait_for("the closing report", lambda: plant.guard.of("incident.closed"))
+        assert plant.guard.of("incident.closed")[-1].facts["differences"] == [], plant.story()
+        assert plant.shape() == plant.before, plant.story()
