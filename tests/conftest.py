@@ -23,3 +23,8 @@ def _quiet_logs() -> None:
     """As a processor, so that `capture_logs`, which takes their place, still sees every line."""
     structlog.reset_defaults()
     structlog.configure(processors=[_only_errors, *structlog.get_config()["processors"]])
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two more than there are processors: the tests of whole processes mostly wait for each other."""
+    return len(os.sched_getaffinity(0)) + 2
