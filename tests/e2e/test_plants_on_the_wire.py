@@ -1,8 +1,8 @@
 """Clusters with traps, end to end: the real program against VMware's own simulator made to behave like a plant.
 
-Each day is asserted in its whole order, from the plant's own journal: what stands in one stage may come in any order,
-all of it before the next stage, and nothing else of these kinds happened. What the simulator cannot show (a host that
-vCenter refuses for a time, a dead BMC's host) is on the virtual site, in tests/scenarios.
+The order is asserted from the plant's own journal: what stands in one stage may come in any order, all of it before the
+next stage, and nothing else of these kinds happened. Every plant in its whole order, with the traps that are not shown
+here, is on the virtual site, in tests/scenarios.
 """
 
 from collections.abc import Iterable
@@ -159,3 +159,34 @@ def test_hosts_without_vcenter(tmp_path: Path) -> None:
         plant.wait_for("the closing report", lambda: plant.guard.of("incident.closed"))
         assert plant.guard.of("incident.closed")[-1].facts["differences"] == [], plant.story()
         assert plant.shape() == plant.before, plant.story()
+
+
+def test_vcenter_gone_in_mid_shutdown_and_the_guard_started_anew(tmp_path: Path) -> None:
+    """Plant 7: every session has ended before the alarm; from the second tier on the hosts are asked directly."""
+    settings = {"VM_SHUTDOWN_TIMEOUT": "60"}
+    with Plant(tmp_path, is_vcenter_inside=False, has_tools=True, settings=settings) as plant:
+        plant.guard.start()
+        is_ready(plant)
+        plant.vsphere.end_sessions()
+        began = len(plant.history)
+        plant.heat()
+        plant.wait_for("the second tier", plant.phase("guests", 2))
+        plant.vsphere.post("/vcenter", up=0)
+        cut = len(plant.history)
+        plant.guard.kill()
+        plant.guard.start()
+        plant.wait_for("all off", plant.phase("all_off"))
+        assert plant.all_off(), plant.story()
+        first, second, third = guests_by_tier(plant)
+        came_in_stages(plant, {"vm.off", "host.off"}, [
+            off(*first), off(*second), off(*third), {("host.off", host) for host in plant.hosts},
+        ], began)
+        late = [entry for entry in plant.history[cut:] if entry["what"] == "call" and entry["object"] in {
+            *third, *plant.hosts}]
+        assert late
+        assert all(entry["face"] != "vcenter" for entry in late), late
+        plant.vsphere.post("/vcenter", up=1)
+        plant.cool()
+        plant.wait_for("the closing report", lambda: plant.guard.of("incident.closed"))
+        assert plant.guard.of("incident.closed")[-1].facts["differences"] == [], plant.story()
+        assert plant.shape() == plant.before
