@@ -90,6 +90,7 @@ class Site:
     timing: Timing = field(default_factory=Timing)
     scope: Scope = field(default_factory=Scope)
     runbook: Runbook = field(default_factory=Runbook)
+    started_at: float | None = None
 
     @property
     def plant(self) -> PlantNow:
@@ -100,7 +101,7 @@ class Site:
             now=NOW, incident=self.incident, snapshot=self.snapshot, plant=self.plant, timing=self.timing,
             runbook=self.runbook, is_permitted=self.is_permitted, why_not_permitted="" if self.is_permitted else "hot",
             watch=lambda _since: Watch(is_clear=self.is_watch_clear, why="watching"), power_ons=self.power_ons,
-            scope=self.scope,
+            scope=self.scope, started_at=self.started_at,
         )
 
     def step(self) -> Step:

@@ -120,6 +120,8 @@ class Record:
     """By endpoint and user, until a login works there again."""
     confirmed: ev.HostsConfirmed | None = None
     """What the guard may stop; None: nobody has confirmed anything yet, and nothing is left out."""
+    started_at: float | None = None
+    """When the guard's present life began: what came about before it was not seen as it happened."""
     took: Mapping[Way, tuple[ev.Took, ...]] = field(default_factory=dict)
     """How long each took in earlier incidents; the newest last."""
 
@@ -134,27 +136,23 @@ def fold(record: Record, entries: Iterable[Entry]) -> Record:
 def _after(record: Record, entry: Entry) -> Record:
     event, at = entry.event, entry.at
     match event:
-        case ev.SensorsLearned():
-            return replace(record, sensors=event.sensors)
-        case ev.BmcsMatched():
-            return replace(record, bmc_of=dict(event.pairs))
+        case ev.SensorsLearned() | ev.BmcsMatched() | ev.NamesResolved() | ev.HostsConfirmed():
+            return _informed(record, event)
         case ev.LevelChanged():
             is_shelved = record.is_shelved and event.level not in {Level.LOW, Level.BAND}
             return replace(record, level=event.level, is_shelved=is_shelved)
+        case ev.GuardStarted():
+            return replace(record, started_at=at)
         case ev.GuardArmed():
             return replace(record, armed=record.armed or (at, event))
         case ev.WishTaken():
             return _wished(record, event, at)
-        case ev.NamesResolved():
-            return replace(record, names=dict(event.names))
         case ev.LoginRefused() | ev.LoginAccepted():
             return replace(record, refused=_refused(record.refused, event))
         case ev.AlarmTripped() | ev.ShutdownWished() | ev.PowerOnWished() | ev.RehearsalWished():
             in_rehearsal = record.incident is not None and record.incident.rehearsal is not None
             opened = replace(_opened(event, at), follows_rehearsal=in_rehearsal)
             return replace(record, incident=opened, by_hand=None)
-        case ev.HostsConfirmed():
-            return replace(record, confirmed=event)
         case ev.SitePoweredOn():
             lately = tuple(t for t in record.power_ons if at - t < POWER_ON_WINDOW_S)
             record = replace(record, power_ons=(*lately, at))
@@ -169,6 +167,20 @@ def _after(record: Record, entry: Entry) -> Record:
     if record.incident is None:
         return record
     return replace(record, incident=_incident_after(record.incident, entry))
+
+
+def _informed(
+    record: Record, event: ev.SensorsLearned | ev.BmcsMatched | ev.NamesResolved | ev.HostsConfirmed
+) -> Record:
+    match event:
+        case ev.SensorsLearned():
+            return replace(record, sensors=event.sensors)
+        case ev.BmcsMatched():
+            return replace(record, bmc_of=dict(event.pairs))
+        case ev.NamesResolved():
+            return replace(record, names=dict(event.names))
+        case ev.HostsConfirmed():
+            return replace(record, confirmed=event)
 
 
 def _refused(

@@ -110,6 +110,8 @@ class Situation:
     power_ons: tuple[float, ...] = ()
     """Of the site in the last 24 hours, this leg's own among them."""
     scope: Scope = field(default_factory=Scope)
+    started_at: float | None = None
+    """When the guard's present life began."""
 
 
 class Wait(NamedTuple):
@@ -217,7 +219,8 @@ class Leg:
     ) -> None:
         """Note a power that this leg has not noted of the target yet; on the way down ON goes without saying at first.
 
-        :param verbs: those that would have brought it about, for how long that took.
+        :param verbs: those that would have brought it about, for how long that took, in seconds. What a start of the
+            guard lies in between of is not measured: nobody saw when it came about.
         """
         is_down = self.s.incident.goal is Goal.OFF
         seen = self.s.incident.observed.get(target)
@@ -226,7 +229,8 @@ class Leg:
             return
         is_wanted = (power is Power.OFF) is is_down
         asked = self.first_asked(target, *verbs) if is_wanted else None
-        took_s = None if asked is None else self.now - asked
+        was_watched = asked is not None and (self.s.started_at is None or asked >= self.s.started_at)
+        took_s = self.now - asked if asked is not None and was_watched else None
         self.step.observed.append(Sighting(kind, target, name, power, by, took_s))
 
     def wait(self, target: str, what: str, until: float | None) -> None:

@@ -10,7 +10,8 @@ _MAINTENANCE_SLACK_S = 30.0
 
 
 def host_is_off(leg: Leg, host: HostNow) -> bool:
-    leg.note("host", host.name, host.name, host.power, host.by, Verb.SHUT_DOWN_HOST, Verb.FORCE_OFF_HOST)
+    was_cut = leg.first_asked(host.name, Verb.FORCE_OFF_HOST) is not None  # says nothing of its shutdown
+    leg.note("host", host.name, host.name, host.power, host.by, *(() if was_cut else (Verb.SHUT_DOWN_HOST,)))
     if host.power is Power.OFF:
         return True
     was_on = leg.kept_hosts[host.name].is_on if host.name in leg.kept_hosts else True

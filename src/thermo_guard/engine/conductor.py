@@ -49,6 +49,7 @@ class Conductor:
             runbook=self._settings.runbook, is_permitted=self._is_permitted,
             why_not_permitted="; ".join(assessment.reasons), watch=watch,
             power_ons=tuple(t for t in record.power_ons if now - t < POWER_ON_WINDOW_S), scope=scope_of(record),
+            started_at=record.started_at,
         ))
         commands = self._one_suspect(self._hands.idle(step.commands))
         if not self._ledger.write(*told(step, incident, commands)):
