@@ -121,3 +121,16 @@ def test_a_host_that_vcenter_let_go_is_asked_back_while_it_boots() -> None:
     look = Sight(seen([host("esx1"), away], []), {}, ALL_ON)
     kept = snapshot([kept_host("esx1"), kept_host("esx2")], [])
     assert (Verb.RECONNECT_HOST, "esx2", VCENTER) in said(up(look, kept, phase=Phase.OTHER_HOSTS).step())
+
+
+def test_no_unconfirmed_host_leaves_maintenance_mode_for_vcenters_vm() -> None:
+    """Its own host is lost, and the only other one is not the guard's."""
+    kept = snapshot([kept_host("esx1"), kept_host("esx2"), kept_host("esx3")],
+                    [kept_vm("vcsa", "esx2", is_vcenter=True)])
+    lost = ev.Abandoned("host", "esx2", "esx2", Phase.OTHER_HOSTS, "not back")
+    off = {name: HostSeen(NOW, name, host(name).uuid, in_maintenance=True, vms=()) for name in ("esx1", "esx3")}
+    site = up(Sight(SILENT, off, {**ALL_ON, "ilo-esx3": bmc("esx3", Power.ON)}), kept, phase=Phase.START_VCENTER,
+              abandoned={"esx2": lost})
+    known = replace(site, snapshot=kept)
+    assert (Verb.EXIT_MAINTENANCE, "esx1", "esx1") in said(replace(known, scope=Scope(frozenset({"esx1", "esx2"}))).step())
+    assert not said(replace(known, scope=Scope(frozenset({"esx2"}))).step())

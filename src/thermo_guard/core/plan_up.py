@@ -67,7 +67,7 @@ def _in_maintenance(leg: Leg, vm: Vm) -> HostNow | None:
     """The host that must leave maintenance mode before vCenter's VM can start: its own, or where that is lost, one that
     could take it.
     """
-    ready = [host for host in leg.s.plant.hosts.values() if host.is_direct
+    ready = [host for host in leg.s.plant.hosts.values() if host.is_direct and leg.s.scope.has_host(host.name)
              and (not host.in_maintenance or should_leave_maintenance(leg, host.name))]
     own = next((host for host in ready if host.name == vm.host), None)
     if own is None and is_lost(leg, vm) and all(host.in_maintenance for host in ready):
