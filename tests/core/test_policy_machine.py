@@ -38,18 +38,18 @@ class RoomMachine(RuleBasedStateMachine):
         count=st.none() | st.integers(1, 4), votes=st.none() | st.integers(1, 4), degrade_to=st.sampled_from([1, 2]),
         on_delay_s=st.sampled_from([0, 60, 300]), max_age_s=st.sampled_from([None, 60, 900]),
         hold_s=st.sampled_from([0, 300, 900]), clock_error_s=st.sampled_from([0, -7200, 86_400]),
-        liars=st.sets(names, max_size=1),
+        liars=st.sets(names, max_size=1), poll_s=st.sampled_from([1.0, 60.0, 300.0]),
     )
     def begin(
         self, count: int | None, votes: int | None, degrade_to: int, on_delay_s: int, max_age_s: int | None,
-        hold_s: int, clock_error_s: int, liars: set[str],
+        hold_s: int, clock_error_s: int, liars: set[str], poll_s: float,
     ) -> None:
         """Any settings, and a source whose clock is not the guard's."""
         configured = None if count is None else NAMES[:count]
         votes = None if votes is None or configured is None else min(votes, len(configured))
         self.settings = PolicySettings(
             sensors=configured, votes=votes, degrade_to=degrade_to, on_delay_s=on_delay_s, max_age_s=max_age_s,
-            recovery_hold_s=hold_s)
+            recovery_hold_s=hold_s, poll_interval_s=poll_s)
         self.oracle = Oracle(Rules(configured, votes, degrade_to, on_delay_s, max_age_s, hold_s), STARTS_AT)
         self.clock_error_s = clock_error_s
         self.now = STARTS_AT
