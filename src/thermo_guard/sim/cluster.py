@@ -13,6 +13,7 @@ from thermo_guard.core.commands import VCENTER, Verb
 from thermo_guard.core.plant import ClusterSettings, CommandFailure, Power, Question, Role
 
 from .blueprint import NO_SETTINGS, Blueprint, HostPlan, VmPlan
+from .hands import Hands
 from .machines import BmcState, HostState, Stage, VmState
 from .running import Running
 from .timeline import Timeline
@@ -26,8 +27,6 @@ ENTER_S = 4.0
 EXIT_S = 3.0
 RECONNECT_S = 10.0
 """From the order to take a host back until vCenter has it."""
-CRITICAL_OVER_K = 5.0
-"""So much above its orderly shutdown, a host's hardware cuts the power."""
 
 
 class VirtualCluster:
@@ -36,6 +35,7 @@ class VirtualCluster:
         self.timeline = timeline
         self.settings = NO_SETTINGS if plan.is_standalone else plan.settings
         self.watchers: list[Watcher] = []
+        self.hands: Hands = self
         self._seed = seed
         self.hosts = {host.name: self._host(host, number) for number, host in enumerate(plan.hosts, start=1)}
         vms = [self._vm(vm) for vm in plan.vms]
@@ -215,6 +215,9 @@ class VirtualCluster:
         self.timeline.note("vm.moved", vm.name, f"{before} to {host}, {why}")
         self._settle_maintenance(self.hosts[before])
 
+    def lose(self, vm: VmState) -> None:
+        vm.is_lost = True
+
     def add(self, plan: VmPlan, why: str) -> None:
         """Make a new VM."""
         vm = self._vm(plan)
@@ -294,7 +297,7 @@ class VirtualCluster:
 
     def shut_down(self, host: HostState, why: str = "shut down") -> None:
         """Let ESXi go down in good order. What still runs on it goes with it, at once and without order."""
-        self._to(host, Stage.STOPPING)
+        self.to_stage(host, Stage.STOPPING)
         host.silent_since = self.timeline.now
         self.timeline.note("host.stopping", host.name, why)
         self._lose_vms(host)
@@ -314,7 +317,7 @@ class VirtualCluster:
 
     def _without_power(self, host: HostState, epoch: int, why: str) -> None:
         if host.epoch == epoch:
-            self._to(host, Stage.OFF)
+            self.to_stage(host, Stage.OFF)
             self.timeline.note("host.off", host.name, why)
 
     def start(self, host: HostState, by: str) -> None:
@@ -322,7 +325,7 @@ class VirtualCluster:
         if host.stage is not Stage.OFF:
             return
         host.is_standby = False
-        self._to(host, Stage.BOOTING)
+        self.to_stage(host, Stage.BOOTING)
         self.timeline.note("host.power_on", host.name, by)
         epoch = host.epoch
         takes_s = self._varied(host.plan.boot_s, f"{host.name}/boot/{epoch}")
@@ -331,7 +334,7 @@ class VirtualCluster:
     def _up(self, host: HostState, epoch: int) -> None:
         if host.epoch != epoch or host.is_broken:
             return
-        self._to(host, Stage.UP)
+        self.to_stage(host, Stage.UP)
         if not host.is_let_go:
             self._forget(host)
         self.timeline.note("host.on", host.name, "in maintenance mode" if host.in_maintenance else "")
@@ -349,6 +352,9 @@ class VirtualCluster:
             vm.was_on = vm.is_on
         self.timeline.note("host.let_go", host.name)
 
+    def lock_down(self, host: HostState, *, is_on: bool) -> None:
+        host.in_lockdown = is_on
+
     def reconnect(self, host: HostState) -> None:
         epoch = host.epoch
 
@@ -360,7 +366,7 @@ class VirtualCluster:
 
         self.timeline.after(RECONNECT_S, joins)
 
-    def _to(self, host: HostState, stage: Stage) -> None:
+    def to_stage(self, host: HostState, stage: Stage) -> None:
         host.stage = stage
         host.stage_since = self.timeline.now
         host.epoch += 1
@@ -377,20 +383,12 @@ class VirtualCluster:
 
     # ---- the whole ----
 
+    def break_vcenter(self, *, is_broken: bool) -> None:
+        self.is_vcenter_broken = is_broken
+
     def change_settings(self, settings: ClusterSettings) -> None:
         self.settings = settings
         for host in self.hosts.values():
             self._settle_maintenance(host)
         for watcher in self.watchers:
             watcher.settings_changed()
-
-    def protect_from(self, air_c: float) -> None:
-        """What each host's firmware does of its own accord at this temperature of the air."""
-        for host in self.hosts.values():
-            inlet_c = air_c + host.plan.inlet_offset_k
-            if inlet_c < host.plan.protects_at_c:
-                continue
-            if inlet_c >= host.plan.protects_at_c + CRITICAL_OVER_K:
-                self.cut_power(host, f"cut by its hardware at {inlet_c:.1f} degC inlet")
-            elif host.stage is Stage.UP:
-                self.shut_down(host, f"shut down by its firmware at {inlet_c:.1f} degC inlet")

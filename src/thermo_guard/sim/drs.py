@@ -72,7 +72,7 @@ class Drs(Watcher):
         others = self._takers(host)
         if others and host.takes_vms and self._moves(vm):
             later = [other for other in others if other.name > host.name]
-            cluster.move(vm, (later or others)[0].name, "by DRS")
+            cluster.hands.move(vm, (later or others)[0].name, "by DRS")
 
     def _takers(self, host: HostState) -> list[HostState]:
         return [other for other in self._cluster.peers(host) if other.takes_vms]

@@ -15,6 +15,7 @@ from .cluster import VirtualCluster
 from .cluster_services import ClusterServices
 from .drs import Drs
 from .followers import Agents, FaultTolerance
+from .hands import Hands, protect_from
 from .machines import VmState
 from .network import VirtualNetwork
 from .physics import STEP_S
@@ -73,7 +74,7 @@ class World:
             elif step_at <= now:
                 timeline.now = self._grid_at = step_at
                 self.room.step(self.power_kw, STEP_S)
-                self.cluster.protect_from(self.air_c)
+                protect_from(self.cluster, self.air_c)
             else:
                 break
         timeline.now = max(timeline.now, now)
@@ -106,11 +107,11 @@ class World:
 
     def cut_power(self, host: str) -> None:
         """Take a host's power away at once."""
-        self.cluster.cut_power(self.cluster.hosts[host])
+        self._hands.cut_power(self.cluster.hosts[host], "power cut")
 
     def press_power(self, host: str) -> None:
         """A person at the button of a host that is off."""
-        self.cluster.start(self.cluster.hosts[host], "by hand")
+        self._hands.start(self.cluster.hosts[host], "by hand")
 
     def break_host(self, host: str) -> None:
         """From its next start on, it has power and never an operating system."""
@@ -122,7 +123,7 @@ class World:
 
     def let_go(self, host: str) -> None:
         """Have vCenter disconnect it; it takes it back only when it is asked to."""
-        self.cluster.let_go(self.cluster.hosts[host])
+        self._hands.let_go(self.cluster.hosts[host])
 
     def join_cluster(self, host: str) -> None:
         """A person adds it, with all that runs on it, to the cluster that is guarded."""
@@ -131,23 +132,23 @@ class World:
 
     def lock_down(self, host: str, *, is_on: bool = True) -> None:
         """Lockdown mode: from now on it takes no direct login, or takes them again."""
-        self.cluster.hosts[host].in_lockdown = is_on
+        self._hands.lock_down(self.cluster.hosts[host], is_on=is_on)
 
     def break_vcenter(self) -> None:
         """It dies where it runs, and a new start of its VM does not help."""
-        self.cluster.is_vcenter_broken = True
+        self._hands.break_vcenter(is_broken=True)
 
     def mend_vcenter(self) -> None:
         """A person sees to it that it answers again."""
-        self.cluster.is_vcenter_broken = False
+        self._hands.break_vcenter(is_broken=False)
 
     def turn_vm(self, name: str, *, is_on: bool) -> None:
         """A person switches a VM."""
         vm = self._vm(name)
         if is_on and not vm.is_on:
-            self.cluster.power_on(vm, "by hand")
+            self._hands.power_on(vm, "by hand")
         elif not is_on and vm.is_on:
-            self.cluster.switch_off(vm)
+            self._hands.switch_off(vm, "by hand")
 
     def move_vm(self, name: str, host: str, why: str = "by hand") -> None:
         """A VM moves, on or off, also in the middle of a shutdown.
@@ -156,15 +157,19 @@ class World:
         """
         if not self.cluster.hosts[host].takes_vms:
             raise ValueError(f"{host} takes no VM now")
-        self.cluster.move(self._vm(name), host, why)
+        self._hands.move(self._vm(name), host, why)
 
     def ask_of_vm(self, name: str, question: Question) -> None:
         """A running VM asks something, and stands still until it is answered or loses its power."""
-        self.cluster.ask(self._vm(name), question)
+        self._hands.ask(self._vm(name), question)
 
     def lose_vm(self, name: str) -> None:
         """Its files are gone: nobody can do anything with it any more."""
-        self._vm(name).is_lost = True
+        self._hands.lose(self._vm(name))
+
+    @property
+    def _hands(self) -> Hands:
+        return self.cluster.hands
 
     def _vm(self, name: str) -> VmState:
         return next(vm for vm in self.cluster.vms.values() if vm.name == name)
