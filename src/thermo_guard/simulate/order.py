@@ -1,0 +1,140 @@
+"""In which order things may stop and start, and what ran before: by the world's own truth."""
+
+from collections.abc import Set as AbstractSet
+
+from thermo_guard.core.commands import Command, Verb
+from thermo_guard.core.events import Sighting
+from thermo_guard.core.plant import Role
+from thermo_guard.core.step import Timing
+from thermo_guard.sim.machines import HostState, Stage, VmState
+from thermo_guard.sim.world import World
+
+LATELY_S = 180.0
+"""What has changed since may not have been seen yet: looks are some seconds apart, and may be silent for a while."""
+_STOPS = {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.TERMINATE_VM}
+_HOST_STOPS = {Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST}
+
+
+class Order:
+    def __init__(self, world: World, timing: Timing) -> None:
+        self._world = world
+        self._timing = timing
+        self._read = 0
+        self._changed: dict[tuple[str, str], float] = {}
+        """(kind of happening, name) to when it last happened."""
+        self._ran: set[str] = set()
+        """VMs that ran when the incident began or shortly before; names."""
+        self._hosts_on: set[str] = set()
+        self._is_open = False
+
+    def begin(self, snapshot_s: float) -> None:
+        """An incident begins: what runs now, or did when the plant was last looked at, is what may come back."""
+        self.catch_up()
+        now, lately_s = self._world.now, 2 * snapshot_s + LATELY_S
+        cluster = self._world.cluster
+        self._ran |= {vm.name for vm in cluster.vms.values() if vm.is_on}
+        self._ran |= {name for (kind, name), at in self._changed.items() if kind == "vm.off" and now - at < lately_s}
+        self._hosts_on |= {host.name for host in cluster.hosts.values() if host.stage is not Stage.OFF}
+        self._hosts_on |= {n for (kind, n), at in self._changed.items() if kind == "host.off" and now - at < lately_s}
+        self._is_open = True
+
+    def snapshot_is_closed(self) -> None:
+        self.catch_up()
+        self._ran |= {vm.name for vm in self._world.cluster.vms.values() if vm.is_on}
+        self._is_open = False
+
+    def catch_up(self) -> None:
+        """Take in what the world has logged since."""
+        log = self._world.log
+        for happening in log[self._read:]:
+            self._changed[happening.kind, happening.object] = happening.at
+            if self._is_open and happening.kind == "vm.on":
+                self._ran.add(happening.object)
+        self._read = len(log)
+
+    def why_not_back(self, command: Command) -> str | None:
+        """Why this is nothing to power on."""
+        if command.verb is Verb.POWER_ON_HOST:
+            return None if command.target in self._hosts_on else "it was off before"
+        vm = self._world.cluster.vms.get(command.target)
+        return None if vm is not None and vm.name in self._ran else "it did not run before"
+
+    def why_too_early(self, command: Command, given_up: AbstractSet[str]) -> str | None:
+        """What is still to be done before it on the way down; None where it is its turn."""
+        cluster = self._world.cluster
+        vm = cluster.vms.get(command.target)
+        if command.verb in _STOPS and vm is not None and self._is_guest(vm):
+            return self._lower_tier_runs(vm, given_up)
+        if command.verb in _STOPS and vm is not None and vm.name == self._world.plan.vcenter.vm:
+            return self._others_run(vm, given_up)
+        if command.verb in _HOST_STOPS:
+            return self._guests_run_on(cluster.hosts[command.target], given_up)
+        if command.verb is Verb.FORCE_OFF_HOST and not self._timing.force_bmc_off:
+            return "it is not allowed by the settings"
+        return None
+
+    def _lower_tier_runs(self, vm: VmState, given_up: AbstractSet[str]) -> str | None:
+        tier = _tier(vm)
+        for other in self._world.cluster.vms.values():
+            if _tier(other) < tier and self._still_runs(other, given_up):
+                return f"{other.name} of tier {_tier(other)} runs, and was not given up"
+        return None
+
+    def _others_run(self, vcenter: VmState, given_up: AbstractSet[str]) -> str | None:
+        for other in self._world.cluster.vms.values():
+            if other is not vcenter and self._still_runs(other, given_up):
+                return f"{other.name} runs, and was not given up"
+        for host in self._world.cluster.hosts.values():
+            is_other = host.plan.cluster == self._world.plan.cluster and host.name != vcenter.host
+            if is_other and host.stage is Stage.UP and self._is_settled("host.on", host.name) and (
+                host.name not in given_up and not self._world.plan.has_vsan
+            ):
+                return f"host {host.name} is up, and was not given up"
+        return None
+
+    def _guests_run_on(self, host: HostState, given_up: AbstractSet[str]) -> str | None:
+        for vm in self._world.cluster.vms_on(host.name):
+            if self._still_runs(vm, given_up):
+                return f"{vm.name} runs on it, and was not given up"
+        return None
+
+    def _still_runs(self, vm: VmState, given_up: AbstractSet[str]) -> bool:
+        """It is one of those that stop, and has run for so long that the guard must know."""
+        if not self._is_guest(vm) or not vm.is_on or vm.id in given_up or vm.is_lost:
+            return False
+        is_old = self._is_settled("vm.on", vm.name) and self._is_settled("vm.moved", vm.name)
+        host = self._world.cluster.hosts[vm.host]
+        return is_old and host.stage is Stage.UP and self._is_settled("host.on", host.name)
+
+    def _is_settled(self, kind: str, name: str) -> bool:
+        at = self._changed.get((kind, name))
+        return at is None or self._world.now - at > LATELY_S
+
+    def _is_guest(self, vm: VmState) -> bool:
+        plan, host = self._world.plan, self._world.cluster.hosts[vm.host]
+        is_other = vm.name in {plan.vcenter.vm, plan.infrastructure.guard} or vm.role is not Role.WORKLOAD
+        return not is_other and not vm.plan.is_template and host.plan.cluster == plan.cluster
+
+    def was_so(self, seen: Sighting) -> bool:
+        """What is on record as seen is so, or was lately."""
+        self.catch_up()
+        cluster = self._world.cluster
+        if seen.target_kind == "vm":
+            vm = cluster.vms.get(seen.target)
+            if vm is None:
+                return True
+            was, is_on = ("vm.off" if vm.is_on else "vm.on"), vm.is_on
+        else:
+            host = cluster.hosts.get(seen.target)
+            if host is None or any(one.plan.host == host.name and one.plan.says_off for one in cluster.bmcs.values()):
+                return True
+            is_on = host.stage is not Stage.OFF
+            was = "host.off" if is_on else "host.power_on"
+        if is_on is (seen.power == "on"):
+            return True
+        at = self._changed.get((was, seen.name))
+        return at is not None and self._world.now - at < 2 * LATELY_S
+
+
+def _tier(vm: VmState) -> int:
+    return vm.plan.tier if vm.plan.tier is not None else 1

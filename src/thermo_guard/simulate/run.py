@@ -1,0 +1,200 @@
+"""One run: troubles as the scenario has them, then none, and at the end a whole incident that must go as it should.
+
+The same scenario gives the same trace, byte for byte: time is virtual, every draw comes from the seed, and nothing else
+is asked. The journal is a real one on a real file system.
+"""
+
+import asyncio
+import random
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from thermo_guard.adapters.clock import SteadyClock
+from thermo_guard.core import events as ev
+from thermo_guard.sim.loop import run as run_virtually
+from thermo_guard.sim.machines import Stage
+from thermo_guard.sim.running import Running
+from thermo_guard.sim.site import VirtualSite
+from thermo_guard.sim.world import World
+
+from .fate import Fate, cool, heat
+from .guard import Guard
+from .life import Disk
+from .promises import Promises, Violation
+from .scenario import Kind, Scenario, Trouble
+from .terms import bound_down_s, bound_up_s
+from .weather import Weather
+
+STARTS_AT = 1_767_340_800.0
+GLANCE_S = 10.0
+"""How often it is looked whether the plant has come where it must."""
+QUIET_S = 660.0
+"""Between the troubles and the last incident: long enough for a new snapshot."""
+MEMORY = Path("/dev/shm")
+"""Where files are a matter of memory, if the machine has such a place: an fsync to a disk would be all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run."""
+
+    scenario: Scenario
+    violations: tuple[Violation, ...]
+    digest: str
+    """SHA-256 of the trace."""
+    trace: tuple[str, ...]
+    """What happened, a line each; empty where it was not asked for."""
+    simulated_s: float
+    incidents: int
+    crashes: int
+    troubles: Counter[str] = field(default_factory=Counter)
+    """That came about, by kind."""
+    checked: Counter[str] = field(default_factory=Counter)
+    """How often each promise was."""
+
+
+def run(scenario: Scenario, *, with_trace: bool = False) -> Outcome:
+    """Carry it out, in a folder that is gone afterwards."""
+    place = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="thermo-guard-simulate-", dir=place) as folder:
+        return run_virtually(_run(scenario, Path(folder), with_trace=with_trace))
+
+
+async def _run(scenario: Scenario, folder: Path, *, with_trace: bool) -> Outcome:
+    return await _Run(scenario, folder).whole(with_trace=with_trace)
+
+
+class _Run:
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
+        self.scenario = scenario
+        self.settings = scenario.settings
+        self.clock = SteadyClock(epoch=STARTS_AT)
+        self.world = World(scenario.seed, scenario.blueprint, STARTS_AT)
+        self.site = VirtualSite(self.world, self.clock, silence_s=5.0)
+        self.weather = Weather(self.clock, random.Random(f"weather {scenario.seed}"))  # noqa: S311 - repeatable
+        self.promises = Promises(self.world, self.settings)
+        self.guard = Guard(scenario, folder, self.site, self.clock, self.weather, self.promises, Disk())
+        self.fate = Fate(self.world, self.site, self.weather, self.guard)
+        self.troubles: Counter[str] = Counter()
+
+    async def whole(self, *, with_trace: bool) -> Outcome:
+        self.guard.start()
+        try:
+            for trouble in self.scenario.troubles:
+                await self._until(lambda at=trouble.at_s: self._passed_s >= at, trouble.at_s)  # type: ignore[misc]
+                self._befall(trouble)
+            await self._until(lambda: self._passed_s >= self.scenario.faults_s, self.scenario.faults_s)
+            await self._end_of_troubles()
+            if not self.scenario.tuning.get("observe"):
+                await self._last_incident()
+        except _Late as late:
+            self.promises.late(str(late))
+        finally:
+            await self.guard.kill()
+        lines = self._trace()
+        return Outcome(
+            self.scenario, tuple(self.promises.violations), sha256("\n".join(lines).encode()).hexdigest(),
+            tuple(lines) if with_trace else (), self._passed_s,
+            sum(isinstance(event, ev.IncidentClosed) for _, event in self.guard.events), self.guard.crashes,
+            self.troubles, self.promises.checked,
+        )
+
+    @property
+    def _passed_s(self) -> float:
+        return self.clock.now() - STARTS_AT
+
+    def _befall(self, trouble: Trouble) -> None:
+        if self.fate.befall(trouble):
+            self.troubles[trouble.kind.value] += 1
+            self.world.timeline.note("trouble", trouble.kind.value, str(trouble))
+
+    async def _end_of_troubles(self) -> None:
+        """From here on everything works; whatever goes on must end, and the report must name what is missing."""
+        self.fate.mend_all()
+        await self._alive()
+        if self.scenario.tuning.get("unarmed"):
+            self.guard.arm()
+        cool(self.world)
+        await self._closed("with no more troubles, in a cool room")
+        self.fate.people_tidy_up()
+
+    async def _last_incident(self) -> None:
+        """As it should be: all off in the heat, and then everything back as it was, or named."""
+        await self._wait(QUIET_S)
+        before = self.world.running()
+        heat(self.world)
+        tiers = len({vm.tier for vm in self.world.plan.vms}) + 1
+        bound_s = bound_down_s(self.settings.timing, tiers) + 10 * self.settings.policy.on_delay_s
+        await self._until(self._is_down, bound_s, "hosts that are on in the heat: {left}")
+        cool(self.world)
+        await self._closed("after the last incident")
+        self._compare(before)
+
+    async def _closed(self, when: str) -> None:
+        timing, policy = self.settings.timing, self.settings.policy
+        tiers = len({vm.tier for vm in self.world.plan.vms}) + 1
+        bound_s = bound_up_s(timing, tiers, len(self.world.plan.hosts), policy.recovery_hold_s, policy.watch_s)
+        bound_s += bound_down_s(timing, tiers)  # it may be in the midst of stopping what has been asked to
+        await self._until(lambda: self.guard.incident is None, bound_s, f"the incident is still open {when}")
+
+    def _is_down(self) -> bool:
+        """Every host of the cluster is off, but for those that were given up, and told; with vSAN, every VM."""
+        incident = self.guard.incident
+        if incident is None or incident.phase is not ev.Phase.ALL_OFF:
+            return False
+        for host in self.world.cluster.hosts.values():
+            if host.stage is Stage.OFF or host.plan.cluster != self.world.plan.cluster or self.world.plan.has_vsan:
+                continue
+            if host.name not in incident.abandoned and not self._carries_one_given_up(host.name):
+                raise _Late(f"the guard takes {host.name} for off, and it is {host.stage}")
+        return True
+
+    def _carries_one_given_up(self, host: str) -> bool:
+        incident = self.guard.incident
+        return incident is not None and any(vm.id in incident.abandoned for vm in self.world.cluster.vms_on(host))
+
+    def _compare(self, before: Running) -> None:
+        closed = [event for _, event in self.guard.events if isinstance(event, ev.IncidentClosed)]
+        named = "\n".join(closed[-1].differences) if closed else ""
+        for difference in before.differences(self.world.running()):
+            if difference.split()[0] not in named:
+                self.promises.late(f"not as before, and the report does not say so: {difference}")
+
+    async def _alive(self) -> None:
+        if self.guard.is_dead:
+            await self.guard.bury()
+            self.guard.start()
+
+    async def _wait(self, seconds: float) -> None:
+        end = self.clock.now() + seconds
+        await self._until(lambda: self.clock.now() >= end, seconds + GLANCE_S)
+
+    async def _until(self, holds: "_Holds", within_s: float, what: str = "") -> None:
+        """:raises _Late: it did not come about in time."""
+        began = self.clock.now()
+        while not holds():
+            if self.clock.now() - began > within_s + GLANCE_S:
+                up = [host.name for host in self.world.cluster.hosts.values() if host.stage is not Stage.OFF]
+                raise _Late(f"{what.format(left=', '.join(up))} after {within_s:.0f} s")
+            await self.clock.sleep(min(GLANCE_S, max(0.1, within_s - self._passed_s)) if not what else GLANCE_S)
+            self.world.advance(self.clock.now())
+            await self.guard.revive_if_due()
+
+    def _trace(self) -> list[str]:
+        told = [(at, 0, f"{type(event).__name__} {event}") for at, event in self.guard.events]
+        seen = [(happening.at, 1, str(happening)) for happening in self.world.log]
+        return [f"{at - STARTS_AT:10.3f} {text}" for at, _, text in sorted([*told, *seen], key=lambda one: one[:2])]
+
+
+class _Late(Exception):  # noqa: N818 - what happened
+    pass
+
+
+from collections.abc import Callable  # noqa: E402
+
+_Holds = Callable[[], object]
+
+__all__ = ["STARTS_AT", "Kind", "Outcome", "asyncio", "run"]

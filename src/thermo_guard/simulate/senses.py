@@ -1,0 +1,91 @@
+"""What the sensors have delivered, judged by the words of the README and not by the policy's code."""
+
+from dataclasses import dataclass
+
+from thermo_guard.core.policy import PolicySettings
+from thermo_guard.core.readings import Poll
+from thermo_guard.sim.world import World
+
+OLDEST_S = 2700.0
+"""No measurement that is older says anything of the room."""
+KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One measurement as it was delivered; times by the world."""
+
+    celsius: float
+    stamp: float
+    at: float
+    """When it was first delivered."""
+    measured_at: float
+
+
+class Senses:
+    def __init__(self, world: World, policy: PolicySettings) -> None:
+        self._policy = policy
+        self._sensors = [sensor.serial for sensor in world.plan.sensors]
+        self._said: dict[str, list[Said]] = {}
+        self._answered_at = world.now
+
+    def begin(self, now: float) -> None:
+        """A new life: it has the readings of the one before, and no answer yet."""
+        self._answered_at = now
+
+    def take(self, poll: Poll, now: float) -> None:
+        self._answered_at = now
+        for reading in poll.readings:
+            said = self._said.setdefault(reading.sensor, [])
+            if not said or reading.stamp > said[-1].stamp:
+                said.append(Said(reading.celsius, reading.stamp, now, now - reading.age_s))
+                del said[:-KEPT]
+
+    def unanswered_s(self, now: float) -> float:
+        return now - self._answered_at
+
+    def why_no_alarm(self, level: str, now: float) -> str | None:
+        """Why what was delivered is no alarm of this level; None where it is one."""
+        policy, fresh = self._policy, self._fresh(now)
+        if level == "critical":
+            for serial, said in fresh.items():
+                before = said[-2].celsius if len(said) > 1 else None
+                agrees = any(other[-1].celsius >= policy.high_c for name, other in fresh.items() if name != serial)
+                if said[-1].celsius >= policy.critical_c and (agrees or (before or -273.0) > policy.low_c):
+                    return None
+            return "no fresh sensor stands at it, believably"
+        hot = [serial for serial, said in fresh.items() if self._hot_s(said) >= policy.on_delay_s]
+        needed = min(2, len(self._sensors))
+        return None if len(hot) >= needed else f"{len(hot)} fresh sensors have stood at HIGH, {needed} are needed"
+
+    def why_not_recovered(self, now: float) -> str | None:
+        """Why the room has not recovered by what was delivered; None where it has."""
+        policy, fresh = self._policy, self._fresh(now)
+        if len(fresh) < min(2, len(self._sensors)):
+            return f"{len(fresh)} sensors are fresh"
+        since = now - policy.recovery_hold_s
+        for serial, said in fresh.items():
+            warm = [one.celsius for one in said if one.at > since and one.celsius > policy.low_c]
+            if warm or said[-1].celsius > policy.low_c:
+                return f"{serial} stood above LOW"
+        return None
+
+    def why_hot(self, by: float) -> str | None:
+        """Enough sensors had said by then that the room is hot, and none of them has said otherwise since."""
+        fresh = self._fresh(by)
+        hot = [serial for serial, said in fresh.items()
+               if self._hot_s(said) >= self._policy.on_delay_s and said[-1].at <= by]
+        is_alarm = len(hot) > max(len(self._sensors), 2) // 2
+        return f"{', '.join(hot)} stand at HIGH" if is_alarm else None
+
+    def _fresh(self, now: float) -> dict[str, list[Said]]:
+        return {serial: said for serial, said in self._said.items() if now - said[-1].measured_at <= OLDEST_S}
+
+    def _hot_s(self, said: list[Said]) -> float:
+        """How long its measurements have stood at HIGH without a break."""
+        first = None
+        for one in reversed(said):
+            if one.celsius < self._policy.high_c:
+                break
+            first = one
+        return -1.0 if first is None else said[-1].stamp - first.stamp
