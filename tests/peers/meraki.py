@@ -30,6 +30,7 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from peers.meraki_room import NETWORK, Sensor
+from thermo_guard.sim.wire.meraki_paging import PAGING, complaint, declined, page
 
 KEY = "4f5e6d7c8b9a0123456789abcdef0123456789ab"
 ORGANISATION = "2930418"
@@ -48,8 +49,8 @@ FAULTS = {
 }
 ENDLESS = {"redirect-loop", "endless-pages"}
 
-READING_QUERY = {"perPage", "startingAfter", "endingBefore", "networkIds[]", "serials[]", "metrics[]"}
-DEVICE_QUERY = {"perPage", "startingAfter", "endingBefore", "networkIds[]", "productTypes[]", "sensorMetrics[]"}
+READING_QUERY = PAGING | {"networkIds[]", "serials[]", "metrics[]"}
+DEVICE_QUERY = PAGING | {"networkIds[]", "productTypes[]", "sensorMetrics[]"}
 
 
 @dataclass(slots=True)
@@ -177,7 +178,7 @@ class MerakiPeer:
             )
             response = await self._misbehave(request, fault) if fault else None
             if response is None:
-                response = handler(request) if key == "valid" else _error(401, "Invalid API key")
+                response = handler(request) if key == "valid" else declined(401, "Invalid API key")
                 self._bend(request, response, fault)
             response.headers["Date"] = formatdate(self.now(), usegmt=True)
             if fault and fault.kind == "cached":
@@ -205,11 +206,11 @@ class MerakiPeer:
                 wait_s = 1.0 if fault.retry_after_s is None else fault.retry_after_s
                 in_seconds = fault.kind == "429-seconds"
                 asked = f"{wait_s:.0f}" if in_seconds else formatdate(self.now() + wait_s, usegmt=True)
-                return _error(429, "API rate limit exceeded", {"Retry-After": asked})
+                return declined(429, "API rate limit exceeded", {"Retry-After": asked})
             case "html":
                 return web.Response(text="<html><body>Welcome to Hotel WiFi</body></html>", content_type="text/html")
             case "echo-400":
-                return _error(400, f"bad key {self.key}")
+                return declined(400, f"bad key {self.key}")
             case "body":
                 return web.Response(body=fault.body.encode(), headers={"Content-Type": fault.content_type})
             case "redirect-cross-host":
@@ -245,7 +246,7 @@ class MerakiPeer:
 
     def _network(self, request: web.Request) -> web.Response:
         if request.match_info["network"] != NETWORK or request.query:
-            return _error(404, "Not found")
+            return declined(404, "Not found")
         return web.json_response(
             {
                 "id": NETWORK,
@@ -260,13 +261,13 @@ class MerakiPeer:
 
     def _overview(self, request: web.Request) -> web.Response:
         if request.match_info["network"] != NETWORK or request.query:
-            return _error(404, "Not found")
+            return declined(404, "Not found")
         counts = {"temperature": self.alert_count, "humidity": 0, "noise": {"ambient": 0}}
         return web.json_response({"supportedMetrics": self.supported, "counts": counts})
 
     def _readings(self, request: web.Request) -> web.Response:
-        if complaint := self._complaint(request, READING_QUERY):
-            return complaint
+        if wrong := self._complaint(request, READING_QUERY):
+            return wrong
         metrics = request.query.getall("metrics[]", ["temperature"])
         serials = request.query.getall("serials[]", list(self.sensors))
         rows = [
@@ -278,8 +279,8 @@ class MerakiPeer:
         return self._paged(request, rows)
 
     def _devices(self, request: web.Request) -> web.Response:
-        if complaint := self._complaint(request, DEVICE_QUERY):
-            return complaint
+        if wrong := self._complaint(request, DEVICE_QUERY):
+            return wrong
         rows = [
             {
                 "name": sensor.name,
@@ -296,32 +297,19 @@ class MerakiPeer:
         return self._paged(request, rows)
 
     def _nothing(self, _: web.Request) -> web.Response:
-        return _error(404, "Not found")
+        return declined(404, "Not found")
 
     def _listed(self, query: MultiMapping[str]) -> list[Sensor]:
         networks = query.getall("networkIds[]", [])
         return [each for _, each in sorted(self.sensors.items()) if not networks or each.network in networks]
 
-    def _complaint(self, request: web.Request, known: set[str]) -> web.Response | None:
+    def _complaint(self, request: web.Request, known: frozenset[str]) -> web.Response | None:
         if request.match_info["org"] != ORGANISATION:
-            return _error(404, "Not found")
-        if unknown := set(request.query) - known:
-            return _error(400, f"Unknown parameters: {sorted(unknown)}")
-        per_page = request.query.get("perPage", "1000")
-        if not per_page.isdecimal() or not 3 <= int(per_page) <= 1000:
-            return _error(400, "'perPage' must be between 3 and 1000")
-        return None
+            return declined(404, "Not found")
+        return complaint(request.query, known)
 
     def _paged(self, request: web.Request, rows: list[dict[str, Any]]) -> web.Response:
-        """Cut one page; the token of the next one is the serial number that this one ends with."""
-        after = request.query.get("startingAfter")
-        left = rows if after is None else [row for row in rows if row["serial"] > after]
-        per_page = min(self.most_per_page, int(request.query.get("perPage", "1000")))
-        page = left[:per_page]
-        links = [f"<{request.url.update_query(startingAfter='')}>; rel=first"]
-        if len(left) > per_page:
-            links.append(f"<{request.url.update_query(startingAfter=page[-1]['serial'])}>; rel=next")
-        return web.json_response(page, headers={"Link": ", ".join(links)})
+        return page(request, rows, lambda row: str(row["serial"]), most_per_page=self.most_per_page)
 
     async def _control(self, request: web.Request) -> web.Response:
         asked = await request.json()
@@ -334,15 +322,11 @@ class MerakiPeer:
             case "fault":
                 self.fail(**asked)
             case _:
-                return _error(404, "no such control")
+                return declined(404, "no such control")
         return web.json_response({})
 
     async def _tell_requests(self, _: web.Request) -> web.Response:
         return web.json_response([asdict(each) for each in self.requests])
-
-
-def _error(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response({"errors": [text]}, status=status, headers=headers)
 
 
 def _moved(location: str) -> web.Response:

@@ -1,7 +1,8 @@
 """The virtual server room: its heat, its cooling and the sensors in it, as they are at one time."""
 
 import random
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from thermo_guard.core.readings import AlertCount, Poll, Reading, Rejected
@@ -9,6 +10,12 @@ from thermo_guard.core.readings import AlertCount, Poll, Reading, Rejected
 from . import physics
 from .blueprint import Blueprint, SensorPlan
 from .timeline import Timeline
+
+HISTORY_LIMIT = 1440
+"""Measurements that the source keeps of each sensor: a day of one a minute."""
+
+NONSENSE_C = 327.67
+"""What the source sends for a sensor that sends no temperature: the largest hundredth that two bytes hold."""
 
 
 class SensorFault(StrEnum):
@@ -36,6 +43,8 @@ class Sensor:
         self.next_at = now + self._random.uniform(0.0, plan.cadence_s)
         self.celsius = 0.0
         self.stamp = 0.0
+        self.history: deque[tuple[float, float]] = deque(maxlen=HISTORY_LIMIT)
+        """What the source was sent: when, and the degrees; oldest first."""
         self.measure(self.next_at - plan.cadence_s)
 
     def measure(self, now: float) -> None:
@@ -46,6 +55,13 @@ class Sensor:
         self.stamp = float(int(now))
         if self.fault is not SensorFault.STUCK:
             self.celsius = physics.quantised(self.felt_c + noise, self.plan.probe.step_c)
+        if self.fault is not SensorFault.MISSING:
+            self.history.append((self.stamp, self.sent_c))
+
+    @property
+    def sent_c(self) -> float:
+        """What the source has for its degrees."""
+        return NONSENSE_C if self.fault is SensorFault.NONSENSE else self.celsius
 
 
 class VirtualRoom:
@@ -54,6 +70,8 @@ class VirtualRoom:
         self._timeline = timeline
         self._starts_at = timeline.now
         self._outages = list(plan.outages)
+        self.watchers: list[Callable[[Sensor], None]] = []
+        """Each is told of every measurement that reaches the source and is a temperature."""
         self.heat = physics.steady(plan.room, plan.cooling, power_kw)
         self.peak_c = self.heat.air_c
         self.sensors = {
@@ -114,6 +132,9 @@ class VirtualRoom:
         sensor.measure(now)
         sensor.next_at = now + sensor.plan.cadence_s
         self._timeline.at(sensor.next_at, lambda: self._measure(sensor))
+        if sensor.fault in {SensorFault.NONE, SensorFault.STUCK}:
+            for tell in self.watchers:
+                tell(sensor)
 
     def set_fault(self, serial: str, fault: SensorFault) -> None:
         self.sensors[serial].fault = fault
@@ -128,7 +149,7 @@ class VirtualRoom:
             for s in listed if s.fault is not SensorFault.NONSENSE
         )
         rejected = tuple(
-            Rejected(s.plan.serial, "its temperature is no number")
+            Rejected(s.plan.serial, "implausible: not between -40 and 100 degC")
             for s in listed if s.fault is SensorFault.NONSENSE
         )
         return Poll(now, readings, rejected)
