@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from thermo_guard.core.commands import Verb
-from thermo_guard.sim.edges import SENSORS, Effect
+from thermo_guard.sim.edges import Effect
 from thermo_guard.sim.machines import HostState, Stage, VmState
 from thermo_guard.sim.physics import Heat
 from thermo_guard.sim.room import SensorFault
@@ -63,7 +63,11 @@ class Fate:
                 self._world.cut_power(host.name)
 
     def people_tidy_up(self) -> None:
-        """What the report has named, people have put right: hosts that should be on are, and so are their VMs."""
+        """A host that hangs is switched off and on again, as the report asks for."""
+        for host in self._world.cluster.hosts.values():
+            if host.stage is Stage.STOPPING:
+                self._world.cut_power(host.name)
+                self._world.press_power(host.name)
 
     def _for(self, trouble: Trouble, undo: Callable[[], None]) -> bool:
         """Take it back after its time, and at the end of all troubles at the latest."""
@@ -89,16 +93,18 @@ class Fate:
             case Kind.COOLING_RETURNS:
                 world.repair_cooling()
             case Kind.SENSOR:
-                serials = [trouble.target] if trouble.target else list(world.room.sensors)
-                for serial in serials:
-                    world.set_sensor(serial, SensorFault(trouble.how))
-                return self._for(trouble, lambda: [world.set_sensor(s, SensorFault.NONE) for s in serials] and None)
+                self._sensors(trouble, SensorFault(trouble.how))
+                return self._for(trouble, lambda: self._sensors(trouble, SensorFault.NONE))
             case Kind.WAN:
                 world.cut_wan()
                 return self._for(trouble, world.mend_wan)
             case _:
                 return False
         return True
+
+    def _sensors(self, trouble: Trouble, fault: SensorFault) -> None:
+        for serial in [trouble.target] if trouble.target else list(self._world.room.sensors):
+            self._world.set_sensor(serial, fault)
 
     def _edge(self, trouble: Trouble) -> bool:
         faults = self._site.faults
@@ -185,5 +191,3 @@ class Fate:
                 return False
         return True
 
-
-__all__ = ["SENSORS", "Fate", "cool", "heat"]

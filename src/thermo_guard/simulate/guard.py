@@ -17,7 +17,7 @@ from thermo_guard.ports import Fault
 from thermo_guard.sim.site import VirtualSite
 from thermo_guard.virtual_preflight import virtual_preflight
 
-from .life import Crash, Disk, Killed, Life, LivedJournal
+from .life import Crash, Disk, Life, LivedJournal
 from .promises import Promises
 from .scenario import Scenario
 from .weather import FeltHypervisor, FeltSensors, Passage, Weather, felt_bmcs
@@ -49,6 +49,7 @@ class Guard:
         self._loop: Loop | None = None
         self._journal: SqlJournal | None = None
         self._back_at: float | None = None
+        self._away_s = 0.0
         self._others: set[asyncio.Task[object]] = set()
         """Tasks that are not the guard's."""
 
@@ -117,8 +118,6 @@ class Guard:
         else:
             self._life.crash = Crash(point, count)
 
-    _away_s = 0.0
-
     async def revive_if_due(self) -> None:
         """Where it has ended, clear up after it; where its time has come, start it again."""
         if self._back_at is not None:
@@ -130,20 +129,20 @@ class Guard:
 
     async def bury(self) -> None:
         """Nothing of the life that has ended stays but its folder."""
-        life, self._away_s = self._life, min(self._away_s, 1200.0)
         if self._journal is None:
             return
+        life = self._life
         life.end()
         rest = [task for task in asyncio.all_tasks() - self._others if task is not asyncio.current_task()]
         for task in rest:
             task.cancel()
         for task, end in zip(rest, await asyncio.gather(*rest, return_exceptions=True), strict=True):
             if task is life.task and isinstance(end, Exception):
-                self._promises.ended_badly(f"the guard ended by itself: {type(end).__name__}: {end}")
+                self._promises.late(f"the guard ended by itself: {type(end).__name__}: {end}")
         if life.task is not None and life.task not in rest and not life.task.cancelled() and (
             isinstance(end := life.task.exception(), Exception)
         ):
-            self._promises.ended_badly(f"the guard ended by itself: {type(end).__name__}: {end}")
+            self._promises.late(f"the guard ended by itself: {type(end).__name__}: {end}")
         self._journal.close()
         self._journal = None
         self.crashes += 1
@@ -179,7 +178,7 @@ class _Outbox:
     def tell(self, title: str, body: str, *, urgent: bool = False) -> None:  # noqa: ARG002 - the port has it
         self._promises.told(title, body)
 
-    async def aclose(self, within_s: float) -> None:
+    async def aclose(self, within_s: float) -> None:  # noqa: ARG002 - the port has it
         return
 
 
@@ -192,5 +191,3 @@ class _Board:
     def publish(self, facts: Mapping[str, object], tick_bound_s: float) -> None:  # noqa: ARG002 - the port has it
         self._promises.ticked(facts)
 
-
-__all__ = ["Guard", "Killed"]

@@ -26,17 +26,25 @@ class Order:
         """VMs that ran when the incident began or shortly before; names."""
         self._hosts_on: set[str] = set()
         self._is_open = False
+        self._cool_at = world.now
+        """When the sensors last said so."""
 
     def begin(self, snapshot_s: float) -> None:
-        """An incident begins: what runs now, or did when the plant was last looked at, is what may come back."""
+        """An incident begins: what runs now may come back, and what did when the plant was last looked at in a cool
+        room; what went off since then, the heat may have taken.
+        """
         self.catch_up()
-        now, lately_s = self._world.now, 2 * snapshot_s + LATELY_S
-        cluster = self._world.cluster
-        self._ran |= {vm.name for vm in cluster.vms.values() if vm.is_on}
-        self._ran |= {name for (kind, name), at in self._changed.items() if kind == "vm.off" and now - at < lately_s}
-        self._hosts_on |= {host.name for host in cluster.hosts.values() if host.stage is not Stage.OFF}
-        self._hosts_on |= {n for (kind, n), at in self._changed.items() if kind == "host.off" and now - at < lately_s}
+        since, cluster = self._cool_at - 2 * snapshot_s - LATELY_S, self._world.cluster
+        self._ran = {vm.name for vm in cluster.vms.values() if vm.is_on} | self._gone("vm.off", since)
+        self._hosts_on = {host.name for host in cluster.hosts.values() if host.stage is not Stage.OFF}
+        self._hosts_on |= self._gone("host.off", since)
         self._is_open = True
+
+    def room_is_cool(self) -> None:
+        self._cool_at = self._world.now
+
+    def _gone(self, kind: str, since: float) -> set[str]:
+        return {name for (what, name), at in self._changed.items() if what == kind and at >= since}
 
     def snapshot_is_closed(self) -> None:
         self.catch_up()
@@ -123,17 +131,17 @@ class Order:
             vm = cluster.vms.get(seen.target)
             if vm is None:
                 return True
-            was, is_on = ("vm.off" if vm.is_on else "vm.on"), vm.is_on
+            is_on, until_then = vm.is_on, ("vm.on" if vm.is_on else "vm.off")
         else:
             host = cluster.hosts.get(seen.target)
             if host is None or any(one.plan.host == host.name and one.plan.says_off for one in cluster.bmcs.values()):
                 return True
             is_on = host.stage is not Stage.OFF
-            was = "host.off" if is_on else "host.power_on"
+            until_then = "host.power_on" if is_on else "host.off"
         if is_on is (seen.power == "on"):
             return True
-        at = self._changed.get((was, seen.name))
-        return at is not None and self._world.now - at < 2 * LATELY_S
+        at = self._changed.get((until_then, seen.name))
+        return at is not None and self._world.now - at < LATELY_S
 
 
 def _tier(vm: VmState) -> int:

@@ -1,7 +1,7 @@
 """What the guard promises (S1 to S8), checked at every step of a run by an account of its own.
 
-The account is kept from what crossed the edges: what the sensors delivered, which commands arrived, what became durable,
-what people were told; and from the world's own truth. Nothing is taken from how the core decides.
+The account is kept from what crossed the edges: what the sensors delivered, which commands arrived, what became
+durable, what people were told; and from the world's own truth. Nothing is taken from how the core decides.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import Command, Verb
-from thermo_guard.core.events import Entry, Goal, Phase
+from thermo_guard.core.events import Entry, Goal
 from thermo_guard.core.goal import Mode
 from thermo_guard.core.readings import Poll
 from thermo_guard.core.record import Record, fold
@@ -52,10 +52,7 @@ class _Incident:
 
 
 class Promises:
-    """One run's account, over all lives of its guard.
-
-    :param clock_s: the present life's clock; it may be ahead of the world's.
-    """
+    """One run's account, over all lives of its guard."""
 
     def __init__(self, world: World, settings: LoopSettings) -> None:
         self.world = world
@@ -66,8 +63,11 @@ class Promises:
         """Folded from what became durable: what a new life must find."""
         self.senses = Senses(world, settings.policy)
         self.order = Order(world, settings.timing)
+        self.is_disk_full = False
+        """Set by the run while the disk takes nothing."""
         self.incident: _Incident | None = None
         self.ahead_s = 0.0
+        """By how much the present life's clock is ahead of the world's."""
         self._is_armed = False
         self._confirmed: frozenset[str] | None = None
         self._due: Counter[tuple[Verb, str]] = Counter()
@@ -157,6 +157,8 @@ class Promises:
         """The guard has shown its status: it is alive."""
         self._no_secret(repr(facts.get("waiting", "")))
         self.checked["blind is told"] += 1
+        if self.senses.is_cool(self.world.now):
+            self.order.room_is_cool()
         blind_s = self.senses.unanswered_s(self.world.now)
         if blind_s > BLIND_TOLD_S + UNDER_WAY_S and not self._is_blind_told:
             self._broken("liveness", f"no answer from the sensors for {blind_s:.0f} s, and nobody was told")
@@ -240,9 +242,6 @@ class Promises:
         """A way down without a disk goes on without durable intents (ADR 0007)."""
         return self.is_disk_full and self.incident is not None and self.incident.goal is Goal.OFF
 
-    is_disk_full = False
-    """Set by the run while the disk takes nothing."""
-
     def _check_sightings(self, event: ev.Observed) -> None:
         """S5: what is on record as seen has been so."""
         for seen in event.sightings:
@@ -261,11 +260,8 @@ class Promises:
         if was_let_in:
             self._broken("S7", "two guards on one site")
 
-    def ended_badly(self, why: str) -> None:
-        """The guard has ended by itself."""
-        self._broken("liveness", why)
-
     def late(self, why: str) -> None:
+        """What must come about has not, or the guard has ended by itself."""
         self._broken("liveness", why)
 
     # ---- bookkeeping ----
@@ -287,5 +283,3 @@ class Promises:
 def _key(command: Command) -> tuple[Verb, str]:
     return command.verb, command.via if command.verb in BMC_VERBS else command.target
 
-
-__all__ = ["POWER_ONS", "SECRET", "Phase", "Promises", "Violation"]

@@ -4,10 +4,10 @@ The same scenario gives the same trace, byte for byte: time is virtual, every dr
 is asked. The journal is a real one on a real file system.
 """
 
-import asyncio
 import random
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ from .fate import Fate, cool, heat
 from .guard import Guard
 from .life import Disk
 from .promises import Promises, Violation
-from .scenario import Kind, Scenario, Trouble
+from .scenario import Scenario, Trouble
 from .terms import bound_down_s, bound_up_s
 from .weather import Weather
 
@@ -33,7 +33,7 @@ GLANCE_S = 10.0
 """How often it is looked whether the plant has come where it must."""
 QUIET_S = 660.0
 """Between the troubles and the last incident: long enough for a new snapshot."""
-MEMORY = Path("/dev/shm")
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 """Where files are a matter of memory, if the machine has such a place: an fsync to a disk would be all the time."""
 
 
@@ -84,9 +84,9 @@ class _Run:
         self.guard.start()
         try:
             for trouble in self.scenario.troubles:
-                await self._until(lambda at=trouble.at_s: self._passed_s >= at, trouble.at_s)  # type: ignore[misc]
+                await self._pass_to(trouble.at_s)
                 self._befall(trouble)
-            await self._until(lambda: self._passed_s >= self.scenario.faults_s, self.scenario.faults_s)
+            await self._pass_to(self.scenario.faults_s)
             await self._end_of_troubles()
             if not self.scenario.tuning.get("observe"):
                 await self._last_incident()
@@ -118,12 +118,12 @@ class _Run:
         if self.scenario.tuning.get("unarmed"):
             self.guard.arm()
         cool(self.world)
-        await self._closed("with no more troubles, in a cool room")
+        await self._closed("with no more troubles, in a cool room", quiet_s=QUIET_S)
         self.fate.people_tidy_up()
+        await self._closed("after people have tidied up", quiet_s=QUIET_S)
 
     async def _last_incident(self) -> None:
         """As it should be: all off in the heat, and then everything back as it was, or named."""
-        await self._wait(QUIET_S)
         before = self.world.running()
         heat(self.world)
         tiers = len({vm.tier for vm in self.world.plan.vms}) + 1
@@ -133,12 +133,21 @@ class _Run:
         await self._closed("after the last incident")
         self._compare(before)
 
-    async def _closed(self, when: str) -> None:
+    async def _closed(self, when: str, quiet_s: float = 0.0) -> None:
+        """No incident is open, and has not been for so long."""
         timing, policy = self.settings.timing, self.settings.policy
         tiers = len({vm.tier for vm in self.world.plan.vms}) + 1
         bound_s = bound_up_s(timing, tiers, len(self.world.plan.hosts), policy.recovery_hold_s, policy.watch_s)
         bound_s += bound_down_s(timing, tiers)  # it may be in the midst of stopping what has been asked to
-        await self._until(lambda: self.guard.incident is None, bound_s, f"the incident is still open {when}")
+        open_at = self.clock.now()
+
+        def is_quiet() -> bool:
+            nonlocal open_at
+            if self.guard.incident is not None:
+                open_at = self.clock.now()
+            return self.guard.incident is None and self.clock.now() - open_at >= quiet_s
+
+        await self._until(is_quiet, bound_s + quiet_s, f"the incident is still open {when}")
 
     def _is_down(self) -> bool:
         """Every host of the cluster is off, but for those that were given up, and told; with vSAN, every VM."""
@@ -159,29 +168,38 @@ class _Run:
     def _compare(self, before: Running) -> None:
         closed = [event for _, event in self.guard.events if isinstance(event, ev.IncidentClosed)]
         named = "\n".join(closed[-1].differences) if closed else ""
-        for difference in before.differences(self.world.running()):
-            if difference.split()[0] not in named:
-                self.promises.late(f"not as before, and the report does not say so: {difference}")
+        after = self.world.running()
+        maintenance = {*before.in_maintenance} ^ {*after.in_maintenance}
+        powers = {name for name, _ in before.vms} ^ {name for name, _ in after.vms}
+        for name in sorted(powers | maintenance | ({*before.hosts} ^ {*after.hosts})):
+            if name not in named:
+                self.promises.late(f"{name} is not as before, and the report does not say so")
+        if before.settings != after.settings and "settings" not in named:
+            self.promises.late(f"settings are {after.settings}, before {before.settings}, and the report is silent")
 
     async def _alive(self) -> None:
         if self.guard.is_dead:
             await self.guard.bury()
             self.guard.start()
 
-    async def _wait(self, seconds: float) -> None:
-        end = self.clock.now() + seconds
-        await self._until(lambda: self.clock.now() >= end, seconds + GLANCE_S)
+    async def _pass_to(self, at_s: float) -> None:
+        """Let time pass, with whatever happens in it."""
+        while (left_s := at_s - self._passed_s) > 0:
+            await self._glance(min(GLANCE_S, left_s))
 
-    async def _until(self, holds: "_Holds", within_s: float, what: str = "") -> None:
+    async def _until(self, holds: Callable[[], bool], within_s: float, what: str) -> None:
         """:raises _Late: it did not come about in time."""
         began = self.clock.now()
         while not holds():
-            if self.clock.now() - began > within_s + GLANCE_S:
+            if self.clock.now() - began > within_s:
                 up = [host.name for host in self.world.cluster.hosts.values() if host.stage is not Stage.OFF]
                 raise _Late(f"{what.format(left=', '.join(up))} after {within_s:.0f} s")
-            await self.clock.sleep(min(GLANCE_S, max(0.1, within_s - self._passed_s)) if not what else GLANCE_S)
-            self.world.advance(self.clock.now())
-            await self.guard.revive_if_due()
+            await self._glance(GLANCE_S)
+
+    async def _glance(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+        self.world.advance(self.clock.now())
+        await self.guard.revive_if_due()
 
     def _trace(self) -> list[str]:
         told = [(at, 0, f"{type(event).__name__} {event}") for at, event in self.guard.events]
@@ -192,9 +210,3 @@ class _Run:
 class _Late(Exception):  # noqa: N818 - what happened
     pass
 
-
-from collections.abc import Callable  # noqa: E402
-
-_Holds = Callable[[], object]
-
-__all__ = ["STARTS_AT", "Kind", "Outcome", "asyncio", "run"]

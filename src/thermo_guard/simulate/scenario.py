@@ -6,12 +6,13 @@ leaving some of it out.
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
 from thermo_guard.core.commands import VCENTER, Verb
+from thermo_guard.core.plant import Role
 from thermo_guard.engine.terms import LoopSettings
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.edges import SENSORS, Effect
@@ -138,7 +139,7 @@ class Scenario:
 
 
 HALL = "hall"
-PLANTS = {
+PLANTS: Mapping[str, Callable[[], Blueprint]] = {
     "office": office,
     "vcenter outside": vcenter_outside,
     "infrastructure": infrastructure,
@@ -204,9 +205,11 @@ class _Fate:
         self._hosts = [host.name for host in plan.hosts if host.cluster == plan.cluster]
         self._bmcs = [bmc.address for bmc in plan.bmcs]
         own = set(self._hosts)
-        vms = [vm for vm in plan.vms if vm.host in own and not vm.is_template and vm.name != plan.vcenter.vm
-               and vm.name != plan.infrastructure.guard and vm.ft_primary is None and vm.role.value == "workload"]
-        self._vms = [vm.name for vm in vms] or [""]
+        others = {plan.vcenter.vm, plan.infrastructure.guard}
+        self._vms = [
+            vm.name for vm in plan.vms if vm.host in own and not vm.is_template and vm.name not in others
+            and vm.ft_primary is None and vm.role is Role.WORKLOAD
+        ] or [""]
         self._edges = [SENSORS, VCENTER, *self._hosts, *self._bmcs]
 
     def draw(self) -> Trouble:

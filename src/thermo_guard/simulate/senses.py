@@ -8,6 +8,8 @@ from thermo_guard.sim.world import World
 
 OLDEST_S = 2700.0
 """No measurement that is older says anything of the room."""
+SURELY_FRESH_S = 300.0
+"""Any that is younger does."""
 KEPT = 200
 
 
@@ -64,7 +66,7 @@ class Senses:
         if len(fresh) < min(2, len(self._sensors)):
             return f"{len(fresh)} sensors are fresh"
         since = now - policy.recovery_hold_s
-        for serial, said in fresh.items():
+        for serial, said in self._fresh(now, SURELY_FRESH_S).items():
             warm = [one.celsius for one in said if one.at > since and one.celsius > policy.low_c]
             if warm or said[-1].celsius > policy.low_c:
                 return f"{serial} stood above LOW"
@@ -78,8 +80,12 @@ class Senses:
         is_alarm = len(hot) > max(len(self._sensors), 2) // 2
         return f"{', '.join(hot)} stand at HIGH" if is_alarm else None
 
-    def _fresh(self, now: float) -> dict[str, list[Said]]:
-        return {serial: said for serial, said in self._said.items() if now - said[-1].measured_at <= OLDEST_S}
+    def is_cool(self, now: float) -> bool:
+        fresh = self._fresh(now, SURELY_FRESH_S)
+        return bool(fresh) and all(said[-1].celsius <= self._policy.low_c for said in fresh.values())
+
+    def _fresh(self, now: float, within_s: float = OLDEST_S) -> dict[str, list[Said]]:
+        return {serial: said for serial, said in self._said.items() if now - said[-1].measured_at <= within_s}
 
     def _hot_s(self, said: list[Said]) -> float:
         """How long its measurements have stood at HIGH without a break."""
