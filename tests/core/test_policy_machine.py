@@ -41,7 +41,7 @@ class RoomMachine(RuleBasedStateMachine):
         liars=st.sets(names, max_size=1), poll_s=st.sampled_from([1.0, 60.0, 300.0]),
     )
     def begin(
-        self, count: int | None, votes: int | None, degrade_to: int, on_delay_s: int, max_age_s: int | None,
+        self, *, count: int | None, votes: int | None, degrade_to: int, on_delay_s: int, max_age_s: int | None,
         hold_s: int, clock_error_s: int, liars: set[str], poll_s: float,
     ) -> None:
         """Any settings, and a source whose clock is not the guard's."""
