@@ -16,7 +16,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
-from . import __version__, cli_orders
+from . import __version__, cli_orders, cli_simulate
 from .adapters import status as status_file
 from .adapters.clock import SteadyClock, wall_now
 from .cli_orders import folder_of
@@ -248,6 +248,7 @@ def status(
 
 
 cli_orders.add_to(app)
+app.command()(cli_simulate.simulate)
 
 
 @app.command()

@@ -62,12 +62,13 @@ class Fate:
             if is_stuck:
                 self._world.cut_power(host.name)
 
-    def people_tidy_up(self) -> None:
-        """A host that hangs is switched off and on again, as the report asks for."""
-        for host in self._world.cluster.hosts.values():
-            if host.stage is Stage.STOPPING:
-                self._world.cut_power(host.name)
-                self._world.press_power(host.name)
+    def people_tidy_up(self) -> bool:
+        """A host that hangs is switched off and on again, as the report asks for; whether there was one."""
+        hang = [host.name for host in self._world.cluster.hosts.values() if host.stage is Stage.STOPPING]
+        for name in hang:
+            self._world.cut_power(name)
+            self._world.press_power(name)
+        return bool(hang)
 
     def _for(self, trouble: Trouble, undo: Callable[[], None]) -> bool:
         """Take it back after its time, and at the end of all troubles at the latest."""

@@ -23,6 +23,7 @@ from thermo_guard.sim.world import World
 from .fate import Fate, cool, heat
 from .guard import Guard
 from .life import Disk
+from .log import be_silent, unforeseen
 from .promises import Promises, Violation
 from .scenario import Scenario, Trouble
 from .terms import bound_down_s, bound_up_s
@@ -31,7 +32,7 @@ from .weather import Weather
 STARTS_AT = 1_767_340_800.0
 GLANCE_S = 10.0
 """How often it is looked whether the plant has come where it must."""
-QUIET_S = 660.0
+QUIET_S = 330.0
 """Between the troubles and the last incident: long enough for a new snapshot."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 """Where files are a matter of memory, if the machine has such a place: an fsync to a disk would be all the time."""
@@ -57,7 +58,8 @@ class Outcome:
 
 
 def run(scenario: Scenario, *, with_trace: bool = False) -> Outcome:
-    """Carry it out, in a folder that is gone afterwards."""
+    """Carry it out, in a folder that is gone afterwards; from then on this process says nothing in its log."""
+    be_silent()
     place = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="thermo-guard-simulate-", dir=place) as folder:
         return run_virtually(_run(scenario, Path(folder), with_trace=with_trace))
@@ -94,6 +96,8 @@ class _Run:
             self.promises.late(str(late))
         finally:
             await self.guard.kill()
+        for what in unforeseen():
+            self.promises.late(f"unforeseen: {what}")
         lines = self._trace()
         return Outcome(
             self.scenario, tuple(self.promises.violations), sha256("\n".join(lines).encode()).hexdigest(),
@@ -119,8 +123,8 @@ class _Run:
             self.guard.arm()
         cool(self.world)
         await self._closed("with no more troubles, in a cool room", quiet_s=QUIET_S)
-        self.fate.people_tidy_up()
-        await self._closed("after people have tidied up", quiet_s=QUIET_S)
+        if self.fate.people_tidy_up():
+            await self._closed("after people have tidied up", quiet_s=QUIET_S)
 
     async def _last_incident(self) -> None:
         """As it should be: all off in the heat, and then everything back as it was, or named."""

@@ -14,7 +14,7 @@ SETTINGS = LoopSettings(
         vm_shutdown_s=120.0, host_shutdown_s=300.0, maintenance_s=60.0, vcenter_shutdown_s=240.0, host_boot_s=900.0,
         host_stagger_s=5.0, vcenter_start_s=900.0, vm_start_s=180.0, power_on_limit=50,
     ),
-    active_s=10.0, snapshot_s=300.0, arm_after_s=120.0,
+    active_s=20.0, snapshot_s=300.0, arm_after_s=120.0,
 )
 TUNABLE = frozenset({
     "active_s", "vm_shutdown_s", "critical_c", "force_bmc_off", "answers_questions", "unarmed", "observe",
