@@ -119,6 +119,9 @@ func (s *Site) buildHosts() error {
 	return nil
 }
 
+// managerIP is what a host says of its vCenter; a loopback would say that it has none.
+const managerIP = "192.0.2.2"
+
 func (s *Site) buildESXi(h *Host) error {
 	model, err := newESXiModel(0)
 	if err != nil {
@@ -144,6 +147,9 @@ func (s *Site) buildESXi(h *Host) error {
 	host := model.Map().Any("HostSystem").(*simulator.HostSystem)
 	f.adoptHost(h, host)
 	dressHost(h, host)
+	if !s.options.Standalone { // the model's own host shows its loopback, as one without a vCenter does
+		host.Summary.ManagementServerIp = managerIP
+	}
 	if cr := computeResource(model.Map(), host); cr != nil {
 		cr.Name = h.Name
 	}

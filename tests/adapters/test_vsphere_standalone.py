@@ -61,7 +61,8 @@ async def reach(plant: VirtualVsphere, what: Callable[[dict[str, Any]], bool]) -
 async def test_all_hosts_are_one_site(start_plant: StartPlant, open_standalone: OpenStandalone) -> None:
     """Every host and every VM is shown with its identity, under the names of the settings, without a vCenter."""
     plant = start_plant(hosts=2, vms=5, standalone=True)
-    seen = await open_standalone(plant).observe()
+    adapter = open_standalone(plant)
+    seen = await adapter.observe()
     assert seen.is_standalone
     assert (seen.addresses, seen.settings.ha_enabled, seen.settings.drs_enabled) == ((), False, False)
     assert {(h.name, h.address, h.uuid, h.is_connected, h.power) for h in seen.hosts} == {
@@ -72,6 +73,8 @@ async def test_all_hosts_are_one_site(start_plant: StartPlant, open_standalone: 
         (vm["instance_uuid"], vm["name"], homes[vm["host"]], vm["path"], Power.ON) for vm in plant.state()["vms"]}
     assert all(vm.addresses and vm.can_shut_down_guest for vm in seen.vms)  # by them the guard's own VM is known
     assert plant.count("vcenter") == {}
+    look = await adapter.look_at_host(plant.hosts[0].address, plant.hosts[0].address)
+    assert look.managed_by == ""
 
 
 async def test_down_and_back_without_vcenter(start_plant: StartPlant, open_standalone: OpenStandalone) -> None:
@@ -265,6 +268,8 @@ async def test_an_esxi_host_in_the_place_of_vcenter(
     assert isinstance(seen, ClusterSeen)
     assert (seen.is_standalone, seen.name, [h.name for h in seen.hosts]) == (True, own.address, [own.address])
     assert await adapter.missing_privileges() == ()
+    look = await adapter.look_at_host(own.address, own.address)
+    assert look.managed_by == "192.0.2.2"  # by which `check` refuses it
     await asyncio.gather(*(adapter.execute(of_vm(Verb.SHUT_DOWN_GUEST, vm)) for vm in seen.vms))
     await reach(plant, lambda s: all(
         (vm["power"] == "poweredOff") == (vm["host"] == own.name) for vm in s["vms"]))

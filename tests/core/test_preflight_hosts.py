@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from core.surveyed import CLUSTER, OUTSIDE, REFUSED, SILENT, SOUND, TERMS, judged, of, worse
 from thermo_guard.core.finding import Area, Finding, Verdict, Way
-from thermo_guard.core.plant import ClusterSeen, Power, Trouble, Unseen
+from thermo_guard.core.plant import ClusterSeen, HostSeen, Power, Trouble, Unseen
 
 
 def with_third(cluster: ClusterSeen = CLUSTER, **changes: object) -> ClusterSeen:
@@ -57,6 +57,17 @@ def test_without_vcenter_each_host_must_take_a_login() -> None:
     untrusted = Unseen(0.0, "its certificate is not trusted", trouble=Trouble.UNTRUSTED)
     (only,) = worse(cluster=alone, direct={**SOUND.direct, "esx2": untrusted})
     assert "thermo-guard pin" in only.remedy
+
+
+def test_a_host_that_a_vcenter_manages_is_no_standalone_host() -> None:
+    """HA would start again what is stopped there: told before the alarm, and a guard does not arm on it."""
+    managed = {name: replace(look, managed_by="192.0.2.10") for name, look in SOUND.direct.items()
+               if isinstance(look, HostSeen)}
+    (first, *_) = found = worse(cluster=replace(OUTSIDE, is_standalone=True), direct=managed)
+    assert {one.way for one in found} == {Way.DOWN}
+    assert "esx1: the vCenter at 192.0.2.10 manages it. Its HA would start again" in first.text
+    assert "VCENTER_HOST" in first.remedy
+    assert worse(direct=managed) == []
 
 
 def test_one_dead_standalone_host_does_not_hold_up_the_others() -> None:

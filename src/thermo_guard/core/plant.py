@@ -169,6 +169,8 @@ class HostSeen:
     in_maintenance: bool
     vms: tuple[Vm, ...]
     failures: tuple[CommandFailure, ...] = ()
+    managed_by: str = ""
+    """IP address of the vCenter that manages it; empty where none does."""
 
 
 @dataclass(frozen=True, slots=True)

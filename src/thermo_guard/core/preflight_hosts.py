@@ -90,6 +90,12 @@ def _of_standalone(survey: Survey, cluster: ClusterSeen) -> Iterator[Finding]:
         look = survey.direct.get(host.name)
         if isinstance(look, HostSeen):
             yield ok(Area.HOSTS, _works(host, look))
+            if look.managed_by:
+                yield fail(Area.HOSTS, Way.DOWN,
+                           f"{host.name}: the vCenter at {look.managed_by} manages it. Its HA would start again what "
+                           "is stopped, its DRS move it, and nothing here would switch them off",
+                           "Set VCENTER_HOST to that vCenter in the place of the host; where there is none any more, "
+                           "disconnect the host from it in the Host Client (Actions, Disconnect from vCenter Server).")
         elif host.is_connected or _is_turned_away(look):  # one that is silent is told as such
             yield fail(Area.HOSTS, Way.DOWN, f"{host.name}: no direct login ({_why(look)}). There is no vCenter, so "
                                              "neither its VMs nor the host itself could be shut down",

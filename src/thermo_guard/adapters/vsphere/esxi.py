@@ -16,7 +16,8 @@ from .questions import Questions
 from .session import Endpoint, Session
 from .turns import Turns
 
-_HOST_PATHS = ("runtime.inMaintenanceMode", "summary.hardware.uuid", inventory.HOST_VSAN)
+_MANAGER = "summary.managementServerIp"
+_HOST_PATHS = ("runtime.inMaintenanceMode", "summary.hardware.uuid", _MANAGER, inventory.HOST_VSAN)
 _PLACE_PATHS: dict[type, Sequence[str]] = {vim.Datacenter: ("vmFolder",), vim.ComputeResource: ("resourcePool",)}
 
 
@@ -106,7 +107,16 @@ class EsxiView:
             uuid=str(properties.get("summary.hardware.uuid") or "").lower(),
             in_maintenance=properties["runtime.inMaintenanceMode"] is True,
             vms=tuple(sorted(vms.values(), key=lambda v: (v.name, v.id))),
+            managed_by=_manager(properties.get(_MANAGER)),
         )
+
+
+def _manager(shown: object) -> str:
+    """The vCenter's address; one without a vCenter shows nothing, or its own loopback, as the host that VMware's
+    simulator was recorded from.
+    """
+    address = str(shown or "").strip()
+    return "" if address.startswith("127.") or address == "::1" else address
 
 
 def _apart(vms: dict[str, Vm]) -> dict[str, Vm]:
