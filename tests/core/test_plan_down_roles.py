@@ -171,6 +171,15 @@ def test_in_haste_everyone_has_his_share_and_never_nothing() -> None:
     assert Timing(vm_shutdown_s=5.0).in_haste(0.1).vm_shutdown_s == 5.0
 
 
+@pytest.mark.parametrize(("is_cut", "factor", "least_s"), [(False, 0.1, 600.0), (True, 0.1, 180.0), (True, 0.5, 300.0)])
+def test_haste_shortens_a_host_only_where_its_bmc_may_cut_the_power(
+    *, is_cut: bool, factor: float, least_s: float
+) -> None:
+    """One that goes off in order is not faster for being given up."""
+    assert Timing(force_bmc_off=is_cut).in_haste(factor).host_shutdown_s == least_s
+
+
+
 # --- the cluster as a whole ---
 
 def test_with_vsan_the_vms_stop_and_the_hosts_stay_and_it_is_told_once() -> None:

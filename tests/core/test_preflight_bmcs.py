@@ -6,7 +6,7 @@ import pytest
 
 from core.surveyed import BMCS, CLUSTER, REFUSED, SILENT, TERMS, bmc, cadence, judged, worse
 from thermo_guard.core.finding import Area, Verdict, Way, conclusion
-from thermo_guard.core.plant import BmcSeen, Power, Unseen
+from thermo_guard.core.plant import BmcSeen, Power, Trouble, Unseen
 
 
 def bmcs(**changes: BmcSeen | Unseen) -> dict[str, BmcSeen | Unseen]:
@@ -129,3 +129,13 @@ def test_a_host_that_was_never_seen_sends_no_bmc_away() -> None:
     told = [one for one in worse(cluster=alone) if one.area is Area.BMCS]
     assert [one.verdict for one in told] == [Verdict.WARN]
     assert "Which BMC is built into esx3" in told[0].text
+
+
+@pytest.mark.parametrize(("trouble", "words"), [
+    (Trouble.UNTRUSTED, "Run `thermo-guard pin`, which shows"), (Trouble.WRONG_PIN, "`thermo-guard pin ilo2`"),
+])
+def test_a_bmc_whose_certificate_is_not_trusted_is_sent_to_pin(trouble: Trouble, words: str) -> None:
+    """A certificate nobody has confirmed yet, and one that has changed: each has its own way out."""
+    memory = replace(cadence(120), bmc_of={"esx2": "ilo2"})
+    (only,) = worse(bmcs=bmcs(ilo2=Unseen(0.0, "its certificate is not trusted", trouble=trouble)), memory=memory)
+    assert words in only.remedy

@@ -190,3 +190,11 @@ def test_each_trouble_with_vcenter_has_its_own_remedy(trouble: Trouble, words: s
     """A name, a port, a certificate and a cluster are mended in different places: the remedy names the right one."""
     away = Unseen(0.0, "away", trouble=trouble, shows="AA:BB" if trouble is Trouble.UNTRUSTED else "")
     assert words in worse(cluster=away, missing=away, direct={})[0].remedy
+
+
+def test_another_sites_vcenter_beside_an_external_one_is_a_warning() -> None:
+    """VCENTER_VM=external, and a VM is a vCenter by its product alone: it may be right, and is said."""
+    other = vm("vcsa-2", product="VMware vCenter Server Appliance")
+    (only,) = worse(replace(TERMS, vcenter_vm="external"), cluster=replace(OUTSIDE, vms=(*OUTSIDE.vms, other)))
+    assert (only.area, only.verdict) == (Area.VCENTER, Verdict.WARN)
+    assert "a VM of this cluster is a vCenter by its product" in only.text

@@ -98,3 +98,9 @@ def test_where_no_host_of_a_site_without_vcenter_is_seen_nothing_is_said_of_vcen
         assert of(Area.VCENTER, found) == []
         assert remedy in only.remedy
         assert "vcenter" not in f"{only.text} {only.remedy}".lower()
+
+
+def test_a_refused_login_of_a_host_is_sent_to_its_password() -> None:
+    """Not in lockdown mode: the account itself, or as it stands in ILO_HOSTS."""
+    (only,) = worse(direct={**SOUND.direct, "esx3": REFUSED})
+    assert "ESXI_PASSWORD" in only.remedy

@@ -99,6 +99,12 @@ def test_cluster_services_that_need_nothing_say_so(vcls: Vcls, words: str) -> No
     assert words in in_order(settings=replace(SETTINGS, vcls=vcls))
 
 
+def test_cluster_services_on_vsan_stay() -> None:
+    """There no host is shut down, and nothing would need retreat mode."""
+    found = judged(cluster=replace(CLUSTER, has_vsan=True, settings=replace(SETTINGS, vcls=Vcls.ON)))
+    assert any("left as they are, with the hosts" in one.text for one in of(Area.VMS, found))
+
+
 def test_what_is_in_doubt_of_a_silent_host_is_told_once() -> None:
     """VMs of a host that does not answer are its own finding's business."""
     gone = replace(CLUSTER.hosts[2], is_connected=False, power=Power.UNKNOWN)

@@ -119,3 +119,12 @@ def test_a_host_with_vcenter_s_own_vm_is_declined_though_it_is_off() -> None:
     """It is where vCenter or the guard would be started again."""
     why = begun(host="esx1", kept=kept_vm("web", "esx1", is_vcenter=True), power=Power.OFF)
     assert why == "esx1 carries vCenter or the guard itself"
+
+
+def test_a_host_of_a_vsan_cluster_is_declined() -> None:
+    """This version does not shut such a host down, not for a drill either."""
+    before = replace(snapshot(HOSTS, []), has_vsan=True)
+    plant = plant_now(Sight(seen([host("esx1"), host("esx2")], []), {}, {}), before, BMCS)
+    wish = Wish(7, NOW, Order.REHEARSE, "ada@nas", host="esx2")
+    assert rehearsal(wish, QUIET, COOL, before, plant, NOW) == (
+        "the cluster has vSAN, and this version does not shut down its hosts")

@@ -20,7 +20,7 @@ from core.plants import (
     vm,
 )
 from thermo_guard.core.events import Abandoned, Goal, Phase
-from thermo_guard.core.plant import ClusterSettings, Power, Sight, Unseen
+from thermo_guard.core.plant import ClusterSettings, Power, Sight, Unseen, Vcls
 from thermo_guard.core.report import differences
 
 KEPT = snapshot(
@@ -94,6 +94,13 @@ def test_each_setting_that_differs_is_told(change: dict[str, object], what: str)
     lines = told(settings=replace(SETTINGS, **change))  # type: ignore[arg-type]
     assert lines
     assert any(what in line for line in lines)
+
+
+def test_cluster_services_still_in_retreat_are_told() -> None:
+    """They ran before, and vCenter still keeps them away."""
+    ran = replace(KEPT, settings=replace(SETTINGS, vcls=Vcls.ON))
+    (line,) = told(settings=replace(SETTINGS, vcls=Vcls.RETREAT), kept=ran)
+    assert "retreat mode of the cluster services" in line
 
 
 def test_settings_that_someone_switched_on_are_told() -> None:

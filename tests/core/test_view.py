@@ -4,9 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from core.plants import FOREIGN, bmc, bmc_address, host, kept_host, seen, snapshot
+from core.plants import (
+    FOREIGN,
+    NOW,
+    UUIDS,
+    bmc,
+    bmc_address,
+    host,
+    kept_host,
+    kept_vm,
+    seen,
+    snapshot,
+    vm,
+)
 from thermo_guard.core.matching import match_bmcs
-from thermo_guard.core.plant import Power, Sight
+from thermo_guard.core.plant import HostSeen, Power, Sight
 from thermo_guard.core.view import plant_now
 
 
@@ -22,3 +34,12 @@ def test_what_is_paired_is_believed(serial: str, expected: Power) -> None:
     now = plant_now(sight, kept, {"esx1": bmc_address("esx1")}).hosts["esx1"]
     assert now.power is expected
     assert now.bmc == (look.address if expected is Power.OFF else None)
+
+
+def test_a_leftover_registration_on_an_old_host_is_not_the_vm() -> None:
+    """It runs on a connected host; another, which vCenter has lost, still lists it as its own."""
+    kept = snapshot([kept_host("esx1"), kept_host("esx2")], [kept_vm("web", "esx1")])
+    shown = seen([host("esx1", is_connected=False), host("esx2")], [vm("web", "esx2")])
+    old = HostSeen(NOW, "esx1", UUIDS["esx1"], in_maintenance=False, vms=(vm("web", "esx1", Power.OFF),))
+    now = plant_now(Sight(shown, {"esx1": old}, {}), kept, {}).vms["id-web"]
+    assert (now.host, now.power) == ("esx2", Power.ON)
