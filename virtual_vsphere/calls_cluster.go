@@ -126,7 +126,7 @@ func (p *Plant) noteCluster(name string, config *types.ClusterConfigInfoEx) {
 		p.note("cluster.reconfigured", name, "")
 	}
 	p.clusters[name] = settings
-	if mode := config.SystemVMsConfig; name == clusterName && mode != nil {
+	if mode := config.SystemVMsConfig; name == p.cluster && mode != nil {
 		p.vclsRetreats = mode.DeploymentMode == string(types.ClusterSystemVMsConfigInfoDeploymentModeABSENT)
 	}
 }

@@ -100,18 +100,18 @@ func (c *vmCalls) AnswerVM(ctx *simulator.Context, r *types.AnswerVM) soap.HasFa
 	p := c.face.site.plant
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.vm.Question == "" || r.QuestionId != questionID {
+	if c.vm.Question == "" || r.QuestionId != c.vm.asking().ID {
 		body.Fault_ = simulator.Fault("", &types.InvalidArgument{InvalidProperty: "questionId"})
 		return body
 	}
-	if r.AnswerChoice != "0" && r.AnswerChoice != "1" && r.AnswerChoice != "2" {
+	if !c.vm.asking().takes(r.AnswerChoice) {
 		body.Fault_ = simulator.Fault("", &types.InvalidArgument{InvalidProperty: "answerChoice"})
 		return body
 	}
 	c.vm.Question = ""
 	p.touchVM(c.vm)
 	p.journal.add(Entry{What: "vm.answered", Object: c.vm.Name, Host: c.vm.Host.Name, Detail: r.AnswerChoice})
-	if c.vm.StopsLater && c.vm.isOn() {
+	if c.vm.StopsLater && c.vm.isOn() && !c.vm.Hangs {
 		c.vm.StopsLater = false
 		p.beginStop(c.vm)
 	}
@@ -136,19 +136,27 @@ func (c *vmCalls) MarkAsTemplate(ctx *simulator.Context, _ *types.MarkAsTemplate
 	return body
 }
 
-// questionID is the id of every question: a VM of the plant asks one at a time.
+// questionID is the id of every question that an inventory does not word.
 const questionID = "1"
 
-// questionInfo is a pending question as runtime.question shows it.
-func questionInfo(text string) *types.VirtualMachineQuestionInfo {
-	choice := func(key, label string) types.BaseElementDescription {
-		return &types.ElementDescription{Key: key, Description: types.Description{Label: label, Summary: label}}
+// asking is the VM's pending question with its answers.
+func (v *VM) asking() *Asking {
+	if v.Asks != nil && v.Question == v.Asks.Text {
+		return v.Asks
 	}
-	return &types.VirtualMachineQuestionInfo{
-		Id: questionID, Text: text,
-		Choice: types.ChoiceOption{
-			OptionType: types.OptionType{}, DefaultIndex: 1,
-			ChoiceInfo: []types.BaseElementDescription{choice("0", "button.uuid.cancel"), choice("1", "button.uuid.movedTheVM"), choice("2", "button.uuid.copiedTheVM")},
-		},
+	return &Asking{ID: questionID, Text: v.Question, Default: "1",
+		Choices: []Choice{{"0", "button.uuid.cancel"}, {"1", "button.uuid.movedTheVM"}, {"2", "button.uuid.copiedTheVM"}}}
+}
+
+// info is a pending question as runtime.question shows it.
+func (a *Asking) info() *types.VirtualMachineQuestionInfo {
+	info := &types.VirtualMachineQuestionInfo{Id: a.ID, Text: a.Text}
+	for i, c := range a.Choices {
+		if c.Key == a.Default {
+			info.Choice.DefaultIndex = int32(i)
+		}
+		info.Choice.ChoiceInfo = append(info.Choice.ChoiceInfo,
+			&types.ElementDescription{Key: c.Key, Description: types.Description{Label: c.Label, Summary: c.Label}})
 	}
+	return info
 }

@@ -156,6 +156,12 @@ func dressVM(v *VM, o *simulator.VirtualMachine) {
 	o.Guest.Net = []types.GuestNicInfo{{
 		Network: "VM Network", MacAddress: nic, Connected: true, DeviceConfigId: 4000, IpAddress: []string{v.IP},
 	}}
+	if len(v.Addresses) > 0 && !v.LooksLikeVCenter {
+		o.Guest.Net[0].IpAddress = v.Addresses
+	}
+	if v.GuestID != "" {
+		o.Config.GuestId, o.Summary.Config.GuestId, o.Guest.GuestId, o.Summary.Guest.GuestId = v.GuestID, v.GuestID, v.GuestID, v.GuestID
+	}
 	if v.LooksLikeVCenter {
 		o.Config.VAppConfig = &types.VmConfigInfo{
 			Product:      []types.VAppProductInfo{{Name: productName, Vendor: "VMware Inc.", Version: "8.0.3"}},

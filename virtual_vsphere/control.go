@@ -116,7 +116,7 @@ func (s *Site) state() any {
 	}
 	c := p.vcenter
 	return map[string]any{
-		"hosts": hosts, "vms": vms, "clusters": p.clusters, "timing": p.timing,
+		"n": p.journal.position(), "hosts": hosts, "vms": vms, "clusters": p.clusters, "timing": p.timing,
 		"vcenter": map[string]any{"up": c.Answering && !c.Cut, "answering": c.Answering, "starting": c.Starting, "cut": c.Cut},
 	}
 }
@@ -154,6 +154,10 @@ func (s *Site) changeHost(q url.Values) error {
 	if err != nil {
 		return err
 	}
+	timed, err := p.changeDurations(q, map[string]**int{"boot-ms": &h.BootMs, "off-ms": &h.OffMs})
+	if err != nil {
+		return err
+	}
 	if ways, err := p.changeWays(h, q); err != nil || ways {
 		return err
 	}
@@ -171,11 +175,14 @@ func (s *Site) changeHost(q url.Values) error {
 		p.isolate(h, *isolated)
 	}
 	if maintenance != nil {
+		if h.Maintenance != *maintenance {
+			p.note(map[bool]string{true: "maintenance.on", false: "maintenance.off"}[*maintenance], h.Name, h.Name)
+		}
 		h.Maintenance = *maintenance
 		p.touchHost(h)
 	}
 	switch {
-	case on == nil && maintenance == nil && isolated == nil:
+	case on == nil && maintenance == nil && isolated == nil && !timed:
 		return errors.New("on=0|1, maintenance=0|1 or isolated=0|1")
 	case on != nil && *on:
 		p.pressPower(h)
@@ -195,6 +202,9 @@ func (s *Site) changeVM(q url.Values) error {
 		return fmt.Errorf("no VM %q", q.Get("name"))
 	}
 	var err error
+	if v.BootMs, err = duration(q, "boot-ms", v.BootMs); err != nil {
+		return err
+	}
 	if v.GuestMs, err = number(q, "guest-ms", v.GuestMs); err != nil {
 		return err
 	}
@@ -213,7 +223,7 @@ func (s *Site) changeVM(q url.Values) error {
 	v.HasTools = *tools
 	if q.Has("question") {
 		v.Question = q.Get("question")
-		p.note("vm.question", v.Name, v.Host.Name)
+		p.journal.add(Entry{What: "vm.question", Object: v.Name, Host: v.Host.Name, Detail: v.Question})
 	}
 	if err := p.changeBonds(v, q); err != nil {
 		return err

@@ -29,6 +29,11 @@ func (p *Plant) shutDownGuest(v *VM) types.BaseMethodFault {
 	if !v.ToolsRunning {
 		return new(types.ToolsUnavailable)
 	}
+	if v.Asks != nil && v.Question == "" && v.GuestState != guestShuttingDown {
+		v.Question = v.Asks.Text
+		p.touchVM(v)
+		p.journal.add(Entry{What: "vm.question", Object: v.Name, Host: v.Host.Name, Detail: v.Question})
+	}
 	v.StopsLater = v.Question != ""
 	if v.Hangs || v.Question != "" || v.GuestState == guestShuttingDown {
 		return nil // accepted, and nothing comes of it
@@ -132,7 +137,7 @@ func (p *Plant) turnOn(v *VM) {
 		p.turnOn(v.Pair)
 	}
 	epoch := v.epoch
-	p.after(p.timing.VMBootMs, func() {
+	p.after(own(v.BootMs, p.timing.VMBootMs), func() {
 		if v.epoch != epoch {
 			return
 		}

@@ -106,7 +106,8 @@ func (p *Plant) shutDown(h *Host) (silent <-chan struct{}) {
 	h.Stopping = true
 	h.epoch++
 	epoch := h.epoch
-	p.after(p.timing.HostOffMs/2, func() {
+	off := own(h.OffMs, p.timing.HostOffMs)
+	p.after(off/2, func() {
 		defer close(done)
 		if h.epoch != epoch {
 			return
@@ -114,7 +115,7 @@ func (p *Plant) shutDown(h *Host) (silent <-chan struct{}) {
 		h.Silent = true
 		p.lose(h)
 		p.note("host.silent", h.Name, h.Name)
-		p.after(p.timing.HostOffMs-p.timing.HostOffMs/2, func() {
+		p.after(off-off/2, func() {
 			if h.epoch == epoch && !h.ShutdownHangs {
 				p.cutPower(h)
 			}
@@ -152,6 +153,14 @@ func (p *Plant) lose(h *Host) {
 	p.showAnew(h)
 }
 
+// own is a duration of a host's or VM's own, or the plant's.
+func own(ms *int, plants int) int {
+	if ms != nil {
+		return *ms
+	}
+	return plants
+}
+
 // pressPower is what a BMC's On does: nothing to a machine that is on. mu is held.
 func (p *Plant) pressPower(h *Host) {
 	if h.On {
@@ -162,7 +171,7 @@ func (p *Plant) pressPower(h *Host) {
 	p.note("host.on", h.Name, h.Name)
 	p.touchHost(h)
 	epoch := h.epoch
-	p.after(p.timing.BootMs, func() {
+	p.after(own(h.BootMs, p.timing.BootMs), func() {
 		if h.epoch == epoch {
 			p.finishBoot(h)
 		}

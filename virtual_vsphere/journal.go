@@ -80,6 +80,13 @@ func (j *Journal) since(ctx context.Context, n int) []Entry {
 	}
 }
 
+// position is the number of the last entry. Who holds the plant's lock knows that the plant adds none meanwhile.
+func (j *Journal) position() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last
+}
+
 func (j *Journal) clear() {
 	j.mu.Lock()
 	j.entries = nil

@@ -32,6 +32,7 @@ type ReadyHost struct {
 	Address string `json:"address"`
 	UUID    string `json:"uuid"`
 	Serial  string `json:"serial"`
+	Label   string `json:"label,omitempty"` // the inventory's name of it
 }
 
 func main() {
@@ -74,7 +75,7 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 }
 
 func (s *Site) ready() Ready {
-	r := Ready{VCenter: s.vcenter.door.address, Names: map[string]string{}, Control: s.control.address, Cluster: clusterName,
+	r := Ready{VCenter: s.vcenter.door.address, Names: map[string]string{}, Control: s.control.address, Cluster: s.options.Cluster,
 		Hosts: []ReadyHost{}, VMs: []string{}, Others: []string{}}
 	if name := s.options.VCenterName; name != "" {
 		address, port, _ := net.SplitHostPort(r.VCenter)
@@ -84,10 +85,10 @@ func (s *Site) ready() Ready {
 		r.VCenter = ""
 	}
 	for _, h := range s.plant.hosts {
-		if h.Cluster != clusterName {
+		if h.Cluster != s.options.Cluster {
 			continue
 		}
-		host := ReadyHost{Name: h.Name, UUID: h.UUID, Serial: h.Serial}
+		host := ReadyHost{Name: h.Name, Label: h.Label, UUID: h.UUID, Serial: h.Serial}
 		if h.face != nil {
 			host.Address = h.Address
 			if h.IP != h.Name {
@@ -97,7 +98,7 @@ func (s *Site) ready() Ready {
 		r.Hosts = append(r.Hosts, host)
 	}
 	for _, v := range s.plant.vms {
-		if v.Host.Cluster == clusterName {
+		if v.Host.Cluster == s.options.Cluster {
 			r.VMs = append(r.VMs, v.Name)
 		} else {
 			r.Others = append(r.Others, v.Name)

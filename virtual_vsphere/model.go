@@ -46,8 +46,16 @@ func newVCenterModel(o Options) (*simulator.Model, error) {
 	if err := model.Create(); err != nil {
 		return nil, err
 	}
-	if o.OtherClusterVMs > 0 {
-		if err := addOtherCluster(model); err != nil {
+	if inv := o.Inventory; inv != nil {
+		model.Map().Any("ClusterComputeResource").(*simulator.ClusterComputeResource).Name = o.Cluster
+		names, hosts := inv.others()
+		for _, name := range names {
+			if err := addOtherCluster(model, name, hosts[name]); err != nil {
+				return nil, err
+			}
+		}
+	} else if o.OtherClusterVMs > 0 {
+		if err := addOtherCluster(model, otherCluster, []string{"other-host-1"}); err != nil {
 			return nil, err
 		}
 	}
@@ -70,8 +78,8 @@ func useUpKeyZero(model *simulator.Model) {
 	}
 }
 
-// addOtherCluster makes the neighbour that must stay untouched: a cluster of one host.
-func addOtherCluster(model *simulator.Model) error {
+// addOtherCluster makes a neighbour that must stay untouched.
+func addOtherCluster(model *simulator.Model, name string, hosts []string) error {
 	ctx := context.Background()
 	client, err := vim25.NewClient(ctx, model.Service)
 	if err != nil {
@@ -79,24 +87,28 @@ func addOtherCluster(model *simulator.Model) error {
 	}
 	registry := model.Map()
 	dc := registry.Any("Datacenter").(*simulator.Datacenter)
-	cluster, err := object.NewFolder(client, dc.HostFolder).CreateCluster(ctx, otherCluster, types.ClusterConfigSpecEx{})
+	cluster, err := object.NewFolder(client, dc.HostFolder).CreateCluster(ctx, name, types.ClusterConfigSpecEx{})
 	if err != nil {
 		return err
 	}
-	task, err := cluster.AddHost(ctx, types.HostConnectSpec{HostName: "other-host-1"}, true, nil, nil)
-	if err != nil {
-		return err
-	}
-	if err := task.Wait(ctx); err != nil {
-		return err
+	for _, name := range hosts {
+		task, err := cluster.AddHost(ctx, types.HostConnectSpec{HostName: name}, true, nil, nil)
+		if err != nil {
+			return err
+		}
+		if err := task.Wait(ctx); err != nil {
+			return err
+		}
 	}
 	// All hosts see the one datastore, as the VMs of a real cluster's neighbours often do too.
 	object := registry.Get(cluster.Reference()).(*simulator.ClusterComputeResource)
 	store := registry.Any("Datastore").(*simulator.Datastore)
-	host := registry.Get(object.Host[0]).(*simulator.HostSystem)
 	object.Datastore = append(object.Datastore, store.Self)
-	host.Datastore = append(host.Datastore, store.Self)
-	store.Host = append(store.Host, types.DatastoreHostMount{Key: host.Self, MountInfo: store.Host[0].MountInfo})
+	for _, ref := range object.Host {
+		host := registry.Get(ref).(*simulator.HostSystem)
+		host.Datastore = append(host.Datastore, store.Self)
+		store.Host = append(store.Host, types.DatastoreHostMount{Key: ref, MountInfo: store.Host[0].MountInfo})
+	}
 	return nil
 }
 
@@ -116,6 +128,28 @@ func newESXiModel(vms int) (*simulator.Model, error) {
 
 // populate fills the plant: hosts after the model's, VMs after the options, spread over the hosts one by one.
 func (s *Site) populate() {
+	o, p := s.options, s.plant
+	if o.Inventory != nil {
+		s.populateFrom(o.Inventory)
+	} else {
+		s.populateCounted()
+	}
+	for _, v := range p.vms {
+		if v.isOn() {
+			v.Host.running++
+		}
+		if v.InstanceUUID == "" {
+			v.InstanceUUID = stableUUID("instance", v.Name)
+		}
+		v.BIOSUUID = stableUUID("bios", v.Name)
+		v.Path = fmt.Sprintf("[LocalDS_0] %s/%s.vmx", v.Name, v.Name)
+	}
+	p.vcenter.face, p.vcenter.Answering = s.vcenter, p.vcenter.vm == nil || p.vcenter.vm.isOn()
+	p.vcenter.Cut = o.Standalone
+}
+
+// populateCounted makes as many hosts and VMs as the command line counts.
+func (s *Site) populateCounted() {
 	o, p := s.options, s.plant
 	s.addHosts(clusterName, o.ESXiPrefix)
 	s.addHosts(otherCluster, "")
@@ -141,13 +175,6 @@ func (s *Site) populate() {
 	for i := range o.OtherClusterVMs {
 		p.vms = append(p.vms, s.newVM(fmt.Sprintf("other-vm-%d", i+1), others[i%len(others)]))
 	}
-	for _, v := range p.vms {
-		v.Host.running++
-		v.InstanceUUID, v.BIOSUUID = stableUUID("instance", v.Name), stableUUID("bios", v.Name)
-		v.Path = fmt.Sprintf("[LocalDS_0] %s/%s.vmx", v.Name, v.Name)
-	}
-	p.vcenter.face, p.vcenter.Answering = s.vcenter, true
-	p.vcenter.Cut = o.Standalone
 }
 
 func hostsOf(all []*Host, cluster string) []*Host {
@@ -177,10 +204,10 @@ func (s *Site) addHosts(cluster, prefix string) {
 			case prefix != "":
 				h.IP = fmt.Sprintf("%s%d", prefix, i+1)
 				h.Name = h.IP
-			case cluster == clusterName:
+			case cluster == s.options.Cluster:
 				h.Name = fmt.Sprintf("host-%02d", i+1)
 			}
-			if s.options.HostNames != "" && cluster == clusterName {
+			if s.options.HostNames != "" && cluster == s.options.Cluster {
 				h.Name = fmt.Sprintf(s.options.HostNames, i+1)
 			}
 			h.UUID = stableUUID("host", h.Name)

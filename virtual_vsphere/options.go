@@ -11,6 +11,8 @@ import (
 // Options are the command line. Durations are milliseconds, because a test shortens an hour of plant time to seconds.
 type Options struct {
 	Hosts, VMs      int
+	Cluster         string     // of -hosts, or the inventory's
+	Inventory       *Inventory // in place of Hosts and VMs; nil = none
 	Listen, Control string
 	ESXiPrefix      string
 	ESXiPort        int
@@ -63,7 +65,7 @@ func (r *repeated) Set(v string) error { *r = append(*r, v); return nil }
 // defaultOptions is a small cluster with its vCenter outside: quick enough for a test.
 func defaultOptions() Options {
 	return Options{
-		Hosts: 3, VMs: 10,
+		Hosts: 3, VMs: 10, Cluster: clusterName,
 		Listen: "127.0.0.2:0", Control: "127.0.0.1:0",
 		ESXiPrefix: "127.0.1.", ESXiPort: 9443,
 		User: "administrator@vsphere.local", Password: "VMware1!",
@@ -81,6 +83,7 @@ func parseOptions(args []string, output io.Writer) (Options, error) {
 	f.SetOutput(output)
 	f.IntVar(&o.Hosts, "hosts", o.Hosts, "hosts of the cluster")
 	f.IntVar(&o.VMs, "vms", o.VMs, "VMs of the cluster, vCenter's own included")
+	inventory := f.String("inventory", "", "JSON file of named hosts and VMs, in place of -hosts and -vms")
 	f.StringVar(&o.Listen, "listen", o.Listen, "vCenter's address; port 0 = any")
 	f.StringVar(&o.Control, "control", o.Control, "control face (plain HTTP); port 0 = any")
 	f.StringVar(&o.ESXiPrefix, "esxi-prefix", o.ESXiPrefix, `first three octets of the direct ESXi faces; "" = no direct faces`)
@@ -127,6 +130,14 @@ func parseOptions(args []string, output io.Writer) (Options, error) {
 	}
 	if o.ESXiPassword == "" {
 		o.ESXiPassword = o.Password
+	}
+	if *inventory != "" {
+		inv, err := readInventory(*inventory)
+		if err != nil {
+			return o, err
+		}
+		inv.apply(&o)
+		o.Inventory = inv
 	}
 	return o, o.check()
 }

@@ -22,6 +22,7 @@ type Plant struct {
 	vms      []*VM
 	vcenter  VCenter
 	clusters map[string]*ClusterSettings
+	cluster  string // the name of the one that is the plant's
 
 	vclsRetreats bool
 	vclsMade     int // numbers the vCLS VMs, so that no UUID comes twice
@@ -38,6 +39,8 @@ type Plant struct {
 // Host is a physical machine. Its power, its operating system and its management address die and return in steps.
 type Host struct {
 	Name, Cluster, Address string
+	Label                  string // the inventory's name of it
+	BootMs, OffMs          *int   // durations of its own; nil = the plant's
 	IP                     string // of its management; empty without a direct face
 	Port                   int32
 	UUID, Serial           string
@@ -73,6 +76,10 @@ func (h *Host) seen() bool { return h.answers() && !h.Disconnected }
 type VM struct {
 	Name, InstanceUUID, BIOSUUID, Path string
 	HostName, IP                       string
+	Addresses                          []string // of its guest; none = IP
+	GuestID                            string
+	BootMs                             *int    // from its power-on until its tools run; nil = the plant's
+	Asks                               *Asking // what it asks when its guest is told to shut down
 	LooksLikeVCenter                   bool
 
 	Host         *Host
@@ -113,9 +120,9 @@ type ClusterSettings struct {
 	DPMEnabled          bool   `json:"dpm_enabled"`
 }
 
-func newPlant(timing Timing) *Plant {
+func newPlant(cluster string, timing Timing) *Plant {
 	return &Plant{
-		journal: newJournal(), timing: timing, clusters: map[string]*ClusterSettings{},
+		journal: newJournal(), timing: timing, cluster: cluster, clusters: map[string]*ClusterSettings{},
 		changed: make(chan struct{}), wake: make(chan struct{}, 1),
 		dirtyHosts: map[*Host]bool{}, dirtyVMs: map[*VM]bool{},
 	}
@@ -165,7 +172,7 @@ func (p *Plant) after(ms int, f func()) {
 // host and vm find by name. mu is held.
 func (p *Plant) host(name string) *Host {
 	for _, h := range p.hosts {
-		if h.Name == name {
+		if h.Name == name || h.Label != "" && h.Label == name {
 			return h
 		}
 	}

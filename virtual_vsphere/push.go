@@ -19,6 +19,7 @@ type vmView struct {
 	guest      string
 	template   bool
 	question   string
+	asking     *Asking
 	extra      string
 	managedBy  string
 	ft         int32
@@ -38,6 +39,9 @@ func showVM(v *VM, f *Face, host types.ManagedObjectReference, last vmView) vmVi
 		power: v.Power, connection: types.VirtualMachineConnectionStateConnected, boot: v.BootTime,
 		cleanOff: v.CleanOff, guest: v.GuestState, template: v.Template, question: v.Question, host: host,
 		tools: string(types.VirtualMachineToolsRunningStatusGuestToolsNotRunning), toolsOK: types.VirtualMachineToolsStatusToolsNotRunning,
+	}
+	if v.Question != "" {
+		view.asking = v.asking()
 	}
 	view.extra, view.managedBy, view.ft = v.ExtraKey, v.ManagedBy, v.FT
 	if v.Pair != nil {
@@ -83,7 +87,7 @@ func (now vmView) changes(was vmView) []types.PropertyChange {
 	if now.question != was.question {
 		var question any
 		if now.question != "" {
-			question = *questionInfo(now.question)
+			question = *now.asking.info()
 		}
 		set(true, question, "runtime.question", "summary.runtime.question")
 	}

@@ -31,7 +31,7 @@ type Site struct {
 
 // newSite builds everything and opens every door.
 func newSite(o Options) (*Site, error) {
-	s := &Site{options: o, plant: newPlant(o.Timing), faults: new(Faults), denials: new(Denials), counts: newCounts()}
+	s := &Site{options: o, plant: newPlant(o.Cluster, o.Timing), faults: new(Faults), denials: new(Denials), counts: newCounts()}
 	s.done, s.stop = context.WithCancel(context.Background())
 	for _, rule := range o.Deny {
 		if err := s.denials.addText(rule); err != nil {
@@ -58,13 +58,30 @@ func newSite(o Options) (*Site, error) {
 	if o.Vcls > 0 {
 		go s.tendVCLS()
 	}
-	for _, f := range s.faces {
-		if f != s.vcenter || !o.Standalone {
-			f.door.open()
-		}
+	if err := s.openFaces(); err != nil {
+		s.Close()
+		return nil, err
 	}
 	s.control.open()
 	return s, nil
+}
+
+// openFaces opens what answers at the start, and shows on every face the state in which the inventory begins.
+func (s *Site) openFaces() error {
+	if s.options.Inventory != nil {
+		if err := s.attachTiers(s.options.Inventory); err != nil {
+			return err
+		}
+	}
+	p := s.plant
+	p.mu.Lock()
+	for _, h := range p.hosts {
+		p.showAnew(h)
+	}
+	p.placeVCenter()
+	p.mu.Unlock()
+	p.flush()
+	return nil
 }
 
 func (s *Site) buildVCenter() error {
@@ -86,13 +103,16 @@ func (s *Site) buildVCenter() error {
 	s.populate()
 	for _, entity := range model.Map().All("ClusterComputeResource") {
 		config := entity.(*simulator.ClusterComputeResource).ConfigurationEx.(*types.ClusterConfigInfoEx)
-		if s.options.VSAN && entity.Entity().Name == clusterName {
+		if s.options.VSAN && entity.Entity().Name == s.options.Cluster {
 			yes := true
 			config.VsanConfigInfo = &types.VsanClusterConfigInfo{Enabled: &yes}
 		}
 		if s.options.VclsMode == "system" {
 			config.SystemVMsConfig = &types.ClusterSystemVMsConfigInfo{
 				DeploymentMode: string(types.ClusterSystemVMsConfigInfoDeploymentModeSYSTEM_MANAGED)}
+		}
+		if inv := s.options.Inventory; inv != nil && entity.Entity().Name == inv.Cluster {
+			inv.Settings.configure(config)
 		}
 		s.plant.noteCluster(entity.Entity().Name, config)
 	}
@@ -103,7 +123,7 @@ func (s *Site) buildVCenter() error {
 func (s *Site) buildHosts() error {
 	for _, h := range s.plant.hosts {
 		h.Address = net.JoinHostPort(h.Name, strconv.Itoa(int(h.Port)))
-		if s.options.ESXiPrefix != "" && h.Cluster == clusterName {
+		if s.options.ESXiPrefix != "" && h.Cluster == s.options.Cluster {
 			if err := s.buildESXi(h); err != nil {
 				return err
 			}

@@ -88,7 +88,7 @@ func (h *Host) takesVMs() bool { return h.seen() && !h.Maintenance && !h.Stoppin
 func (s *Site) newVCLS() *VM {
 	p := s.plant
 	var hosts []*Host
-	for _, h := range hostsOf(p.hosts, clusterName) {
+	for _, h := range hostsOf(p.hosts, p.cluster) {
 		if h.takesVMs() {
 			hosts = append(hosts, h)
 		}
@@ -169,7 +169,7 @@ func (c *optionCalls) UpdateOptions(ctx *simulator.Context, r *types.UpdateOptio
 			return &methods.UpdateOptionsBody{Fault_: simulator.Fault("", &types.InvalidName{Name: option.Key})}
 		}
 		for _, entity := range c.face.model.Map().All("ClusterComputeResource") {
-			own := entity.Entity().Name == clusterName && option.Key == "config.vcls.clusters."+entity.Reference().Value+".enabled"
+			own := entity.Entity().Name == c.face.site.options.Cluster && option.Key == "config.vcls.clusters."+entity.Reference().Value+".enabled"
 			if own && c.face.site.options.VclsMode == "option" {
 				p.mu.Lock()
 				p.vclsRetreats = strings.EqualFold(fmt.Sprint(option.Value), "false")

@@ -44,6 +44,32 @@ func (p *Plant) changeWays(h *Host, q url.Values) (bool, error) {
 	return (asked || q.Has("shutdown-hang")) && !q.Has("on"), nil
 }
 
+// changeDurations sets durations of a host's own; it answers whether the request was about any.
+func (p *Plant) changeDurations(q url.Values, targets map[string]**int) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	asked := false
+	for key, target := range targets {
+		ms, err := duration(q, key, *target)
+		if err != nil {
+			return false, err
+		}
+		*target, asked = ms, asked || q.Has(key)
+	}
+	return asked, nil
+}
+
+func duration(q url.Values, key string, otherwise *int) (*int, error) {
+	if !q.Has(key) {
+		return otherwise, nil
+	}
+	ms, err := number(q, key, 0)
+	if err == nil && ms < 0 {
+		err = fmt.Errorf("%s=%d is below 0", key, ms)
+	}
+	return &ms, err
+}
+
 // locksOut tells whether lockdown mode keeps a user from logging in to this face.
 func (f *Face) locksOut(user string) bool {
 	if f.host == nil {
