@@ -2,13 +2,16 @@
 #   make run      the guard on the site of .env or the environment; with neither, the demo on the virtual site
 #   make test     every test                      make test PYTEST_ARGS="-k policy"
 #   make check    ruff, mypy --strict, import-linter, go vet
+#   make coverage every branch of core and engine that the tests take, eight minutes
 #   make bench    every benchmark, ten minutes    make bench BENCH_ARGS="planner start"
 #   make lock     compile the lock files anew     make lock LOCK_ARGS=--upgrade
-.PHONY: run test check bench lock clean
+.PHONY: run test check coverage bench lock clean
 .DEFAULT_GOAL := run
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
 BENCH_ARGS ?=
+COVERED_BY := tests/core tests/engine tests/scenarios tests/test_plan_outline.py tests/test_plan_chart.py \
+	$(wildcard tests/simulate)
 
 run:
 	@scripts/set_up run
@@ -26,6 +29,14 @@ check:
 	@case "$$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null)" in \
 	go1.2[5-9]*|go1.[3-9][0-9]*) echo "go vet ./..."; cd virtual_vsphere && go vet ./... ;; \
 	*) echo "go vet: left out, there is no Go 1.25 or newer here" ;; esac
+
+coverage:
+	@scripts/set_up dev
+	.venv/bin/python -m pytest -n auto --dist worksteal $(COVERED_BY) --cov --cov-report=term \
+		--cov-report=json:.coverage.json $(PYTEST_ARGS)
+	@.venv/bin/python -c "import json; \
+	taken = json.load(open('.coverage.json'))['totals']['percent_branches_covered']; \
+	print(f'{taken:.2f} % of the branches, at least 98 wanted'); raise SystemExit(taken < 98)"
 
 bench:
 	@scripts/set_up dev
