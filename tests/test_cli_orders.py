@@ -331,3 +331,13 @@ def test_each_order_has_help_that_says_what_it_does_not_do(tmp_path: Path, order
     assert "Ends with 0 when the guard has taken it up" in words or "Ends with 0 only when everything" in words
     assert any(f"{word} " in words.lower() for word in ("not", "nothing", "declined"))
     assert "--json" in words
+
+
+def test_a_shutdown_in_mid_rehearsal_is_no_going_on(tmp_path: Path) -> None:
+    """The rehearsal stops one VM; who orders a shutdown then is told of all that it will stop."""
+    incident = {"id": "rehearsal-1", "goal": "off", "phase_in_words": "the VM shutting down", "wished_by": "ann"}
+    with guard(tmp_path, incident=incident):
+        shown = " ".join(say(tmp_path, "shutdown").output.split())
+    assert "take the place of rehearsal-1 at once: shut down all VMs" in shown
+    assert "goal its one VM or host OFF" in shown
+    assert "go on with" not in shown

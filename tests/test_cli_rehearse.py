@@ -107,6 +107,7 @@ def test_what_stands_against_a_target_is_said_beforehand(tmp_path: Path, argumen
     assert done.exit_code == 2  # no terminal to confirm it at
     assert "will DECLINE it:" in words(done)
     assert why in words(done)
+    assert "REALLY" not in words(done)
 
 
 def test_an_empty_host_is_shown_with_its_bmc_and_a_room_that_is_warm_declines_it(tmp_path: Path) -> None:

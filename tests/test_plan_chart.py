@@ -74,5 +74,7 @@ def test_the_runbooks_rules_are_shown_beside_the_tier() -> None:
     """After, grace, keep_last and never_touch each show on the VM that they are about."""
     text = " ".join(on_terminal().split())
     assert "slow (by default; grace 500 s; starts after and stops before web-00)" in text
-    assert "db (by kept to the last by the runbook, as db)" in text
+    assert "last db (kept to the last by the runbook, as db)" in text
+    assert "kept to the last, db: shut down" in text
+    assert "100" not in text
     assert "web-29, which the runbook never touches, and its host" in text

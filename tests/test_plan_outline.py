@@ -15,7 +15,7 @@ from thermo_guard.core.outline import Leg, Outline, outline
 from thermo_guard.core.plant import Power
 from thermo_guard.core.policy import Level
 from thermo_guard.core.preflight import Terms
-from thermo_guard.core.runbook import Runbook
+from thermo_guard.core.runbook import Runbook, VmRule
 from thermo_guard.core.snapshot import Snapshot, take
 from thermo_guard.core.step import Timing
 from thermo_guard.core.survey import Survey
@@ -116,6 +116,15 @@ def test_each_tier_says_why_its_vms_are_in_it() -> None:
         (3, "tag or attribute", ("tagged",)),
     ]
     assert plan.untouched == ("spare",)
+
+
+def test_what_of_the_runbook_cannot_be_followed_is_in_the_plan() -> None:
+    """As in `check`: who reads only the plan sees as well that his order is not kept."""
+    circle = Runbook(rules=(VmRule(("web",), after=("test-a",)), VmRule(("test-a",), after=("web",))))
+    made = outline(SITE, TERMS, Timing(), circle)
+    assert made is not None
+    assert "! the runbook cannot be followed to the letter: test-a, web wait for each other" in printed(made)
+    assert "to the letter" not in printed(planned())
 
 
 def test_without_vcenter_the_last_snapshot_stands_in_loudly() -> None:

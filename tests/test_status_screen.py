@@ -7,6 +7,8 @@ import pytest
 from rich.console import Console
 
 from thermo_guard.adapters.status import Status
+from thermo_guard.core.events import Phase
+from thermo_guard.core.messages import described
 from thermo_guard.screens import show_status
 
 NOW = 1_785_600_000.0
@@ -82,3 +84,22 @@ def test_a_refused_login_is_shown_with_its_next_try_and_the_guards_own_vm_by_nam
     assert "wrong password [1]" in words
     assert "runs in the VM nas-vm" in words
     assert "tried again at the next look" in shown(FACTS | {"refused_logins": [held | {"until": NOW - 1}]})
+
+
+def test_a_rehearsal_is_not_told_as_the_whole_clusters_way() -> None:
+    """Who reads `status` in the middle of one must not believe that everything is going down."""
+    incident = {"id": "rehearsal-1", "goal": "off", "goal_since": NOW, "wished_by": "ann", "waits": [],
+                "phase_in_words": described(Phase.RESTORE, is_rehearsed=True), "needs_person": []}
+    words = shown(FACTS | {"incident": incident})
+    assert "goal its one VM or host OFF, as ann asked" in words
+    assert "; leaving maintenance mode." in words
+    for word in ("everything", "HA", "DRS"):
+        assert word not in words
+
+
+def test_one_is_not_told_in_the_plural() -> None:
+    """One VM and one difference are singular."""
+    last = {"id": "i", "closed_at": NOW, "differences": ["web is off"]}
+    words = shown(FACTS | {"vms_on": 1, "last_incident": last})
+    assert "1 VM on." in words
+    assert "with 1 difference." in words

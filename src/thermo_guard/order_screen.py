@@ -13,12 +13,12 @@ from .core.events import RehearsalWished, WishTaken
 from .core.orders import Grounds, taken
 from .core.plant import ClusterSeen, Host, Power, Sight, Unseen, Vm
 from .core.policy import Assessment, Level
-from .core.rehearsal import rehearsal
+from .core.rehearsal import is_rehearsal, rehearsal
 from .core.view import PlantNow, plant_now
 from .core.wishes import STALE_S, Order, Wish
 from .orders import Situation
 from .rehearse import Course, Step
-from .screens import goal_in_words, moment, until_when
+from .screens import goal_in_words, in_tier, many, moment, until_when
 
 _ALARMS = {"high", "critical"}
 
@@ -43,14 +43,16 @@ def outlook(wish: Wish, situation: Situation) -> Outlook:
 def show_outlook(console: Console, wish: Wish, ahead: Outlook) -> None:
     for line in ahead.now:
         console.print(Text(line), soft_wrap=not console.is_terminal)
+    if ahead.refusal:
+        print_beside(console, Text("As things stand the guard will DECLINE it:", style="bold yellow"),
+                     f"{ahead.refusal}.")
+        if wish.order is Order.REHEARSE:  # as often as not its target is mistyped: there is nothing to announce
+            return
     for title, lines in ((f"`{wish.order}` will", ahead.does), ("It will not", ahead.does_not)):
         if lines:
             console.print(Text(title, style="bold"))
         for line in lines:
             print_beside(console, Text("  -"), line)
-    if ahead.refusal:
-        print_beside(console, Text("As things stand the guard will DECLINE it:", style="bold yellow"),
-                     f"{ahead.refusal}.")
 
 
 def _standing(situation: Situation) -> tuple[str, ...]:
@@ -61,8 +63,8 @@ def _standing(situation: Situation) -> tuple[str, ...]:
     room = (facts.get("level") or "not known yet").upper()
     hottest = "" if facts.get("hottest_c") is None else f", hottest {facts['hottest_c']:.1f} degC"
     lines = [
-        (f"Cluster {situation.cluster or '(its name is not known yet)'}: {on} of {len(hosts)} hosts on, "
-         f"{facts.get('vms_on', 0)} VMs on; vCenter {facts.get('vcenter', 'not looked at yet')}."),
+        (f"Cluster {situation.cluster or '(its name is not known yet)'}: {on} of {many(len(hosts), 'host')} on, "
+         f"{many(facts.get('vms_on', 0), 'VM')} on; vCenter {facts.get('vcenter', 'not looked at yet')}."),
         f"Room: {room}{hottest}.",
         _incident(facts),
     ]
@@ -77,7 +79,7 @@ def _incident(facts: Mapping[str, Any]) -> str:
         return "No incident is open."
     by = f", as {incident['wished_by']} asked" if incident.get("wished_by") else ""
     phase = incident.get("phase_in_words") or "about to begin"
-    return f"Incident {incident['id']} is open: goal {goal_in_words(incident['goal'])}{by}; now: {phase}."
+    return f"Incident {incident['id']} is open: goal {goal_in_words(incident)}{by}; now: {phase}."
 
 
 _Effects = tuple[list[str], list[str]]
@@ -88,11 +90,13 @@ def _shutdown(_wish: Wish, situation: Situation) -> _Effects:
     incident = facts.get("incident")
     hosts = facts.get("hosts") or []
     does = [
-        (f"shut down all {facts.get('vms_on', 0)} VMs that run, tier by tier (by force those whose time is over), then "
-         f"{_many(len(hosts), 'host')}, vCenter's last; before that HA goes off and DRS to manual"),
+        (f"shut down all VMs that run ({facts.get('vms_on', 0)}), tier by tier (by force those whose time is over), "
+         f"then {many(len(hosts), 'host')}, vCenter's last; before that HA goes off and DRS to manual"),
         "keep it down, however cool the room is, until `thermo-guard power-on`",
     ]
-    if incident is not None and incident["goal"] == "off":
+    if incident is not None and is_rehearsal(incident["id"]):
+        does[0] = f"take the place of {incident['id']} at once: {does[0]}"
+    elif incident is not None and incident["goal"] == "off":
         does = ["go on with the shutdown that is under way", does[1]]
     elif incident is not None:
         does[0] = f"turn the way back round, and {does[0]}"
@@ -121,7 +125,7 @@ def _power_on(wish: Wish, situation: Situation) -> _Effects:
         what = "what is on record as having run"
         if kept is not None:
             hosts, vms = (sum(1 for one in kind if one.is_on) for kind in (kept.hosts, kept.vms))
-            what += f" ({_many(hosts, 'host')} and {vms} VMs, as of {moment(kept.at)})"
+            what += f" ({many(hosts, 'host')} and {many(vms, 'VM')}, as of {moment(kept.at)})"
         does = [(f"bring back {what}, as far as it does not run: one host, a watch over the room, the other hosts, "
                  "vCenter, HA and DRS as they were, the VMs")]
         does_not = ["power on any VM that was off before"]
@@ -208,7 +212,7 @@ def _rehearse(wish: Wish, situation: Situation) -> _Effects:
                 "measure how long each step takes; the expected times are made of that"], does_not
     kept = situation.kept
     vm = None if kept is None else next((vm for vm in kept.vms if wish.vm.lower() in {vm.id, vm.name.lower()}), None)
-    what = f"the VM {wish.vm}" if vm is None else f"the VM {vm.name} (on {vm.host}, tier {vm.tier})"
+    what = f"the VM {wish.vm}" if vm is None else f"the VM {vm.name} (on {vm.host}, {in_tier(vm.tier)})"
     return [f"REALLY shut down {what}: by its VMware Tools, by force when its grace is over",
             "then start it again and wait until it is ready",
             "measure how long each step takes; the expected times are made of that"], does_not
@@ -334,10 +338,6 @@ def unanswered(number: int, wish: Wish) -> str:
     return (f"The guard has not answered yet. The order lies in its inbox as number {number} and is taken up at the "
             f"guard's next tick; it stays valid until {moment(wish.at + STALE_S)}. Look with `thermo-guard status` "
             "before you say it again.")
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _named(names: list[str], most: int = 8) -> str:

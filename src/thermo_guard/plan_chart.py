@@ -15,6 +15,8 @@ from .core.commands import Verb
 from .core.estimate import Act
 from .core.events import Goal
 from .core.outline import Leg
+from .core.runbook import KEPT_LAST
+from .screens import in_tier
 
 WORDS = {
     Verb.DISARM_HA: "switch HA off", Verb.DISARM_DRS: "set DRS to manual",
@@ -77,7 +79,7 @@ def _rows(leg: Leg, *, show_all: bool) -> list[_Row]:
     rows = []
     for (_, tier, verb), grouped in groupby(_in_order(leg.acts), lambda act: (act.phase, act.tier, act.verb)):
         acts = list(grouped)
-        prefix = f"{_SHORT[verb]} " if tier is None else f"{tier} {_SHORT[verb]} "
+        prefix = f"{_SHORT[verb]} " if tier is None else f"{tier_word(tier)} {_SHORT[verb]} "
         if show_all:
             rows += [_Row(prefix + act.name, act.starts_s, act.ends_s, (verb, act.target) in critical) for act in acts]
             continue
@@ -104,7 +106,7 @@ def show_reasons(console: Console, leg: Leg) -> None:
     way = "down" if leg.goal is Goal.OFF else "back"
     console.print(Text(f"The way {way} takes {duration(leg.takes_s)} because:"))
     for link in leg.critical:
-        tier = "" if link.tier is None else f"tier {link.tier}, "
+        tier = "" if link.tier is None else f"{in_tier(link.tier)}, "
         waited = ""
         if link.waited_s >= _TOLD_WAIT_S:
             what = f" ({link.waited_for})" if link.waited_for else ""
@@ -126,6 +128,10 @@ def clock(seconds: float) -> str:
 
 def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def tier_word(tier: int) -> str:
+    return "last" if tier == KEPT_LAST else str(tier)
 
 
 def _cut(text: str, width: int) -> str:

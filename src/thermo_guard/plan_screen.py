@@ -12,12 +12,14 @@ from .core.commands import Verb
 from .core.messages import described
 from .core.outline import Deed, Leg, Outline, TierMembers
 from .core.plant import Role
-from .plan_chart import WORDS, clock, duration, show_chart, show_reasons
+from .core.runbook import KEPT_LAST
+from .plan_chart import WORDS, clock, duration, show_chart, show_reasons, tier_word
 
 NAMED = 8
 """So many names a line, unless all are asked for."""
 
-_OVERDUE = "power off, since its time (VM_, VCENTER_SHUTDOWN_TIMEOUT) is shorter than a shutdown typically takes"
+_OVERDUE = ("power off, since its time (VM_, VCENTER_SHUTDOWN_TIMEOUT, or the runbook's grace) is shorter than a "
+            "shutdown typically takes")
 _LEFT_TO = {
     Role.VCLS: "vCenter removes them and starts them anew", Role.AGENT: "goes with its host, by its own solution",
     Role.FT_SECONDARY: "follows its primary",
@@ -51,7 +53,7 @@ def show_outline(console: Console, plan: Outline, *, show_all: bool) -> None:
 def _show_tiers(console: Console, plan: Outline, *, show_all: bool) -> None:
     console.print(Text("Tiers: 1 stops first and starts last", style="bold"))
     for members in plan.tiers:
-        print_beside(console, Text(f"  {members.tier:>4}"),
+        print_beside(console, Text(f"  {tier_word(members.tier):>4}"),
                      f"{_names(members.vms, show_all=show_all)} ({_rules(members, show_all=show_all)})")
     for vm, host in plan.last:
         print_beside(console, Text("  last"), f"{vm} on {host}: vCenter itself")
@@ -68,12 +70,15 @@ def _show_tiers(console: Console, plan: Outline, *, show_all: bool) -> None:
         print_beside(console, Text("  none"), f"{_names(vms, show_all=show_all)} ({role}: {_LEFT_TO[Role(role)]})")
     if plan.untouched:
         print_beside(console, Text("  none"), f"{_names(plan.untouched, show_all=show_all)} (off: left as they are)")
+    for problem in plan.not_followed:
+        print_beside(console, Text("     !", style="yellow"),
+                     f"the runbook cannot be followed to the letter: {problem}")
     console.print()
 
 
 def _rules(members: TierMembers, *, show_all: bool) -> str:
     """Why they are in their tier, and what the runbook says of them besides."""
-    said = [f"by {members.why}"]
+    said = [members.why if members.tier == KEPT_LAST else f"by {members.why}"]
     if members.grace_s is not None:
         said.append(f"grace {members.grace_s:g} s")
     if members.after:

@@ -1,5 +1,6 @@
 """What the commands print for people: status and plan, as calm text that also reads well in a log."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from .adapters.status import Status
+from .core.rehearsal import is_rehearsal
+from .core.runbook import KEPT_LAST
 
 _LEVELS = {"low": "green", "band": "yellow", "high": "bold red", "critical": "bold red", "blind": "bold magenta"}
 
@@ -34,7 +37,7 @@ def show_status(console: Console, status: Status, *, is_alive: bool, now: float)
     console.print(_sensors(facts))
     if facts["meraki_alerting_sensors"] is not None:
         console.print(f"Sensors that Meraki itself holds in alarm: {facts['meraki_alerting_sensors']} (not degrees).")
-    console.print(f"vCenter {escape(str(facts['vcenter']))}; {facts['vms_on']} VMs on. Snapshot: "
+    console.print(f"vCenter {escape(str(facts['vcenter']))}; {many(facts['vms_on'], 'VM')} on. Snapshot: "
                   f"{'none yet' if facts['snapshot_at'] is None else moment(facts['snapshot_at'])}.")
     for host in facts["hosts"]:
         in_maintenance = ", maintenance mode" if host["in_maintenance"] else ""
@@ -66,7 +69,7 @@ def _show_stance(console: Console, facts: dict[str, Any] | Any) -> None:
                       "been below HIGH.")
     off = facts.get("off_bmcs") or []
     if off and facts["snapshot_at"] is None:
-        console.print(f"[bold red]{len(off)} machines are off[/], and nothing is on record of why: BMCs "
+        console.print(f"[bold red]{many(len(off), 'machine')} off[/], and nothing is on record of why: BMCs "
                       f"{escape(', '.join(off))}. Where they should run: `thermo-guard power-on --unrecorded`.")
     if (known := facts.get("acknowledged")) is not None:
         console.print(f"Acknowledged by {escape(known['by'])} at {moment(known['at'])}.")
@@ -89,12 +92,12 @@ def _show_incident(console: Console, facts: dict[str, Any] | Any) -> None:
         console.print("No incident.")
         if (last := facts["last_incident"]) is not None:
             console.print(f"The last one, {last['id']}, was closed {moment(last['closed_at'])} with "
-                          f"{len(last['differences'])} differences.")
+                          f"{many(len(last['differences']), 'difference')}.")
             for difference in last["differences"]:
                 console.print(f"  {escape(difference)}")
         return
     by = f", as {escape(incident['wished_by'])} asked" if incident.get("wished_by") else ""
-    console.print(f"[bold]Incident {incident['id']}[/]: goal {goal_in_words(incident['goal'])}{by}, since "
+    console.print(f"[bold]Incident {incident['id']}[/]: goal {goal_in_words(incident)}{by}, since "
                   f"{moment(incident['goal_since'])}; {incident['phase_in_words'] or 'about to begin'}.")
     for wait in incident["waits"]:
         until = "" if wait["until"] is None else f", until {moment(wait['until'])}"
@@ -103,13 +106,23 @@ def _show_incident(console: Console, facts: dict[str, Any] | Any) -> None:
         console.print(f"  [bold yellow]needs a person[/]: {escape(text)}")
 
 
-def goal_in_words(goal: str) -> str:
-    return "everything OFF" if goal == "off" else "everything back ON"
+def goal_in_words(incident: Mapping[str, Any]) -> str:
+    """A rehearsal's is its one target's."""
+    what = "its one VM or host" if is_rehearsal(incident["id"]) else "everything"
+    return f"{what} OFF" if incident["goal"] == "off" else f"{what} back ON"
 
 
 def until_when(until: float | None) -> str:
     """Until when a pause lasts; None is until an order ends it."""
     return "until `thermo-guard resume`" if until is None else f"until {moment(until)}"
+
+
+def in_tier(tier: int) -> str:
+    return "kept to the last" if tier == KEPT_LAST else f"tier {tier}"
+
+
+def many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def moment(when: float) -> str:

@@ -9,6 +9,7 @@ from .plant import Power
 from .policy import Level
 from .record import Incident
 from .rehearsal import is_rehearsal
+from .runbook import KEPT_LAST
 from .wishes import Order
 
 _PHASES = {
@@ -30,6 +31,18 @@ _PHASES = {
     ev.Phase.VERIFY: "comparing with the snapshot",
 }
 
+_REHEARSED = {
+    ev.Phase.DISARM: "about to stop it",
+    ev.Phase.GUESTS: "the VM shutting down",
+    ev.Phase.HOSTS: "the host into maintenance mode and off",
+    ev.Phase.ALL_OFF: "it is off",
+    ev.Phase.FIRST_HOST: "the host is powered on",
+    ev.Phase.OTHER_HOSTS: "the host is powered on",
+    ev.Phase.RESTORE: "leaving maintenance mode",
+    ev.Phase.START_GUESTS: "the VM starting",
+}
+"""Where a rehearsal's phase is less than the one of a whole way: it touches neither HA nor DRS."""
+
 _FORCED = {Verb.POWER_OFF_VM, Verb.FORCE_OFF_HOST}
 
 
@@ -40,9 +53,10 @@ class Message:
     is_urgent: bool = False
 
 
-def described(phase: ev.Phase, tier: int | None = None) -> str:
+def described(phase: ev.Phase, tier: int | None = None, *, is_rehearsed: bool = False) -> str:
     """A phase in words."""
-    return _PHASES[phase] + (f", tier {tier}" if tier is not None else "")
+    words = _REHEARSED.get(phase, _PHASES[phase]) if is_rehearsed else _PHASES[phase]
+    return words + ("" if tier is None else ", those kept to the last" if tier == KEPT_LAST else f", tier {tier}")
 
 
 def message(event: ev.Event, incident: Incident | None, at: float) -> Message | None:

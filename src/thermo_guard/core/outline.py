@@ -97,6 +97,8 @@ class Outline:
     """VMs that run and that the runbook leaves alone, with their hosts, which stay up for their sake."""
     left_to_others: tuple[tuple[str, str], ...] = ()
     """VMs that run and that something else stops and starts, with their roles."""
+    not_followed: tuple[str, ...] = ()
+    """What of the runbook's order cannot be followed, in words."""
 
 
 def outline(survey: Survey, terms: Terms, timing: Timing, runbook: Runbook) -> Outline | None:
@@ -120,6 +122,7 @@ def outline(survey: Survey, terms: Terms, timing: Timing, runbook: Runbook) -> O
         never_touched=tuple((vm.name, vm.host) for vm in snapshot.vms if vm.is_on and vm.is_untouched),
         left_to_others=tuple((vm.name, str(vm.role)) for vm in snapshot.vms
                              if vm.is_on and vm.role is not Role.WORKLOAD and not vm.is_untouched),
+        not_followed=() if isinstance(survey.cluster, Unseen) else runbook.orderings(survey.cluster.vms)[1],
     )
 
 

@@ -66,7 +66,9 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
             "wished_by": incident.wished_by or None,
             "haste": incident.haste,
             "phase": None if step is None else str(step.phase),
-            "phase_in_words": None if step is None else described(step.phase, step.tier),
+            "phase_in_words": None if step is None else described(
+                step.phase, step.tier, is_rehearsed=incident.rehearsal is not None,
+            ),
             "waits": [] if step is None else [
                 {"for": wait.target, "what": wait.what, "until": wait.until} for wait in step.waits[:_WAITS_SHOWN]
             ],
