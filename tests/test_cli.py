@@ -47,7 +47,8 @@ def test_without_settings_everything_that_is_missing_is_listed(tmp_path: Path, c
     done = thermo_guard(tmp_path, command)
     assert done.returncode == 2
     assert all(f"{name} is not set" in done.stderr for name in NEEDED)
-    assert "nothing is being protected" in done.stderr
+    says = "nothing is being protected" if command == "run" else "nothing was done"  # a guard may run elsewhere
+    assert f"6 settings are missing; {says}:" in done.stderr
     assert "irtual" not in done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -86,6 +87,24 @@ def test_each_help_says_how_it_ends_or_what_it_touches(tmp_path: Path, command: 
 def test_whatever_prints_facts_has_json(tmp_path: Path, command: str) -> None:
     """Programs read facts too."""
     assert "--json" in thermo_guard(tmp_path, command, "--help").stdout
+
+
+def test_every_without_schedule_is_wrong_use(tmp_path: Path) -> None:
+    """Who believes that it goes on checking is told that it would not."""
+    done = thermo_guard(tmp_path, "check", "--every", "5")
+    assert done.returncode == 2
+    assert "--every is only for --schedule" in done.stderr
+
+
+def test_a_full_disk_behind_standard_output_is_told_in_one_line(tmp_path: Path) -> None:
+    """No traceback: what could not be printed is no fault of the program."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from thermo_guard.cli import app; app()", "version"], cwd=tmp_path, stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "What was to be printed cannot be written: No space left on device.\n"
 
 
 def test_version_is_printed_plain_and_as_json(tmp_path: Path) -> None:

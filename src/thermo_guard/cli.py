@@ -5,16 +5,18 @@ which the container's health check does every minute on a small NAS.
 """
 
 import asyncio
+import errno
 import json
 import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from . import __version__, cli_orders, cli_simulate
 from .adapters import status as status_file
@@ -24,8 +26,26 @@ from .config import BadSettings, Mode, Settings, explain, load, load_notify_urls
 from .ports import Fault, Refused
 from .screens import show_status
 
+
+class _Program(TyperGroup):
+    """Tells in one line that what it prints cannot be written, as with standard output on a full disk."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            try:
+                return super().main(*args, **kwargs)
+            finally:
+                sys.stdout.flush()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still unwritten would fail again at the exit
+            print(f"What was to be printed cannot be written: {error.strerror}.", file=sys.stderr)
+            sys.exit(1)
+
+
 app = typer.Typer(
-    name="thermo-guard", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    cls=_Program, name="thermo-guard", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="Brings a vSphere cluster down in good order when its server room overheats, and back when it has recovered. "
          "Settings come from the environment or from .env in this folder; .env.example explains each.",
 )
@@ -52,7 +72,7 @@ def read_or_exit(read: Callable[[], T]) -> T:
     except BadSettings as bad:
         from .main import EXIT_BAD_SETTINGS  # noqa: PLC0415 - see above
 
-        print(explain(bad.problems), file=sys.stderr)
+        print(explain(bad.problems, "nothing was done"), file=sys.stderr)
         raise typer.Exit(EXIT_BAD_SETTINGS) from None
 
 
@@ -90,8 +110,9 @@ def check(
     as_json: AsJson = False,
     schedule: Annotated[bool, typer.Option(
         "--schedule", help="Stay, check again each hour, and tell by NOTIFY_URLS when the answer changes.")] = False,
-    every: Annotated[float, typer.Option(
-        min=0.05, max=7 * 24 * 60, metavar="MINUTES", help="With --schedule: so long between two checks.")] = 60.0,
+    every: Annotated[float | None, typer.Option(
+        min=0.05, max=7 * 24 * 60, metavar="MINUTES",
+        help="With --schedule: so long between two checks. Default: 60.")] = None,
 ) -> None:
     """Try everything that an alarm would need, and change nothing.
 
@@ -99,9 +120,11 @@ def check(
     Ends with 0 only when the site could be brought down and back, with 1 when it could not. With --schedule it runs
     beside a guard or without one, until SIGTERM or Ctrl-C, and ends as its last check.
     """
+    if every is not None and not schedule:
+        raise typer.BadParameter("--every is only for --schedule: say that too, or leave --every out.")
     settings = settings_or_exit()
     if schedule:
-        raise typer.Exit(_check_on_schedule(settings, every * 60.0, as_json=as_json))
+        raise typer.Exit(_check_on_schedule(settings, (every or 60.0) * 60.0, as_json=as_json))
 
     from .check import look  # noqa: PLC0415 - see above
     from .check_screen import findings_as_data, show_findings  # noqa: PLC0415

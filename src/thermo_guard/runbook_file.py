@@ -146,10 +146,29 @@ def _tables(text: str, told: _Told) -> Mapping[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         place = str(error) if str(error).isprintable() else ascii(str(error))
+        if (line := _open_list(text, str(error))) is not None:
+            place = f"the list that begins in line {line} is not closed, or something in it is wrong. {place}"
     except (ValueError, RecursionError):
         place = "a number is too long, or lists are nested too deep"
     told.add("", f"is no valid TOML: {place}", "tables [[vms]] and [tiers.N] with lines key = value", _TABLES["vms"])
     return {}
+
+
+_NO_BRACKETS = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'|#.*""")
+"""Texts and comments: brackets in them open nothing."""
+
+
+def _open_list(text: str, error: str) -> int | None:
+    """The line of a list that is still open where TOML gives up, which is often many lines below."""
+    at = re.search(r"at line ([0-9]+)", error)
+    depth, opened = 0, None
+    for number, line in enumerate(text.splitlines()[:int(at[1]) - 1 if at else None], 1):
+        bare = _NO_BRACKETS.sub("", line)
+        value = bare if depth else bare.partition("=")[2]
+        if not depth and "[" in value:
+            opened = number
+        depth = max(0, depth + value.count("[") - value.count("]"))
+    return opened if depth else None
 
 
 def _runbook(tables: Mapping[str, Any], told: _Told) -> Runbook:
@@ -207,8 +226,9 @@ def _contradictions(
         for pattern in dict.fromkeys(match):
             before = given.setdefault((pattern, matter), number)
             if before != number:
-                yield (f"{place}, {matter}", f"is given for {shown(pattern)} by number {before} already, which counts",
-                       "one place for it", _VM_KEYS[matter][1])
+                key = "keep_last" if matter == "tier" and values.get("keep_last") else matter
+                yield (f"{place}, {key}", f"is given for {shown(pattern)} by number {before} already, which counts",
+                       "one place for it", _VM_KEYS[key][1])
 
 
 def _tier_rules(tables: Any, told: _Told) -> Mapping[int, TierRule]:

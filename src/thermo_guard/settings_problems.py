@@ -49,12 +49,12 @@ class WrongFile(Wrong):
         super().__init__(*(problem.wrong for problem in self.problems))
 
 
-def explain(problems: Iterable[Problem]) -> str:
-    """Render problems for a terminal, in the order given."""
+def explain(problems: Iterable[Problem], follows: str = "nothing is being protected") -> str:
+    """Render problems for a terminal, in the order given; `follows` is what comes of them."""
     told = tuple(problems)
     missing = sum(problem.wrong == NOT_SET for problem in told)
     counts = [_count(missing, "missing"), _count(len(told) - missing, "wrong")]
-    lines = [f"{' and '.join(count for count in counts if count)}; nothing is being protected:"]
+    lines = [f"{' and '.join(count for count in counts if count)}; {follows}:"]
     for problem in told:
         lines += ["", f"  {problem.variable} {problem.wrong}", f"      wanted:  {problem.wanted}"]
         if problem.example:
