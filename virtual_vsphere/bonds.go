@@ -36,6 +36,7 @@ func (p *Plant) changeBonds(v *VM, q url.Values) error {
 		default:
 			return fmt.Errorf("connection %q: connected, disconnected, inaccessible, orphaned or invalid", c)
 		}
+		p.journal.add(Entry{What: "vm.connection", Object: v.Name, Host: v.Host.Name, Detail: q.Get("connection")})
 	}
 	return nil
 }

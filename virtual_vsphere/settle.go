@@ -2,6 +2,7 @@ package main
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -83,6 +84,9 @@ func (s *Site) settleVM(told InventoryVM) *VM {
 		s.plant.vclsMade++
 	case told.Role == "agent" && v.ManagedBy == "":
 		v.ManagedBy = "com.vmware.vim.eam/agent"
+	}
+	if v.ManagedBy != "" && !strings.Contains(v.ManagedBy, "/") {
+		v.ManagedBy += "/agent" // vSphere knows a type beside the extension
 	}
 	if told.Connection != "connected" {
 		v.Connection = types.VirtualMachineConnectionState(told.Connection)
