@@ -120,7 +120,7 @@ def terms(settings: Settings, loop: LoopSettings) -> Terms:
     """The settings' share in the findings."""
     return Terms(
         policy=loop.policy, vcenter_vm=loop.vcenter_vm, vm_shutdown_s=loop.timing.vm_shutdown_s,
-        answers_questions=loop.timing.answers_questions,
+        answers_questions=loop.timing.answers_questions, force_bmc_off=loop.timing.force_bmc_off,
         bmc_overrides=loop.bmc_overrides, warnings=settings.warnings, outlets=len(settings.notify_urls),
         has_esxi_logins=settings.esxi_user is not None or any(bmc.esxi_user for bmc in settings.ilo_hosts),
         guard_vm=loop.guard_vm, runbook=loop.runbook, has_vcenter=not settings.esxi_hosts,

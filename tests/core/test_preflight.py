@@ -115,3 +115,10 @@ def test_the_advice_for_a_folder_is_for_that_folder_alone() -> None:
     (only,) = worse(folder=replace(FOLDER, is_writable=False))
     assert "chown 1000 /data" in only.remedy
     assert "-R" not in only.remedy
+
+
+def test_that_bmcs_may_cut_the_power_is_told_where_it_is_set() -> None:
+    """It is the one act that a host cannot refuse: who checks sees that it is allowed, and nothing where it is not."""
+    told = [one.text for one in judged(replace(TERMS, force_bmc_off=True)) if "FORCE_BMC_OFF" in one.text]
+    assert told == ["FORCE_BMC_OFF is set: the BMC cuts the power of a host that has not shut down in time"]
+    assert not any("FORCE_BMC_OFF" in one.text for one in judged())

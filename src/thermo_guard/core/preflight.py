@@ -32,6 +32,8 @@ class Terms:
     has_vcenter: bool = True
     """False: ESXI_HOSTS stands in its place."""
     vm_shutdown_s: float = 300.0
+    force_bmc_off: bool = False
+    """BMCs may cut the power of hosts that would not go off."""
     answers_questions: bool = False
     """A VM's question is answered as vSphere proposes; else it is powered off at the end of its grace."""
     bmc_overrides: Mapping[str, str] = field(default_factory=dict)
@@ -64,6 +66,8 @@ def findings(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
 
 def _of_settings(terms: Terms) -> Iterator[Finding]:
     yield ok(Area.SETTINGS, "Complete, and within their bounds")
+    if terms.force_bmc_off:
+        yield ok(Area.SETTINGS, "FORCE_BMC_OFF is set: the BMC cuts the power of a host that has not shut down in time")
     for warning in terms.warnings:
         yield warn(Area.SETTINGS, warning)
 
