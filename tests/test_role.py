@@ -23,6 +23,7 @@ from thermo_guard.adapters.vsphere.privileges import (
     OF_HOST,
     OF_ROOT,
     OF_VM,
+    ON_ESXI,
     ON_ESXI_OF_VCENTER,
     READING_CALLS,
     ROOT_CALLS,
@@ -155,7 +156,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def printed(*arguments: str, **env: str) -> str:
     """What the command prints with nothing set but `env`."""
-    unset = dict.fromkeys(("VCENTER_USER", "VCENTER_CLUSTER", "ESXI_USER"), "")
+    unset = dict.fromkeys(("VCENTER_USER", "VCENTER_CLUSTER", "ESXI_USER", "ESXI_HOSTS"), "")
     done = CliRunner().invoke(app, ["role", *arguments], env={**unset, **env})
     assert done.exit_code == 0, done.output
     return done.stdout
@@ -197,8 +198,29 @@ def test_names_of_the_settings_are_put_in_whatever_is_in_them() -> None:
 def test_an_administrator_is_not_made_less(user: str) -> None:
     """A permission on an object overrides the one above: the commands would take an administrator's own rights away."""
     told = printed(VCENTER_USER=user, ESXI_USER=user)
-    assert "administrator" not in told.lower()
-    assert "root " not in told.replace("root)", "")
+    commands = "\n".join(line for line in told.splitlines() if not line.startswith("#"))
+    assert "administrator" not in commands.lower()
+    assert "root " not in commands.replace("root)", "")
+    assert "# VCENTER_USER is an administrator's account" in told
+    assert "thermo-guard@vsphere.local stands in its place" in told
+
+
+def test_what_is_not_as_the_settings_have_it_is_said() -> None:
+    """A placeholder that is pasted as it is names no cluster; a role that is there already is updated."""
+    told = printed(VCENTER_USER="tg@corp.lab", ESXI_USER="guard")
+    assert told.count("put the cluster's name in the place of CLUSTER") == 2
+    assert "in the place of" not in printed(VCENTER_USER="tg@corp.lab", ESXI_USER="guard", VCENTER_CLUSTER="Lab")
+    assert "# where the role exists: govc role.update thermo-guard " in told
+    assert "# where the role exists: $role = Get-VIRole -Name 'thermo-guard'; Set-VIRole" in told
+
+
+def test_hosts_without_vcenter_get_no_part_for_one() -> None:
+    """ESXI_HOSTS: there is neither a cluster nor a vCenter to give a role on, only each host itself."""
+    told = printed("--for", "govc", ESXI_HOSTS="esx1,esx2", ESXI_USER="guard")
+    (create,) = [words(line) for line in told.splitlines() if line.startswith("govc role.create")]
+    assert set(create[3:]) == {*ON_ESXI}
+    assert "CLUSTER" not in told
+    assert "-principal guard " in told
 
 
 def test_both_tools_are_printed_by_default_and_nothing_is_needed_for_it() -> None:

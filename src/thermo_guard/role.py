@@ -6,10 +6,10 @@ Made of the adapter's own list of calls, so that a new call has its privilege he
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .adapters.vsphere.privileges import OF_CLUSTER, OF_HOST, OF_ROOT, OF_VM, ON_ESXI_OF_VCENTER
+from .adapters.vsphere.privileges import OF_CLUSTER, OF_HOST, OF_ROOT, OF_VM, ON_ESXI, ON_ESXI_OF_VCENTER
 from .settings_sources import gather
 
 ROLE = "thermo-guard"
@@ -25,6 +25,10 @@ class Account:
     """Its name, as VCENTER_CLUSTER has it."""
     esxi_user: str = "thermo-guard"
     """On each ESXi host, as ESXI_USER has it."""
+    has_vcenter: bool = True
+    """False: ESXI_HOSTS stands in its place."""
+    notes: tuple[str, ...] = ()
+    """What of it is not as the settings have it, in words."""
 
 
 _ADMINISTRATOR = re.compile(r"(^|\\)(root|administrator)(@|$)", re.IGNORECASE)
@@ -36,9 +40,20 @@ def account_from(env: Mapping[str, str], dotenv: Path) -> Account:
 
     An administrator's is left out: these commands would take its own rights away.
     """
-    found = gather(env, dotenv, _VARIABLES, ()).values
+    found = dict(gather(env, dotenv, (*_VARIABLES, "ESXI_HOSTS"), ()).values)
+    has_vcenter = found.pop("ESXI_HOSTS", None) is None
     given = {name: value for name, value in found.items() if not _ADMINISTRATOR.search(value) or "USER" not in name}
-    return Account(**{_VARIABLES[name]: value for name, value in given.items()})
+    own = Account()
+    made = Account(
+        user=given.get("VCENTER_USER", own.user), cluster=given.get("VCENTER_CLUSTER", own.cluster),
+        esxi_user=given.get("ESXI_USER", own.esxi_user), has_vcenter=has_vcenter,
+    )
+    instead = {name: getattr(made, _VARIABLES[name]) for name in found if name not in given}
+    notes = [f"{name} is an administrator's account, which these commands would make less: {user} stands in its place. "
+             "Create that account and set it." for name, user in instead.items()]
+    if has_vcenter and "VCENTER_CLUSTER" not in given:
+        notes.append("VCENTER_CLUSTER is not set: put the cluster's name in the place of CLUSTER.")
+    return replace(made, notes=tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +75,12 @@ def govc(account: Account) -> str:
     blocks = (
         f"# {grant.why}\n"
         f"govc role.create {grant.role} {' '.join(grant.privileges)}\n"
+        f"# where the role exists: govc role.update {grant.role} {' '.join(grant.privileges)}\n"
         f"govc permissions.set -principal {shlex.quote(grant.principal)} -role {grant.role} "
         f"-propagate={str(grant.propagates).lower()} {grant.govc}\n"
         for grant in _grants(account)
     )
-    return "\n".join(blocks)
+    return "\n".join((*_notes(account), *blocks))
 
 
 def powercli(account: Account) -> str:
@@ -73,15 +89,29 @@ def powercli(account: Account) -> str:
         f"# {grant.why}\n"
         f"$role = New-VIRole -Name {_ps(grant.role)} -Privilege "
         f"(Get-VIPrivilege -Id {','.join(_ps(one) for one in grant.privileges)})\n"
+        f"# where the role exists: $role = Get-VIRole -Name {_ps(grant.role)}; Set-VIRole -Role $role -AddPrivilege "
+        f"(Get-VIPrivilege -Id {','.join(_ps(one) for one in grant.privileges)})\n"
         f"New-VIPermission -Entity {grant.powercli} -Principal {_ps(_principal(grant.principal))} -Role $role "
         f"-Propagate:${str(grant.propagates).lower()}\n"
         for grant in _grants(account)
     )
-    return "\n".join(blocks)
+    return "\n".join((*_notes(account), *blocks))
+
+
+def _notes(account: Account) -> tuple[str, ...]:
+    return tuple(f"# {note}\n" for note in account.notes)
 
 
 def _grants(account: Account) -> tuple[_Grant, ...]:
-    """System.View, System.Read and System.Anonymous come with every role, and with them all that is only read."""
+    """What each account needs.
+
+    System.View, System.Read and System.Anonymous come with every role, and with them all that is only read.
+    """
+    if not account.has_vcenter:
+        return (_Grant(
+            "On each ESXi host, logged in to the host itself, where its login (ESXI_USER) is not to be root.",
+            ROLE, _sorted(ON_ESXI), account.esxi_user, "/", "(Get-Folder -NoRecursion)", propagates=True,
+        ),)
     return (
         _Grant(
             "On the cluster, for its hosts and VMs too.", ROLE, _sorted(OF_CLUSTER, OF_HOST, OF_VM), account.user,
