@@ -16,8 +16,11 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// apiVersion is the version that both faces claim; client libraries choose their calls by it.
-const apiVersion = "8.0.3.0"
+// The releases that the faces claim; client libraries choose their calls by the API of the same number.
+const (
+	release       = "8.0.3"
+	releaseNoVCLS = "9.0.0" // vSphere 9 needs no vCLS
+)
 
 // clusterName and otherCluster are the simulator's naming, carried on.
 const (
@@ -42,7 +45,11 @@ func newVCenterModel(o Options) (*simulator.Model, error) {
 	model.Host = 0
 	model.ClusterHost = o.Hosts
 	model.Machine = 1
-	present(&model.ServiceContent.About, "VMware vCenter Server")
+	claimed := release
+	if o.VclsMode == "none" {
+		claimed = releaseNoVCLS
+	}
+	present(&model.ServiceContent.About, "VMware vCenter Server", claimed)
 	if err := model.Create(); err != nil {
 		return nil, err
 	}
@@ -113,16 +120,16 @@ func addOtherCluster(model *simulator.Model, name string, hosts []string) error 
 }
 
 // present names the product as a release that has the API which it claims.
-func present(about *types.AboutInfo, product string) {
-	about.Name, about.Version, about.Build, about.ApiVersion = product, "8.0.3", "24022515", apiVersion
-	about.FullName = product + " 8.0.3 build-24022515"
+func present(about *types.AboutInfo, product, release string) {
+	about.Name, about.Version, about.Build, about.ApiVersion = product, release, "24022515", release+".0"
+	about.FullName = product + " " + release + " build-24022515"
 }
 
 // newESXiModel is one host by itself.
 func newESXiModel(vms int) (*simulator.Model, error) {
 	model := simulator.ESX()
 	model.Machine = vms
-	present(&model.ServiceContent.About, "VMware ESXi")
+	present(&model.ServiceContent.About, "VMware ESXi", release)
 	return model, model.Create()
 }
 

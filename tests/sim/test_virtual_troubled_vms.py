@@ -130,7 +130,7 @@ async def test_an_agents_manager_brings_it_back() -> None:
     """Whoever else stops an agent sees it run again."""
     on = OnSite(troubled_vms())
     seen = await on.vm_seen("filter-agent")
-    assert (seen.role, seen.managed_by) == (Role.AGENT, "com.example.filter")
+    assert (seen.role, seen.managed_by) == (Role.AGENT, "com.vmware.vim.eam")
     await on.vm(Verb.POWER_OFF_VM, "filter-agent")
     await on.until(lambda: not on.is_on("filter-agent"), within_s=10)
     await on.until(lambda: on.is_on("filter-agent"), within_s=30)

@@ -93,7 +93,7 @@ def troubled_vms() -> Blueprint:
         VmPlan("template", three, is_on=False, is_template=True),
         VmPlan("ft-app", one, tier=2),
         VmPlan("ft-app-secondary", two, ft_primary="ft-app"),
-        VmPlan("filter-agent", three, role=Role.AGENT, managed_by="com.example.filter"),
+        VmPlan("filter-agent", three, role=Role.AGENT, managed_by="com.vmware.vim.eam"),
         VmPlan("other-app", "other1"),
     )
     return _plant((*hosts, HostPlan("other1", cluster="Other", busy_kw=0.3, idle_kw=0.2)), vms, names=_VMS[-2:])

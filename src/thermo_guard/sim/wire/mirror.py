@@ -119,7 +119,8 @@ class Mirror:
             self._hands.break_vcenter(is_broken=True)
 
     def _switch_on(self, vm: VmState, _: Mapping[str, Any]) -> None:
-        self._cluster.power_on(vm, self._hands.reason(vm.name))
+        if not vm.is_on:
+            self._cluster.power_on(vm, self._hands.reason(vm.name))
 
     def _run_tools(self, vm: VmState, _: Mapping[str, Any]) -> None:
         """It has started, by whichever clock."""
