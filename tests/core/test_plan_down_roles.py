@@ -115,6 +115,15 @@ def test_a_question_is_answered_as_vsphere_proposes_where_that_is_the_policy() -
     assert (command.verb, command.answer) == (Verb.ANSWER_VM, ("q1", "1"))
 
 
+def test_a_question_that_stands_after_its_answer_holds_up_nobody() -> None:
+    """Or that is asked again and again: its VM is then shut down as any, and forced."""
+    asks = vm("web", "esx1", can_shut_down_guest=False, question=Question("q1", "disk full: retry?", "1"))
+    site = replace(down(sight(asks, OFF[1])), timing=Timing(answers_questions=True))
+    drive = Drive(site, lambda _s, _d: sight(asks, OFF[1])).until(Timing().vm_shutdown_s + 30)
+    assert drive.times(Verb.ANSWER_VM, "id-web") == [0.0, 30.0]
+    assert drive.first(Verb.POWER_OFF_VM, "id-web") is not None
+
+
 @pytest.mark.parametrize(("default", "policy"), [("1", False), (None, True)])
 def test_else_it_is_shut_down_as_any_and_forced_in_the_end(default: str | None, policy: bool) -> None:
     """Without the policy, or where vSphere proposes nothing, no answer is made up."""
@@ -231,6 +240,19 @@ def test_what_would_not_go_off_is_forced_off_by_its_bmc_by_setting_only() -> Non
     forced = replace(past, timing=Timing(force_bmc_off=True)).step()
     assert {(c.target, c.via) for c in forced.commands if c.verb is Verb.FORCE_OFF_HOST} == {
         ("esx1", "ilo-esx1"), ("esx2", "ilo-esx2")}
+
+
+def test_a_bmc_that_does_not_cut_the_power_holds_up_the_end_for_its_time_only() -> None:
+    """The host has been given up and told: the way down ends without it."""
+    given_up = {name: ev.Abandoned("host", name, name, Phase.HOSTS, "hangs") for name in ("esx1", "esx2")}
+    past = down(sight(*OFF), phase=Phase.FORCE_OFF, phase_since=NOW - 20, abandoned=given_up)
+    site = replace(past, bmc_of={name: bmc_address(name) for name in given_up}, timing=Timing(force_bmc_off=True))
+    drive = Drive(site, lambda _s, _d: sight(*OFF)).until(GIVE_UP_S - 5.0)
+    assert drive.step is not None
+    assert not drive.step.is_done
+    drive = Drive(site, lambda _s, _d: sight(*OFF)).until(GIVE_UP_S + 10.0)
+    assert drive.step is not None
+    assert drive.step.is_done
 
 
 def test_nothing_is_forced_off_under_a_vm_that_is_never_touched() -> None:

@@ -14,6 +14,7 @@ from thermo_guard.core.report import differences
 from thermo_guard.core.runbook import Runbook, TierRule
 from thermo_guard.core.scope import Scope
 from thermo_guard.core.snapshot import Snapshot
+from thermo_guard.core.step import MOST_AT_ONCE
 
 HOSTS = [kept_host("esx1"), kept_host("esx2")]
 UP = [host("esx1"), host("esx2")]
@@ -42,6 +43,27 @@ def test_a_tier_starts_after_its_delay_and_the_first_at_once() -> None:
     drive = Drive(replace(starting(ALL_DARK, kept, tier=2), runbook=book), looks).until(120)
     assert drive.first(Verb.POWER_ON_VM, "id-db") == 0.0
     assert drive.first(Verb.POWER_ON_VM, "id-web") == 70.0
+
+
+def test_a_delay_that_was_waited_out_is_not_begun_anew() -> None:
+    """One of the tier has been asked: the others follow at once, though by the record the tier has just begun."""
+    kept = snapshot(HOSTS, [kept_vm("db", "esx1", tier=2), kept_vm("web", "esx2"), kept_vm("app", "esx1")])
+    book = Runbook(tiers={1: TierRule(start_delay_s=60.0)})
+    look = sight(vm("db", "esx1"), off("web", "esx2"), off("app"))
+    site = starting(look, kept, phase_since=NOW, intents=asked(Verb.POWER_ON_VM, "id-web", 20))
+    assert said(replace(site, runbook=book).step()) == [(Verb.POWER_ON_VM, "app", VCENTER)]
+    untouched = starting(look, kept, phase_since=NOW)
+    assert said(replace(untouched, runbook=book).step()) == []
+
+
+def test_more_vms_than_one_step_takes_are_started_in_the_next() -> None:
+    """So many commands at once, and no more; nobody is asked twice or left out."""
+    names = [f"vm{n:04}" for n in range(MOST_AT_ONCE + 50)]
+    kept = snapshot(HOSTS, [kept_vm(name, "esx1") for name in names])
+    drive = Drive(starting(sight(*(off(name) for name in names)), kept),
+                  lambda _s, _d: sight(*(off(name) for name in names))).until(5)
+    assert [len([one for one in drive.sent if one[0] == second]) for second in (0.0, 5.0)] == [MOST_AT_ONCE, 50]
+    assert len({command.key for _, command in drive.sent}) == len(names)
 
 
 def test_a_tier_is_ready_once_the_port_answers_that_the_runbook_names() -> None:

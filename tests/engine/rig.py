@@ -111,6 +111,7 @@ class Guarded:
             clock=self.clock, sensors=self.site.sensors, hypervisor=self.hypervisor, bmcs=self.bmcs,
             journal=self.journal_double(self._journal), notifier=self.outbox, board=self.board,
             listeners=(self._hear,), preflight=self.preflight, logins=self.logins, names=self.site.names,
+            ports=self.site.ports,
             own_addresses=lambda: self.world.network.guard_addresses,
         ))
         self.loop.ledger.write(ev.GuardStarted(owner=self._journal.owner, version="test"))
