@@ -1,5 +1,6 @@
 """Our own adapter on virtual BMCs: it sees and does through them what it does through BMCs that nobody here wrote."""
 
+import asyncio
 import importlib.util
 from collections.abc import AsyncIterator, Iterator
 
@@ -149,6 +150,8 @@ async def test_a_dead_or_hanging_bmc_takes_connections_and_never_answers() -> No
         on.face.hang()
         with pytest.raises(Transient, match="no answer within"):
             await on.guard.observe()
+    async with asyncio.timeout(5):  # none waits on after its client and its BMC are gone
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
 
 
 async def test_each_bmc_has_a_certificate_of_its_own() -> None:

@@ -95,7 +95,9 @@ class RedfishFace:
         self._flavour = FLAVOURS[flavour]
         self._host = host
         self._port = port
-        self._hangs = state.plan.is_dead
+        self._awake = asyncio.Event()
+        if not state.plan.is_dead:
+            self._awake.set()
         certificate = self_signed(host, state.plan.model)
         self._tls = certificate.context()
         self.fingerprint = certificate.fingerprint
@@ -125,15 +127,15 @@ class RedfishFace:
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
+        self._awake.set()  # nobody is left to be answered by those that waited
 
     def hang(self) -> None:
         """From now on it takes connections and never answers."""
-        self._hangs = True
+        self._awake.clear()
 
     async def revive(self) -> None:
         """It has started anew, on the same port and with the same certificate, and answers."""
         await self.kill()
-        self._hangs = False
         await self._listen()
 
     async def _listen(self) -> None:
@@ -152,8 +154,9 @@ class RedfishFace:
     # ---- requests ----
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        if self._hangs:
-            await asyncio.Event().wait()  # until the client has enough, or the BMC is revived
+        if not self._awake.is_set():
+            await self._awake.wait()
+            return web.Response(status=503)
         self._world.advance(self._clock.now())
         path = request.path.rstrip("/").lower()
         if self._flavour.has_slash_redirect and request.path == ROOT and request.method in ("GET", "HEAD"):
