@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from sim.wire.vsphere_bench import Bench, bench
-from thermo_guard.core.commands import Verb
-from thermo_guard.core.plant import Question
-from thermo_guard.ports import Fault
+from thermo_guard.core.commands import VCENTER, Command, Verb
+from thermo_guard.core.plant import MissingPrivilege, Question, Role
+from thermo_guard.ports import Fault, Refused
 from thermo_guard.sim import plants
 from thermo_guard.sim.machines import Stage, VmState
 
@@ -97,6 +97,28 @@ async def test_a_vcenter_that_is_off_answers_nobody_and_hosts_do(tmp_path: Path)
         await site.face.settle()
         with pytest.raises(Fault):
             await site.look()
+
+
+async def test_what_vcenter_is_set_to_is_so_in_the_world(tmp_path: Path) -> None:
+    """HA that a guard has turned off, and cluster services that it has sent away, are off and gone in the world."""
+    async with bench(plants.vcls(plants.VclsKind.EMBEDDED), tmp_path) as site:
+        cluster = site.world.cluster
+        for verb in (Verb.DISARM_HA, Verb.DISARM_DRS, Verb.RETREAT_VCLS):
+            await site.vsphere.execute(Command(verb, "Plant", "Plant", VCENTER))
+        await site.until(lambda: not any(vm.role is Role.VCLS for vm in cluster.vms.values()))
+        await site.face.settle()
+        assert cluster.settings == (await site.look()).settings
+        assert not cluster.settings.ha_enabled
+
+
+async def test_what_is_refused_on_the_site_is_refused_over_the_wire(tmp_path: Path) -> None:
+    """Hosts that decline maintenance mode, and rights that the account lacks, are the wire's too."""
+    plan = plants.troubled_hosts(plants.HostTrouble.REFUSES_MAINTENANCE)
+    lacks = MissingPrivilege("vm", "web-1", "VirtualMachine.Interact.PowerOff")
+    async with bench(replace(plan, denied=(lacks,)), tmp_path) as site:
+        assert await site.vsphere.missing_privileges() == (lacks,)
+        with pytest.raises(Refused):
+            await site.ask_host(Verb.ENTER_MAINTENANCE, "refuses-maintenance")
 
 
 async def test_a_host_that_gets_too_hot_shuts_itself_down_in_vsphere_too(tmp_path: Path) -> None:

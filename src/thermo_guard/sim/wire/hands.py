@@ -70,7 +70,7 @@ class OverlayHands:
         self._send("/move", {"vm": vm.name, "host": self._names.get(host, host)})
 
     def ask(self, vm: VmState, question: Question) -> None:
-        self._vm(vm, None, question=f"{question.id}:{question.text}")
+        self._vm(vm, None, question=question.text)
 
     def lose(self, vm: VmState) -> None:
         vm.is_lost = True

@@ -51,23 +51,19 @@ def options(cluster: VirtualCluster, speed: float) -> list[str]:
     """What the command line says of this plant beside its inventory."""
     plan, has_services = cluster.plan, cluster.settings.vcls is not Vcls.NONE
     told = [f"-{name}={value}" for name, value in timing(cluster, speed).items()]
-    told += [f"-deny={lack.privilege}@{lack.entity}" for lack in plan.denied]
     told += ["-drs-moves", "-ha-strict", f"-vcls-mode={'option' if has_services else 'none'}"]
     return [*told, *(["-standalone"] if plan.is_standalone else [])]
 
 
-def faults(cluster: VirtualCluster) -> Iterator[dict[str, str]]:
-    """Rules for what hosts and VMs refuse from the beginning, as the control face takes them."""
-    for host in cluster.hosts.values():
-        if host.plan.refuses_maintenance:
-            yield {"method": "EnterMaintenanceMode_Task", "name": host.name, "kind": "fault"}
-        if host.plan.refuses_vcenter:
-            yield from ({"method": method, "name": host.name, "kind": "fault", "face": "vcenter"}
-                        for method in ("EnterMaintenanceMode_Task", "ExitMaintenanceMode_Task", "ShutdownHost_Task"))
-    for vm in cluster.vms.values():
-        if vm.plan.is_stuck:
-            yield from ({"method": method, "name": vm.name, "kind": "task" if method.endswith("Task") else "fault"}
-                        for method in ("PowerOffVM_Task", "TerminateVM"))
+def rules(cluster: VirtualCluster, names: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """What is refused from the beginning, as paths and forms of the control face.
+
+    :param names: the simulator's name of each host, by the world's.
+    """
+    for lack in cluster.plan.denied:
+        entity = names.get(lack.entity, lack.entity) if lack.entity_kind == "host" else lack.entity
+        yield "/deny", {"privilege": lack.privilege, "entity": entity}
+    yield from (("/fault", rule) for rule in _faults(cluster, names))
 
 
 def durations_of_host(plan: HostPlan, speed: float) -> Mapping[str, int]:
@@ -76,6 +72,20 @@ def durations_of_host(plan: HostPlan, speed: float) -> Mapping[str, int]:
 
 def durations_of_vm(vm: VmState, speed: float) -> Mapping[str, int]:
     return {"guest_ms": milliseconds(vm.plan.shut_s, speed), "boot_ms": milliseconds(vm.plan.start_s, speed)}
+
+
+def _faults(cluster: VirtualCluster, names: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    for host in cluster.hosts.values():
+        name = names.get(host.name, host.name)
+        if host.plan.refuses_maintenance:
+            yield {"method": "EnterMaintenanceMode_Task", "name": name, "kind": "fault"}
+        if host.plan.refuses_vcenter:
+            yield from ({"method": method, "name": name, "kind": "fault", "face": "vcenter"}
+                        for method in ("EnterMaintenanceMode_Task", "ExitMaintenanceMode_Task", "ShutdownHost_Task"))
+    for vm in cluster.vms.values():
+        if vm.plan.is_stuck:
+            yield from ({"method": method, "name": vm.name, "kind": "task" if method.endswith("Task") else "fault"}
+                        for method in ("PowerOffVM_Task", "TerminateVM"))
 
 
 def _host(host: HostState, speed: float) -> dict[str, Any]:

@@ -132,19 +132,20 @@ class Mirror:
             self._cluster.move(vm, host, self._hands.reason(vm.name))
 
     def _ask(self, vm: VmState, entry: Mapping[str, Any]) -> None:
-        self._cluster.ask(vm, vm.plan.asks or Question(entry["what"], entry.get("detail", "")))
+        asks, text = vm.plan.asks, entry.get("detail", "")
+        self._cluster.ask(vm, asks if asks is not None and asks.text == text else Question(entry["what"], text))
 
     def _take_answer(self, vm: VmState, _: Mapping[str, Any]) -> None:
         vm.question = None
         self._timeline.note("vm.answered", vm.name)
 
     def _spawn(self, name: str, host: str) -> None:
-        settings = self._cluster.settings
-        self._cluster.settings = replace(settings, vcls=Vcls.ON)
+        self._cluster.settings = replace(self._cluster.settings, vcls=Vcls.ON)
         plan = VmPlan(name, self._labels.get(host, host), role=Role.VCLS, has_tools=False)
         self._cluster.add(plan, "made anew")
 
     def _remove(self, vm: VmState, _: Mapping[str, Any]) -> None:
+        self._cluster.settings = replace(self._cluster.settings, vcls=Vcls.RETREAT)
         if vm.is_on:
             self._cluster.switch_off(vm, "removed by vCenter")
         self._cluster.delete(vm)

@@ -104,8 +104,8 @@ class VsphereFace:
         self._mirror = Mirror(cluster, hands, {name: label for label, name in self._names.items()})
         cluster.hands = hands
         cluster.watchers.clear()
-        for rule in inventory.faults(cluster):
-            await self._post("/fault", {**rule, "name": self._names.get(rule["name"], rule["name"])})
+        for path, rule in inventory.rules(cluster, self._names):
+            await self._post(path, rule)
         await self._read_fingerprints()
         self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._carry_out())]
 
