@@ -27,7 +27,7 @@ from thermo_guard.core.commands import VCENTER, Verb
 from thermo_guard.core.events import Abandoned, Goal, Phase
 from thermo_guard.core.plant import BmcSeen, HostSeen, Power, Sight, Unseen, Vm
 from thermo_guard.core.snapshot import Snapshot
-from thermo_guard.core.step import Timing
+from thermo_guard.core.step import RESTORE_S, Timing
 
 SILENT = Unseen(NOW, "silent")
 MATCHED = {f"esx{i}": bmc_address(f"esx{i}") for i in (1, 2, 3)}
@@ -206,6 +206,19 @@ def test_maintenance_mode_is_left_where_the_snapshot_had_none_and_settings_are_r
     assert {(verb, name) for verb, name, _ in said(step)} == {
         (Verb.EXIT_MAINTENANCE, "esx2"), (Verb.RESTORE_HA, "Cluster-1"), (Verb.RESTORE_DRS, "Cluster-1")}
     assert all(c.settings == SETTINGS for c in step.commands if c.verb is not Verb.EXIT_MAINTENANCE)
+
+
+def test_a_host_that_stays_in_maintenance_mode_is_given_up_and_holds_up_nobody() -> None:
+    """After its time the VMs of the others start; HA and DRS that would not come back are told as well."""
+    hosts = [host("esx1"), host("esx2", in_maintenance=True), UP[2]]
+    stuck = Sight(seen(hosts, VMS_OFF, DISARMED), {}, ALL_ON)
+    drive = Drive(up(stuck, phase=Phase.RESTORE, phase_since=NOW), lambda _s, _d: stuck).until(RESTORE_S + 700.0)
+    assert drive.abandoned["esx2"].startswith("it did not leave maintenance mode")
+    assert drive.abandoned["Cluster-1"].startswith("HA and DRS could not be restored")
+    assert drive.first(Verb.POWER_ON_VM, "id-db") is None
+    web = drive.first(Verb.POWER_ON_VM, "id-web")
+    assert web is not None
+    assert web >= RESTORE_S
 
 
 def test_what_was_off_before_is_not_switched_on() -> None:
