@@ -144,6 +144,8 @@ class Fate:
                 self._world.cut_power(host.name)
             case Kind.HOST_PRESSED if host.stage is Stage.OFF and not host.is_standby:
                 self._world.press_power(host.name)
+            case Kind.HOST_JOINS:
+                self._world.join_cluster(host.name)
             case Kind.HOST_BROKEN:
                 self._world.break_host(host.name)
             case _:

@@ -26,6 +26,8 @@ class Order:
         """VMs that ran when the incident began or shortly before; names."""
         self._hosts_on: set[str] = set()
         self._is_open = False
+        self.confirmed: frozenset[str] | None = None
+        """Hosts that are the guard's; None: all of the cluster."""
         self._cool_at = world.now
         """When the sensors last said so."""
 
@@ -34,7 +36,7 @@ class Order:
         room; what went off since then, the heat may have taken.
         """
         self.catch_up()
-        since, cluster = self._cool_at - 2 * snapshot_s - LATELY_S, self._world.cluster
+        since, cluster = self._cool_at - 3 * snapshot_s - LATELY_S, self._world.cluster
         self._ran = {vm.name for vm in cluster.vms.values() if vm.is_on} | self._gone("vm.off", since)
         self._hosts_on = {host.name for host in cluster.hosts.values() if host.stage is not Stage.OFF}
         self._hosts_on |= self._gone("host.off", since)
@@ -94,6 +96,7 @@ class Order:
                 return f"{other.name} runs, and was not given up"
         for host in self._world.cluster.hosts.values():
             is_other = host.plan.cluster == self._world.plan.cluster and host.name != vcenter.host
+            is_other = is_other and (self.confirmed is None or host.name in self.confirmed)
             if is_other and host.stage is Stage.UP and self._is_settled("host.on", host.name) and (
                 host.name not in given_up and not self._world.plan.has_vsan
             ):
@@ -121,7 +124,8 @@ class Order:
     def _is_guest(self, vm: VmState) -> bool:
         plan, host = self._world.plan, self._world.cluster.hosts[vm.host]
         is_other = vm.name in {plan.vcenter.vm, plan.infrastructure.guard} or vm.role is not Role.WORKLOAD
-        return not is_other and not vm.plan.is_template and host.plan.cluster == plan.cluster
+        is_ours = host.plan.cluster == plan.cluster and (self.confirmed is None or host.name in self.confirmed)
+        return is_ours and not is_other and not vm.plan.is_template
 
     def was_so(self, seen: Sighting) -> bool:
         """What is on record as seen is so, or was lately."""
@@ -129,12 +133,12 @@ class Order:
         cluster = self._world.cluster
         if seen.target_kind == "vm":
             vm = cluster.vms.get(seen.target)
-            if vm is None:
+            if vm is None or self._is_lied_about(vm.host):
                 return True
             is_on, until_then = vm.is_on, ("vm.on" if vm.is_on else "vm.off")
         else:
             host = cluster.hosts.get(seen.target)
-            if host is None or any(one.plan.host == host.name and one.plan.says_off for one in cluster.bmcs.values()):
+            if host is None or self._is_lied_about(host.name):
                 return True
             is_on = host.stage is not Stage.OFF
             until_then = "host.power_on" if is_on else "host.off"
@@ -142,6 +146,10 @@ class Order:
             return True
         at = self._changed.get((until_then, seen.name))
         return at is not None and self._world.now - at < LATELY_S
+
+    def _is_lied_about(self, host: str) -> bool:
+        """Its BMC says Off whatever it does."""
+        return any(bmc.plan.host == host and bmc.plan.says_off for bmc in self._world.cluster.bmcs.values())
 
 
 def _tier(vm: VmState) -> int:

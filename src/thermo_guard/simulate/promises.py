@@ -108,7 +108,7 @@ class Promises:
             case ev.GuardArmed():
                 self._is_armed = True
             case ev.HostsConfirmed():
-                self._confirmed = frozenset(event.hosts)
+                self._confirmed = self.order.confirmed = frozenset(event.hosts)
             case ev.Intended() if self._is_from_memory:
                 self._from_memory.update(_key(command) for command in event.commands)
             case ev.LevelChanged():

@@ -32,8 +32,8 @@ from .weather import Weather
 STARTS_AT = 1_767_340_800.0
 GLANCE_S = 10.0
 """How often it is looked whether the plant has come where it must."""
-QUIET_S = 330.0
-"""Between the troubles and the last incident: long enough for a new snapshot."""
+QUIET_S = 930.0
+"""Between the troubles and the last incident: so long is a cool room looked at before what is off counts as meant."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 """Where files are a matter of memory, if the machine has such a place: an fsync to a disk would be all the time."""
 

@@ -74,6 +74,8 @@ class Kind(StrEnum):
     HOST_CUT = "host loses power"
     HOST_PRESSED = "host switched on"
     HOST_BROKEN = "host does not boot"
+    HOST_JOINS = "host joins the cluster"
+    """One of another cluster, with what runs on it: nobody has confirmed it."""
     VCENTER_BROKEN = "vCenter dies"
 
 
@@ -167,15 +169,50 @@ def _quick(plan: Blueprint) -> Blueprint:
 def draw(seed: int) -> Scenario:
     """The scenario of a seed; every draw comes from it alone."""
     chance = random.Random(f"thermo-guard {seed}")  # noqa: S311 - to be repeatable is the point
+    story = chance.choice(STORIES) if chance.random() < STORY_SHARE else ""
     plant = HALL if chance.random() < 0.4 else chance.choice(["hall, vCenter outside", *PLANTS])
     scenario = Scenario(
-        seed, plant, hosts=chance.randint(1, 8), vms=chance.randint(1, 40), tuning=_tuning(chance),
-        faults_s=chance.uniform(0.4, 1.2) * FAULTS_S,
+        seed, "vcenter outside" if story == "a host joins" else plant, hosts=chance.randint(1, 8),
+        vms=chance.randint(1, 40), tuning=_tuning(chance), faults_s=chance.uniform(0.4, 1.2) * FAULTS_S,
     )
     fate = _Fate(scenario, chance)
-    first = Trouble(chance.uniform(60.0, 300.0), Kind.HEAT)
-    others = [fate.draw() for _ in range(chance.randint(0, 14))]
-    return replace(scenario, troubles=tuple(sorted([first, *others], key=lambda one: one.at_s)))
+    told = tell(story, chance) if story else [Trouble(round(chance.uniform(60.0, 300.0), 1), Kind.HEAT)]
+    others = [fate.draw() for _ in range(chance.randint(0, 6 if story else 14))]
+    end_s = max(one.at_s for one in told) + 300.0
+    return replace(
+        scenario, troubles=tuple(sorted([*told, *others], key=lambda one: one.at_s)),
+        faults_s=round(max(scenario.faults_s, end_s), 1),
+    )
+
+
+STORY_SHARE = 0.5
+STORIES = ("blind", "blind on the way back", "the heat returns", "hot while away", "the last word", "a host joins")
+"""Troubles that belong together, and would seldom meet by chance."""
+
+
+def tell(story: str, chance: random.Random) -> list[Trouble]:
+    """The troubles of a story."""
+    hot_s, later_s = round(chance.uniform(60.0, 200.0), 1), round(chance.uniform(0.0, 500.0), 1)
+    cool_s = round(hot_s + chance.uniform(200.0, 600.0), 1)
+    match story:
+        case "blind":
+            return [Trouble(hot_s, Kind.WAN, for_s=1000.0), Trouble(hot_s + later_s, Kind.HEAT)]
+        case "blind on the way back":
+            how = chance.choice([Trouble(0.0, Kind.WAN), Trouble(0.0, Kind.SENSOR, how="offline"),
+                                 Trouble(0.0, Kind.SENSOR, how="missing")])
+            return [Trouble(hot_s, Kind.HEAT), Trouble(cool_s, Kind.COOL),
+                    replace(how, at_s=cool_s + later_s, for_s=900.0)]
+        case "the heat returns":
+            return [Trouble(hot_s, Kind.HEAT), Trouble(cool_s, Kind.COOL), Trouble(cool_s + 300 + later_s, Kind.HEAT)]
+        case "hot while away":
+            return [Trouble(hot_s, Kind.CRASH, how="now", for_s=900.0), Trouble(hot_s + 10.0, Kind.HEAT),
+                    Trouble(hot_s + 300.0, Kind.SENSOR, how="offline", for_s=1500.0)]
+        case "the last word":
+            return [Trouble(hot_s, Kind.SENSOR, how="spike", for_s=600.0, amount=16.0),
+                    Trouble(round(hot_s + chance.uniform(60.0, 90.0), 1), Kind.SENSOR, how="offline", for_s=600.0),
+                    Trouble(hot_s + 800.0, Kind.HEAT)]
+        case _:
+            return [Trouble(hot_s, Kind.HOST_JOINS, "other1"), Trouble(hot_s + later_s, Kind.HEAT)]
 
 
 def _tuning(chance: random.Random) -> dict[str, float]:
@@ -186,6 +223,8 @@ def _tuning(chance: random.Random) -> dict[str, float]:
         tuning["vm_shutdown_s"] = chance.choice([30.0, 60.0, 300.0])
     if chance.random() < 0.3:
         tuning["critical_c"] = 40.0
+    if chance.random() < 0.5:
+        tuning["max_age_s"] = 300.0
     for name, share in (("force_bmc_off", 0.3), ("answers_questions", 0.3), ("unarmed", 0.1), ("observe", 0.05)):
         if chance.random() < share:
             tuning[name] = 1.0
@@ -198,6 +237,7 @@ _SHARES: tuple[tuple[Kind, int], ...] = (
     (Kind.AGAIN, 4), (Kind.TWICE, 4), (Kind.FLAKY, 4), (Kind.CLOCK, 3), (Kind.CRASH, 16), (Kind.DISK, 2),
     (Kind.SECOND_GUARD, 1), (Kind.VM_ON, 4), (Kind.VM_OFF, 4), (Kind.VM_MOVED, 3), (Kind.VM_HANGS, 4),
     (Kind.HOST_HANGS, 2), (Kind.HOST_CUT, 2), (Kind.HOST_PRESSED, 2), (Kind.HOST_BROKEN, 1), (Kind.VCENTER_BROKEN, 1),
+    (Kind.HOST_JOINS, 1),
 )
 SENSOR_TROUBLES = (*(fault.value for fault in SensorFault if fault is not SensorFault.NONE), "spike", "drift", "lie")
 
@@ -211,6 +251,7 @@ class _Fate:
         self._until_s = scenario.faults_s
         self._sensors = [sensor.serial for sensor in plan.sensors]
         self._hosts = [host.name for host in plan.hosts if host.cluster == plan.cluster]
+        self._others = [host.name for host in plan.hosts if host.cluster != plan.cluster] or [""]
         self._bmcs = [bmc.address for bmc in plan.bmcs]
         own = set(self._hosts)
         others = {plan.vcenter.vm, plan.infrastructure.guard}
@@ -249,6 +290,8 @@ class _Fate:
                 return replace(made, target=chance.choice(self._vms), for_s=for_s)
             case Kind.VM_MOVED:
                 return replace(made, target=chance.choice(self._vms), how=chance.choice(self._hosts))
+            case Kind.HOST_JOINS:
+                return replace(made, target=chance.choice(self._others))
             case Kind.HOST_HANGS | Kind.HOST_CUT | Kind.HOST_PRESSED | Kind.HOST_BROKEN:
                 return replace(made, target=chance.choice(self._hosts), for_s=for_s)
             case _:

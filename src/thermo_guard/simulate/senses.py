@@ -84,7 +84,8 @@ class Senses:
         fresh = self._fresh(now, SURELY_FRESH_S)
         return bool(fresh) and all(said[-1].celsius <= self._policy.low_c for said in fresh.values())
 
-    def _fresh(self, now: float, within_s: float = OLDEST_S) -> dict[str, list[Said]]:
+    def _fresh(self, now: float, within_s: float | None = None) -> dict[str, list[Said]]:
+        within_s = within_s or self._policy.max_age_s or OLDEST_S
         return {serial: said for serial, said in self._said.items() if now - said[-1].measured_at <= within_s}
 
     def _hot_s(self, said: list[Said]) -> float:

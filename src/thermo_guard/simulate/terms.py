@@ -17,7 +17,7 @@ SETTINGS = LoopSettings(
     active_s=20.0, snapshot_s=300.0, arm_after_s=120.0,
 )
 TUNABLE = frozenset({
-    "active_s", "vm_shutdown_s", "critical_c", "force_bmc_off", "answers_questions", "unarmed", "observe",
+    "active_s", "vm_shutdown_s", "critical_c", "max_age_s", "force_bmc_off", "answers_questions", "unarmed", "observe",
 })
 """`unarmed`: the guard begins in a new folder and must prove itself; `observe`: MODE=observe."""
 
@@ -30,7 +30,9 @@ def settings_of(tuning: Mapping[str, float]) -> LoopSettings:
     return replace(
         SETTINGS, active_s=tuning.get("active_s", SETTINGS.active_s),
         mode=Mode.OBSERVE if tuning.get("observe") else Mode.ARMED,
-        policy=replace(policy, critical_c=tuning.get("critical_c", policy.critical_c)),
+        policy=replace(
+            policy, critical_c=tuning.get("critical_c", policy.critical_c), max_age_s=tuning.get("max_age_s")
+        ),
         timing=replace(
             timing, vm_shutdown_s=tuning.get("vm_shutdown_s", timing.vm_shutdown_s),
             force_bmc_off=bool(tuning.get("force_bmc_off")), answers_questions=bool(tuning.get("answers_questions")),
