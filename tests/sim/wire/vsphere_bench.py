@@ -20,7 +20,7 @@ from thermo_guard.sim.wire.vsphere import VsphereFace
 from thermo_guard.sim.world import World
 
 SEED = 7
-SPEED = 60.0
+SPEED = 150.0
 EPOCH = 1_800_000_000.0
 WITHIN_S = 20.0
 """Real time in which anything that a test waits for has happened."""
