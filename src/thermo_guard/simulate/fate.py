@@ -22,7 +22,8 @@ _BY_CALL = {Kind.LATE, Kind.AGAIN, Kind.TWICE, Kind.FLAKY}
 
 def heat(world: World) -> None:
     """The cooling fails in a room that is hot already."""
-    world.fail_cooling(4 * 3600.0)
+    if world.room.cooling_share > 0:
+        world.fail_cooling(4 * 3600.0)
     world.room.heat = Heat(HOT_C, HOT_C)
 
 

@@ -140,6 +140,8 @@ class Order:
             host = cluster.hosts.get(seen.target)
             if host is None or self._is_lied_about(host.name):
                 return True
+            if seen.by == "silence" and host.stage is Stage.STOPPING:
+                return True  # without a BMC its silence is all that there is to see
             is_on = host.stage is not Stage.OFF
             until_then = "host.power_on" if is_on else "host.off"
         if is_on is (seen.power == "on"):

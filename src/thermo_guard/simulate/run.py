@@ -34,6 +34,8 @@ GLANCE_S = 10.0
 """How often it is looked whether the plant has come where it must."""
 QUIET_S = 930.0
 """Between the troubles and the last incident: so long is a cool room looked at before what is off counts as meant."""
+HOT_S = 600.0
+"""By when a hot room has tripped: two measurements of slow probes, the on-delay between them, and a poll."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 """Where files are a matter of memory, if the machine has such a place: an fsync to a disk would be all the time."""
 
@@ -129,10 +131,9 @@ class _Run:
     async def _last_incident(self) -> None:
         """As it should be: all off in the heat, and then everything back as it was, or named."""
         before = self.world.running()
-        heat(self.world)
+        await self._until(self._has_tripped, HOT_S, "no trip in a hot room")
         tiers = len({vm.tier for vm in self.world.plan.vms}) + 1
-        bound_s = bound_down_s(self.settings.timing, tiers) + 10 * self.settings.policy.on_delay_s
-        await self._until(self._is_down, bound_s, "hosts that are on in the heat: {left}")
+        await self._until(self._is_down, bound_down_s(self.settings.timing, tiers), "hosts that are on: {left}")
         cool(self.world)
         await self._closed("after the last incident")
         self._compare(before)
@@ -152,6 +153,12 @@ class _Run:
             return self.guard.incident is None and self.clock.now() - open_at >= quiet_s
 
         await self._until(is_quiet, bound_s + quiet_s, f"the incident is still open {when}")
+
+    def _has_tripped(self) -> bool:
+        """Keep the room hot until then, however little there is in it that heats."""
+        if self.guard.incident is None:
+            heat(self.world)
+        return self.guard.incident is not None
 
     def _is_down(self) -> bool:
         """Every host of the cluster is off, but for those that were given up, and told; with vSAN, every VM."""
