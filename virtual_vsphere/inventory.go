@@ -66,6 +66,7 @@ type InventorySetting struct {
 	AdmissionControl *bool  `json:"admission_control"`
 	DRS              *bool  `json:"drs"`
 	DRSBehavior      string `json:"drs_behavior"`
+	DRSOverrides     *bool  `json:"drs_overrides"`
 	DPM              *bool  `json:"dpm"`
 }
 
@@ -239,6 +240,7 @@ func (set InventorySetting) configure(c *types.ClusterConfigInfoEx) {
 	for _, pair := range []struct{ from, to **bool }{
 		{&set.HA, &c.DasConfig.Enabled}, {&set.AdmissionControl, &c.DasConfig.AdmissionControlEnabled},
 		{&set.DRS, &c.DrsConfig.Enabled}, {&set.DPM, &c.DpmConfigInfo.Enabled},
+		{&set.DRSOverrides, &c.DrsConfig.EnableVmBehaviorOverrides},
 	} {
 		if *pair.from != nil {
 			*pair.to = *pair.from

@@ -56,6 +56,7 @@ async def test_what_happens_in_the_world_is_shown_by_vsphere(tmp_path: Path) -> 
         assert seen["db-1"].question is not None
         assert world.cluster.vms[seen["db-1"].id].question is not None
         assert seen["retired"].is_lost
+        assert _vm(site, "retired").is_lost
         assert (await site.host("esx3")).in_lockdown
 
         world.cut_power("esx2")

@@ -9,7 +9,7 @@ import pytest
 from sim.on_site import OnSite
 from sim.wire.vsphere_bench import SEED, bench
 from thermo_guard.core.plant import ClusterSeen, Host
-from thermo_guard.sim import plants
+from thermo_guard.sim import plans, plants
 
 pytestmark = pytest.mark.peer
 
@@ -21,6 +21,7 @@ PLANTS = {
     "troubled_vms": plants.troubled_vms(),
     "troubled_hosts": plants.troubled_hosts(),
     "standalone": plants.standalone(),
+    "vcenter_outside": plans.vcenter_outside(),
 }
 
 

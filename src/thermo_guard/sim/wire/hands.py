@@ -73,7 +73,6 @@ class OverlayHands:
         self._vm(vm, None, question=question.text)
 
     def lose(self, vm: VmState) -> None:
-        vm.is_lost = True
         self._vm(vm, None, connection="inaccessible")
 
     def break_vcenter(self, *, is_broken: bool) -> None:

@@ -31,7 +31,7 @@ def inventory(cluster: VirtualCluster, speed: float) -> dict[str, Any]:
         "settings": {
             "ha": settings.ha_enabled, "admission_control": bool(settings.ha_admission_control),
             "drs": settings.drs_enabled, "drs_behavior": settings.drs_behavior or "manual",
-            "dpm": bool(settings.dpm_enabled),
+            "drs_overrides": bool(settings.drs_overrides), "dpm": bool(settings.dpm_enabled),
         },
         "vsan": cluster.plan.has_vsan,
     }

@@ -15,6 +15,9 @@ from thermo_guard.sim.machines import HostState, Stage, VmState
 
 from .hands import OverlayHands
 
+_LOST = {"orphaned", "inaccessible", "invalid"}
+"""A VM's connection when nobody has its files."""
+
 
 class Mirror:
     """One world's picture of its simulator.
@@ -40,7 +43,7 @@ class Mirror:
             "vm.off": self._switch_off, "vm.suspended": self._switch_off, "vm.on": self._switch_on,
             "vm.tools": self._run_tools, "vm.moved": self._move, "vm.registered": self._move,
             "vm.asked": self._ask, "vm.question": self._ask, "vm.answered": self._take_answer,
-            "vcls.removed": self._remove,
+            "vm.connection": self._lose, "vcls.removed": self._remove,
         }
 
     def show(self, entry: Mapping[str, Any]) -> None:
@@ -138,6 +141,9 @@ class Mirror:
     def _take_answer(self, vm: VmState, _: Mapping[str, Any]) -> None:
         vm.question = None
         self._timeline.note("vm.answered", vm.name)
+
+    def _lose(self, vm: VmState, entry: Mapping[str, Any]) -> None:
+        vm.is_lost = entry["detail"] in _LOST
 
     def _spawn(self, name: str, host: str) -> None:
         self._cluster.settings = replace(self._cluster.settings, vcls=Vcls.ON)
