@@ -30,6 +30,7 @@ class Mirror:
         self._timeline = cluster.timeline
         self._hands = hands
         self._labels = labels
+        self._vms = {vm.name: vm for vm in cluster.vms.values()}
         self._on_host: Mapping[str, Callable[[HostState], None]] = {
             "host.silent": self._fall_silent, "host.off": self._lose_power, "host.on": self._get_power,
             "host.booted": self._answer, "host.standby": self._stand_by,
@@ -54,9 +55,8 @@ class Mirror:
         elif (on_host := self._on_host.get(what)) is not None:
             on_host(self._cluster.hosts[self._labels.get(name, name)])
         elif (on_vm := self._on_vm.get(what)) is not None:
-            vm = next((vm for vm in self._cluster.vms.values() if vm.name == name), None)
-            if vm is not None:
-                on_vm(vm, entry)
+            if name in self._vms:  # one that somebody has made in vSphere is none of the world's
+                on_vm(self._vms[name], entry)
         elif what in {"vcenter.cut", "vcenter.reachable"}:
             self._cluster.is_vcenter_broken = what == "vcenter.cut"
 
@@ -149,9 +149,11 @@ class Mirror:
         self._cluster.settings = replace(self._cluster.settings, vcls=Vcls.ON)
         plan = VmPlan(name, self._labels.get(host, host), role=Role.VCLS, has_tools=False)
         self._cluster.add(plan, "made anew")
+        self._vms = {vm.name: vm for vm in self._cluster.vms.values()}
 
     def _remove(self, vm: VmState, _: Mapping[str, Any]) -> None:
         self._cluster.settings = replace(self._cluster.settings, vcls=Vcls.RETREAT)
         if vm.is_on:
             self._cluster.switch_off(vm, "removed by vCenter")
         self._cluster.delete(vm)
+        del self._vms[vm.name]

@@ -72,6 +72,7 @@ class VsphereFace:
             f"-user={self.user}", f"-password={password}", f"-esxi-user={ESXI_USER}", f"-esxi-password={password}",
         ]
         self._fingerprints: dict[str, str] = {}
+        self._tasks: list[asyncio.Task[None]] = []
         self._orders: asyncio.Queue[tuple[str, Mapping[str, str]]] = asyncio.Queue()
         self._seen = 0
         """Number of the last entry of the journal that is in the world."""
@@ -91,7 +92,11 @@ class VsphereFace:
         if not line:
             raise RuntimeError(f"virtual_vsphere ended with {await self._process.wait()} before it was ready")
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
-        await self._take_over(json.loads(line))
+        try:
+            await self._take_over(json.loads(line))
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def _take_over(self, ready: Mapping[str, Any]) -> None:
