@@ -111,6 +111,6 @@ def _of_services(cluster: ClusterSeen) -> Iterator[Finding]:
             how = "removed at a shutdown by retreat mode, which is ended on the way back"
         case Vcls.RETREAT:
             how = "in retreat mode already, and stay so"
-        case Vcls.NONE:
+        case Vcls.NONE:  # pragma: no branch - there is no other
             how = "stopped with their hosts" if running else "none that would need retreat mode"
     yield ok(Area.VMS, f"Cluster services (vCLS), {running} VMs: {how}")

@@ -179,7 +179,7 @@ def _informed(
             return replace(record, bmc_of=dict(event.pairs))
         case ev.NamesResolved():
             return replace(record, names=dict(event.names))
-        case ev.HostsConfirmed():
+        case ev.HostsConfirmed():  # pragma: no branch - there is no other
             return replace(record, confirmed=event)
 
 
@@ -237,7 +237,7 @@ def _opened(
             return Incident(event.incident, at, Goal.OFF, at, event.reasons)
         case ev.ShutdownWished():
             return Incident(event.incident, at, Goal.OFF, at, (event.reason,), wished_by=event.by)
-        case ev.PowerOnWished():
+        case ev.PowerOnWished():  # pragma: no branch - there is no other
             return Incident(event.incident, at, Goal.ON, at, (event.reason,), is_snapshot_closed=True,
                             wished_by=event.by, despite_unseen=event.despite_unseen)
 

@@ -68,7 +68,7 @@ def _why_not(kept: KeptVm) -> str:
             return "is an agent of another solution and left to it"
         case Role.FT_SECONDARY:
             return "is the secondary of a fault-tolerant pair: name its primary"
-        case Role.WORKLOAD:
+        case Role.WORKLOAD:  # pragma: no branch - there is no other
             return ""
 
 

@@ -274,7 +274,7 @@ def is_due(intent: Intent | None, timing: Timing, now: float) -> bool:
             return passed_s >= REFUSED_S
         case Outcome.UNAUTHORIZED:
             return passed_s >= UNAUTHORIZED_S
-        case Outcome.ACCEPTED:
+        case Outcome.ACCEPTED:  # pragma: no branch - there is no other
             return passed_s >= timing.patience_s(intent.command.verb)
 
 
