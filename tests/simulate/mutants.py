@@ -10,10 +10,15 @@ import pytest
 from thermo_guard.adapters.journal import SqlJournal
 from thermo_guard.adapters.journal.folder_lock import FolderLock
 from thermo_guard.core import events as ev
-from thermo_guard.core import goal, plan_down, plan_up, scope
+from thermo_guard.core import goal, plan_up, scope
 from thermo_guard.core.commands import Outcome, Verb
+from thermo_guard.core.goal import turn
+from thermo_guard.core.messages import message
+from thermo_guard.core.planner import next_step
 from thermo_guard.core.plant import Power
-from thermo_guard.core.step import Situation
+from thermo_guard.core.policy import assess, seen
+from thermo_guard.core.snapshot import take
+from thermo_guard.core.step import Leg, Situation, told
 from thermo_guard.engine import conductor, ledger, loop, snapshots
 from thermo_guard.simulate.promises import SECRET
 
@@ -31,7 +36,6 @@ class Mutant:
 
 def forgets_the_dead_band(patch: pytest.MonkeyPatch) -> None:
     """What is not HIGH any more is cool."""
-    assess = loop.assess
     patch.setattr(loop, "assess", lambda room, settings, now: assess(
         room, replace(settings, low_c=settings.high_c - 0.1), now
     ))
@@ -39,19 +43,16 @@ def forgets_the_dead_band(patch: pytest.MonkeyPatch) -> None:
 
 def trips_on_stale_data(patch: pytest.MonkeyPatch) -> None:
     """A measurement stands until another one comes."""
-    assess = loop.assess
     patch.setattr(loop, "assess", lambda room, settings, now: assess(room, replace(settings, max_age_s=1e9), now))
 
 
 def trips_on_one_sensor(patch: pytest.MonkeyPatch) -> None:
     """One vote makes HIGH."""
-    assess = loop.assess
     patch.setattr(loop, "assess", lambda room, settings, now: assess(room, replace(settings, votes=1), now))
 
 
 def counts_a_sample_again(patch: pytest.MonkeyPatch) -> None:
     """Each poll is a measurement, whatever its stamp."""
-    seen = loop.seen
     patch.setattr(loop, "seen", lambda room, poll, settings: seen(room, replace(
         poll, readings=tuple(replace(one, stamp=one.seen_at, age_s=0.0) for one in poll.readings)
     ), settings))
@@ -59,7 +60,6 @@ def counts_a_sample_again(patch: pytest.MonkeyPatch) -> None:
 
 def trusts_the_call(patch: pytest.MonkeyPatch) -> None:
     """What was accepted is taken for done."""
-    next_step = conductor.next_step
 
     def trusting(situation: Situation) -> Any:
         accepted = {target for (verb, target), intent in situation.incident.intents.items()
@@ -74,7 +74,6 @@ def trusts_the_call(patch: pytest.MonkeyPatch) -> None:
 
 def skips_the_intent(patch: pytest.MonkeyPatch) -> None:
     """The command goes out, and nothing is on record of it."""
-    told = conductor.told
     patch.setattr(conductor, "told", lambda step, incident, commands: tuple(
         event for event in told(step, incident, commands) if not isinstance(event, ev.Intended)
     ))
@@ -87,7 +86,6 @@ def starts_hosts_when_blind(patch: pytest.MonkeyPatch) -> None:
 
 def starts_everything(patch: pytest.MonkeyPatch) -> None:
     """Whatever there is has run before."""
-    take = snapshots.take
     patch.setattr(snapshots, "take", lambda *args, **more: _all_on(take(*args, **more)))
 
 
@@ -97,7 +95,6 @@ def _all_on(snapshot: Any) -> Any:
 
 def forgets_what_ran(patch: pytest.MonkeyPatch) -> None:
     """The last VM of the list is not among those that come back."""
-    take = snapshots.take
 
     def short(*args: Any, **more: Any) -> Any:
         found = take(*args, **more)
@@ -108,7 +105,6 @@ def forgets_what_ran(patch: pytest.MonkeyPatch) -> None:
 
 def ignores_the_tiers(patch: pytest.MonkeyPatch) -> None:
     """Every VM stops at once, vCenter's host's last."""
-    take = snapshots.take
 
     def flat(*args: Any, **more: Any) -> Any:
         found = take(*args, **more)
@@ -154,15 +150,13 @@ def lets_two_in(patch: pytest.MonkeyPatch) -> None:
 
 def shows_a_secret(patch: pytest.MonkeyPatch) -> None:
     """A message quotes what it should not."""
-    message = ledger.message
     patch.setattr(ledger, "message", lambda event, incident, at: (
-        None if (told := message(event, incident, at)) is None else replace(told, body=f"{told.body} {SECRET}")
+        None if (text := message(event, incident, at)) is None else replace(text, body=f"{text.body} {SECRET}")
     ))
 
 
 def tells_nobody_that_it_is_blind(patch: pytest.MonkeyPatch) -> None:
     """Changes of level are not told."""
-    message = ledger.message
     patch.setattr(ledger, "message", lambda event, incident, at: (
         None if isinstance(event, ev.LevelChanged) else message(event, incident, at)
     ))
@@ -177,12 +171,11 @@ def leaves_the_settings(patch: pytest.MonkeyPatch) -> None:
 
 def waits_for_ever(patch: pytest.MonkeyPatch) -> None:
     """A guest is never given up."""
-    patch.setattr(plan_down.Leg, "abandon", lambda *_: None)
+    patch.setattr(Leg, "abandon", lambda *_: None)
 
 
 def forgets_to_turn_back(patch: pytest.MonkeyPatch) -> None:
     """The heat's return on the way back is no reason to stop."""
-    turn = loop.turn
 
     def deaf(*args: Any) -> Any:
         event = turn(*args)
@@ -193,24 +186,24 @@ def forgets_to_turn_back(patch: pytest.MonkeyPatch) -> None:
 
 MUTANTS: Mapping[str, Mutant] = {
     "forgets the dead-band": Mutant(forgets_the_dead_band, "S2", 20),
-    "trips on stale data": Mutant(trips_on_stale_data, "S2", 150),
+    "trips on stale data": Mutant(trips_on_stale_data, "S2", 100),
     "trips on one sensor": Mutant(trips_on_one_sensor, "S2", 20),
     "counts a sample again": Mutant(counts_a_sample_again, "S2", 60),
     "trusts the call": Mutant(trusts_the_call, "S5", 20),
     "skips the intent": Mutant(skips_the_intent, "S5", 5),
-    "starts hosts when blind": Mutant(starts_hosts_when_blind, "S3", 60),
+    "starts hosts when blind": Mutant(starts_hosts_when_blind, "S3", 100),
     "starts everything": Mutant(starts_everything, "S3", 20),
     "forgets what ran": Mutant(forgets_what_ran, "liveness", 20),
     "ignores the tiers": Mutant(ignores_the_tiers, "S4", 20),
     "acts unarmed": Mutant(acts_unarmed, "S1", 60),
-    "takes in every host": Mutant(takes_in_every_host, "S1", 200),
+    "takes in every host": Mutant(takes_in_every_host, "S1", 60),
     "loses part of a write": Mutant(loses_part_of_a_write, "S6", 20),
-    "lets two in": Mutant(lets_two_in, "S7", 100),
+    "lets two in": Mutant(lets_two_in, "S7", 60),
     "shows a secret": Mutant(shows_a_secret, "S8", 5),
     "tells nobody that it is blind": Mutant(tells_nobody_that_it_is_blind, "liveness", 60),
     "leaves the settings": Mutant(leaves_the_settings, "liveness", 10),
     "waits for ever": Mutant(waits_for_ever, "liveness", 20),
-    "forgets to turn back": Mutant(forgets_to_turn_back, "S3", 60),
+    "forgets to turn back": Mutant(forgets_to_turn_back, "liveness", 60),
 }
 
 

@@ -53,6 +53,7 @@ class Fate:
     def mend_all(self) -> None:
         """Nothing goes wrong any more."""
         self._weather.clear()
+        self._guard.call_off_crashes()
         self._site.faults.clear()
         for undo in self._undo:
             undo()

@@ -34,6 +34,8 @@ class Guard:
     ) -> None:
         self.disk = disk
         self.crashes = 0
+        self.has_lost_memory = False
+        """It has died while it worked on an incident from memory: what it had done is on no record (ADR 0007)."""
         self.events: list[tuple[float, ev.Event]] = []
         """All lives', by the world's clock."""
         self.stepped_s = 0.0
@@ -118,6 +120,13 @@ class Guard:
         else:
             self._life.crash = Crash(point, count)
 
+    def call_off_crashes(self) -> None:
+        """Whatever it was to die of later, it does not; if it is dead, it comes back at once."""
+        self._life.crash = None
+        self._away_s = 0.0
+        if self._back_at is not None:
+            self._back_at = self._clock.now()
+
     async def revive_if_due(self) -> None:
         """Where it has ended, clear up after it; where its time has come, start it again."""
         if self._back_at is not None:
@@ -133,6 +142,7 @@ class Guard:
             return
         life = self._life
         life.end()
+        self.has_lost_memory |= self.disk.is_full and self.incident is not None
         rest = [task for task in asyncio.all_tasks() - self._others if task is not asyncio.current_task()]
         for task in rest:
             task.cancel()

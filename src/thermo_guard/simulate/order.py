@@ -1,5 +1,6 @@
 """In which order things may stop and start, and what ran before: by the world's own truth."""
 
+from collections import deque
 from collections.abc import Set as AbstractSet
 
 from thermo_guard.core.commands import Command, Verb
@@ -11,6 +12,8 @@ from thermo_guard.sim.world import World
 
 LATELY_S = 180.0
 """What has changed since may not have been seen yet: looks are some seconds apart, and may be silent for a while."""
+LOOKS = 3
+"""So many looks in a cool room it takes until what is off is meant to be."""
 _STOPS = {Verb.SHUT_DOWN_GUEST, Verb.POWER_OFF_VM, Verb.TERMINATE_VM}
 _HOST_STOPS = {Verb.ENTER_MAINTENANCE, Verb.SHUT_DOWN_HOST}
 
@@ -30,13 +33,16 @@ class Order:
         """Hosts that are the guard's; None: all of the cluster."""
         self._cool_at = world.now
         """When the sensors last said so."""
+        self._seen_at = deque([world.now], maxlen=LOOKS)
+        """When the plant was lately looked at in a cool room."""
 
     def begin(self, snapshot_s: float) -> None:
         """An incident begins: what runs now may come back, and what did when the plant was last looked at in a cool
         room; what went off since then, the heat may have taken.
         """
         self.catch_up()
-        since, cluster = self._cool_at - 3 * snapshot_s - LATELY_S, self._world.cluster
+        cluster = self._world.cluster
+        since = min(self._cool_at - 3 * snapshot_s, self._seen_at[0]) - LATELY_S
         self._ran = {vm.name for vm in cluster.vms.values() if vm.is_on} | self._gone("vm.off", since)
         self._hosts_on = {host.name for host in cluster.hosts.values() if host.stage is not Stage.OFF}
         self._hosts_on |= self._gone("host.off", since)
@@ -44,6 +50,13 @@ class Order:
 
     def room_is_cool(self) -> None:
         self._cool_at = self._world.now
+
+    def seen_in_the_cool(self) -> None:
+        self._seen_at.append(self._world.now)
+
+    def may_run(self, name: str) -> bool:
+        """The VM or host ran before, as far as the guard can know: it may come back."""
+        return name in self._ran or name in self._hosts_on
 
     def _gone(self, kind: str, since: float) -> set[str]:
         return {name for (what, name), at in self._changed.items() if what == kind and at >= since}
@@ -84,10 +97,10 @@ class Order:
         return None
 
     def _lower_tier_runs(self, vm: VmState, given_up: AbstractSet[str]) -> str | None:
-        tier = _tier(vm)
+        tier = self._tier(vm)
         for other in self._world.cluster.vms.values():
-            if _tier(other) < tier and self._still_runs(other, given_up):
-                return f"{other.name} of tier {_tier(other)} runs, and was not given up"
+            if self._tier(other) < tier and self._still_runs(other, given_up):
+                return f"{other.name} of tier {self._tier(other)} runs, and was not given up"
         return None
 
     def _others_run(self, vcenter: VmState, given_up: AbstractSet[str]) -> str | None:
@@ -153,6 +166,6 @@ class Order:
         """Its BMC says Off whatever it does."""
         return any(bmc.plan.host == host and bmc.plan.says_off for bmc in self._world.cluster.bmcs.values())
 
-
-def _tier(vm: VmState) -> int:
-    return vm.plan.tier if vm.plan.tier is not None else 1
+    def _tier(self, vm: VmState) -> int:
+        """A host by itself knows no tags."""
+        return vm.plan.tier if vm.plan.tier is not None and not self._world.plan.is_standalone else 1

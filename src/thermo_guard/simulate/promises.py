@@ -21,7 +21,9 @@ from .order import Order
 from .senses import Senses
 
 BLIND_TOLD_S = 600.0
-UNDER_WAY_S = 20.0
+ACTS_WITHIN_S = 180.0
+"""From the delivery of an alarm until it is acted on: a poll, and a look at the plant that hangs."""
+UNDER_WAY_S = 12.0
 """What had been sent, or was about to be, when the room changed: a look, a name, a turn at the edge."""
 SECRET = "s3cret-of-the-simulation"  # noqa: S105 - nobody may ever see it
 POWER_ONS = frozenset({Verb.POWER_ON_HOST, Verb.POWER_ON_VM, Verb.ADOPT_VM})
@@ -75,6 +77,10 @@ class Promises:
         self._from_memory: Counter[tuple[Verb, str]] = Counter()
         self._level: tuple[str, float] | None = None
         self._is_blind_told = False
+        self._unheard: list[Entry] = []
+        """What is durable, and what the guard has not taken up: it may die between the two."""
+        self._is_idle_told = False
+        self._begun_at = world.now
 
     # ---- what is heard of ----
 
@@ -86,23 +92,37 @@ class Promises:
             self._broken("S6", f"the record of {self.record.seq} entries is not what was read again")
         self.record = found
         self.ahead_s = ahead_s
+        for entry in self._unheard:
+            self._take_up(entry.at, entry.event)
+        self._unheard.clear()
         self._from_memory.clear()
         self._due.clear()
+        self._begun_at = self.world.now
         self.senses.begin(self.world.now)
         self._is_blind_told = self.record.level == "blind"
 
     def polled(self, poll: Poll) -> None:
         self.senses.take(poll, self.world.now)
 
+    def saw_plant(self) -> None:
+        """The cluster was seen through vCenter, or host by host."""
+        if self.incident is None and self.senses.is_cool(self.world.now):
+            self.order.seen_in_the_cool()
+
     def appended(self, entries: Iterable[Entry]) -> None:
         """These have become durable."""
         for entry in entries:
             self.record = fold(self.record, [entry])
+            self._unheard.append(entry)
             if isinstance(entry.event, ev.Intended):
                 self._due.update(_key(command) for command in entry.event.commands)
 
     def heard(self, at: float, event: ev.Event) -> None:
         """The guard has taken this for true, durable or not."""
+        self._unheard = [entry for entry in self._unheard if entry.event is not event]
+        self._take_up(at, event)
+
+    def _take_up(self, at: float, event: ev.Event) -> None:
         self._no_secret(repr(event))
         match event:
             case ev.GuardArmed():
@@ -163,8 +183,20 @@ class Promises:
         if blind_s > BLIND_TOLD_S + UNDER_WAY_S and not self._is_blind_told:
             self._broken("liveness", f"no answer from the sensors for {blind_s:.0f} s, and nobody was told")
             self._is_blind_told = True
-        if blind_s < BLIND_TOLD_S / 2:
-            self._is_blind_told = self.record.level == "blind"
+        if self.record.level != "blind" and blind_s < BLIND_TOLD_S / 2:
+            self._is_blind_told = False
+        self._is_acting()
+
+    def _is_acting(self) -> None:
+        """A confirmed alarm is acted on: no room is hot for long while the goal is to run."""
+        is_ours = self._is_armed and self.settings.mode is not Mode.OBSERVE and not self.is_disk_full
+        is_ours = is_ours and self.world.now - self._begun_at >= ACTS_WITHIN_S
+        is_down = self.incident is not None and self.incident.goal is Goal.OFF
+        self.checked["trips"] += 1
+        why = None if is_down or not is_ours else self.senses.why_hot(self.world.now, ACTS_WITHIN_S)
+        if why is not None and not self._is_idle_told:
+            self._broken("liveness", f"{why} for {ACTS_WITHIN_S:g} s, and nothing is done")
+        self._is_idle_told = why is not None
 
     def commanded(self, command: Command) -> None:
         """This arrives at an edge."""
@@ -214,7 +246,7 @@ class Promises:
             since_s = now - self._level[1]
             if since_s > UNDER_WAY_S:
                 return "S3", f"the room is {self._level[0]} since {since_s:.0f} s"
-        if (why := self.senses.why_hot(now - UNDER_WAY_S)) is not None:
+        if (why := self.senses.why_hot(now, UNDER_WAY_S)) is not None:
             return "S3", why
         if (why := self.order.why_not_back(command)) is not None:
             return "S3", why

@@ -92,7 +92,7 @@ class _Run:
                 self._befall(trouble)
             await self._pass_to(self.scenario.faults_s)
             await self._end_of_troubles()
-            if not self.scenario.tuning.get("observe"):
+            if not self.scenario.tuning.get("observe") and not self.guard.has_lost_memory:
                 await self._last_incident()
         except _Late as late:
             self.promises.late(str(late))
@@ -120,7 +120,7 @@ class _Run:
     async def _end_of_troubles(self) -> None:
         """From here on everything works; whatever goes on must end, and the report must name what is missing."""
         self.fate.mend_all()
-        await self._alive()
+        await self.guard.revive_if_due()
         if self.scenario.tuning.get("unarmed"):
             self.guard.arm()
         cool(self.world)
@@ -183,15 +183,11 @@ class _Run:
         maintenance = {*before.in_maintenance} ^ {*after.in_maintenance}
         powers = {name for name, _ in before.vms} ^ {name for name, _ in after.vms}
         for name in sorted(powers | maintenance | ({*before.hosts} ^ {*after.hosts})):
-            if name not in named:
+            is_back = name in {*after.hosts, *dict(after.vms)} and self.promises.order.may_run(name)
+            if name not in named and not is_back:
                 self.promises.late(f"{name} is not as before, and the report does not say so")
         if before.settings != after.settings and "settings" not in named:
             self.promises.late(f"settings are {after.settings}, before {before.settings}, and the report is silent")
-
-    async def _alive(self) -> None:
-        if self.guard.is_dead:
-            await self.guard.bury()
-            self.guard.start()
 
     async def _pass_to(self, at_s: float) -> None:
         """Let time pass, with whatever happens in it."""

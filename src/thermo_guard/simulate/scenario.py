@@ -186,14 +186,17 @@ def draw(seed: int) -> Scenario:
 
 
 STORY_SHARE = 0.5
-STORIES = ("blind", "blind on the way back", "the heat returns", "hot while away", "the last word", "a host joins")
+STORIES = (
+    "blind", "blind on the way back", "the heat returns", "hot while away", "the last word", "one lies after the other",
+    "a host joins",
+)
 """Troubles that belong together, and would seldom meet by chance."""
 
 
 def tell(story: str, chance: random.Random) -> list[Trouble]:
     """The troubles of a story."""
     hot_s, later_s = round(chance.uniform(60.0, 200.0), 1), round(chance.uniform(0.0, 500.0), 1)
-    cool_s = round(hot_s + chance.uniform(200.0, 600.0), 1)
+    cool_s = round(hot_s + chance.uniform(400.0, 700.0), 1)
     match story:
         case "blind":
             return [Trouble(hot_s, Kind.WAN, for_s=1000.0), Trouble(hot_s + later_s, Kind.HEAT)]
@@ -201,7 +204,7 @@ def tell(story: str, chance: random.Random) -> list[Trouble]:
             how = chance.choice([Trouble(0.0, Kind.WAN), Trouble(0.0, Kind.SENSOR, how="offline"),
                                  Trouble(0.0, Kind.SENSOR, how="missing")])
             return [Trouble(hot_s, Kind.HEAT), Trouble(cool_s, Kind.COOL),
-                    replace(how, at_s=cool_s + later_s, for_s=900.0)]
+                    replace(how, at_s=round(cool_s + chance.uniform(150.0, 450.0), 1), for_s=900.0)]
         case "the heat returns":
             return [Trouble(hot_s, Kind.HEAT), Trouble(cool_s, Kind.COOL), Trouble(cool_s + 300 + later_s, Kind.HEAT)]
         case "hot while away":
@@ -211,6 +214,11 @@ def tell(story: str, chance: random.Random) -> list[Trouble]:
             return [Trouble(hot_s, Kind.SENSOR, how="spike", for_s=600.0, amount=16.0),
                     Trouble(round(hot_s + chance.uniform(60.0, 90.0), 1), Kind.SENSOR, how="offline", for_s=600.0),
                     Trouble(hot_s + 800.0, Kind.HEAT)]
+        case "one lies after the other":
+            one, two = chance.sample(["Q3CA-0001-VIRT", "Q3CA-0002-VIRT", "Q3CA-0003-VIRT"], 2)
+            return [Trouble(hot_s, Kind.SENSOR, one, "lie", 180.0, 36.0),
+                    Trouble(hot_s + 170.0, Kind.SENSOR, one, "offline", 1200.0),
+                    Trouble(hot_s + 600.0, Kind.SENSOR, two, "lie", 300.0, 36.0)]
         case _:
             return [Trouble(hot_s, Kind.HOST_JOINS, "other1"), Trouble(hot_s + later_s, Kind.HEAT)]
 
@@ -235,7 +243,7 @@ _SHARES: tuple[tuple[Kind, int], ...] = (
     (Kind.HEAT, 6), (Kind.COOL, 8), (Kind.COOLING_FAILS, 2), (Kind.COOLING_RETURNS, 2), (Kind.SENSOR, 7), (Kind.WAN, 2),
     (Kind.DNS, 1), (Kind.SILENT, 8), (Kind.DENIED, 3), (Kind.SLOW, 4), (Kind.CALL, 10), (Kind.LATE, 4),
     (Kind.AGAIN, 4), (Kind.TWICE, 4), (Kind.FLAKY, 4), (Kind.CLOCK, 3), (Kind.CRASH, 16), (Kind.DISK, 2),
-    (Kind.SECOND_GUARD, 1), (Kind.VM_ON, 4), (Kind.VM_OFF, 4), (Kind.VM_MOVED, 3), (Kind.VM_HANGS, 4),
+    (Kind.SECOND_GUARD, 3), (Kind.VM_ON, 4), (Kind.VM_OFF, 4), (Kind.VM_MOVED, 3), (Kind.VM_HANGS, 4),
     (Kind.HOST_HANGS, 2), (Kind.HOST_CUT, 2), (Kind.HOST_PRESSED, 2), (Kind.HOST_BROKEN, 1), (Kind.VCENTER_BROKEN, 1),
     (Kind.HOST_JOINS, 1),
 )

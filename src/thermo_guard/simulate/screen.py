@@ -24,6 +24,7 @@ PROMISES = {
     "S6": "loses nothing in a crash",
     "S7": "one guard a site",
     "S8": "shows no secret",
+    "trips": "acts on a confirmed alarm",
     "blind is told": "tells that it is blind",
     "liveness": "ends as it must",
 }

@@ -10,7 +10,7 @@ OLDEST_S = 2700.0
 """No measurement that is older says anything of the room."""
 SURELY_FRESH_S = 300.0
 """Any that is younger does."""
-KEPT = 200
+KEPT = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,19 @@ class Senses:
                 return f"{serial} stood above LOW"
         return None
 
-    def why_hot(self, by: float) -> str | None:
-        """Enough sensors had said by then that the room is hot, and none of them has said otherwise since."""
-        fresh = self._fresh(by)
-        hot = [serial for serial, said in fresh.items()
-               if self._hot_s(said) >= self._policy.on_delay_s and said[-1].at <= by]
+    def why_hot(self, now: float, for_s: float) -> str | None:
+        """Enough sensors have said for so long that the room is hot, and are fresh."""
+        fresh = self._fresh(now, SURELY_FRESH_S)
+        hot = [serial for serial, said in fresh.items() if self._is_hot_since(said, now - for_s)]
         is_alarm = len(hot) > max(len(self._sensors), 2) // 2
         return f"{', '.join(hot)} stand at HIGH" if is_alarm else None
+
+    def _is_hot_since(self, said: list[Said], by: float) -> bool:
+        earlier = [one for one in said if one.at <= by]
+        later = said[len(earlier):]
+        return self._hot_s(earlier) >= self._policy.on_delay_s and all(
+            one.celsius >= self._policy.high_c for one in later
+        )
 
     def is_cool(self, now: float) -> bool:
         fresh = self._fresh(now, SURELY_FRESH_S)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from thermo_guard.core.commands import Command, Verb
+from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.core.plant import BmcSeen, ClusterSeen, HostSeen
 from thermo_guard.core.readings import AlertCount, Poll, Reading
 from thermo_guard.ports import Clock, Fault, MissingPrivilege, Transient
@@ -147,7 +147,8 @@ class FeltHypervisor:
         self._way = way
 
     async def observe(self) -> ClusterSeen:
-        seen = await self._way.go("vcenter", self._hypervisor.observe)
+        seen = await self._way.go(VCENTER, self._hypervisor.observe)
+        self._way.promises.saw_plant()
         return replace(seen, at=seen.at + self._way.ahead_s)
 
     async def look_at_host(self, name: str, address: str, thumbprint: str | None = None) -> HostSeen:
@@ -155,7 +156,7 @@ class FeltHypervisor:
         return replace(seen, at=seen.at + self._way.ahead_s)
 
     async def missing_privileges(self) -> tuple[MissingPrivilege, ...]:
-        return await self._way.go("vcenter", self._hypervisor.missing_privileges)
+        return await self._way.go(VCENTER, self._hypervisor.missing_privileges)
 
     async def execute(self, command: Command, address: str | None = None) -> None:
         self._way.life.passes("before call")
