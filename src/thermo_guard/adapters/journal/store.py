@@ -47,7 +47,11 @@ WISHES_AFTER = (
     select(wish.c.number, wish.c.at, cast(wish.c.body, Text))
     .where(wish.c.site == bindparam("of_site"), wish.c.number > bindparam("after")).order_by(wish.c.number)
 )
-"""Made once, for each tick asks it: to put it together anew costs more than the database does."""
+APPEND = insert(event)
+FENCE = update(site).where(
+    site.c.id == bindparam("of_site"), site.c.epoch == bindparam("our_epoch"), site.c.owner == bindparam("our_owner")
+).values(epoch=site.c.epoch)
+"""All made once: to put one together anew costs more than the database does."""
 
 log = structlog.get_logger()
 
@@ -232,7 +236,7 @@ class SqlJournal(JournalReader):
             for each in events
         ]
         with self._writing() as connection:
-            keys = [connection.execute(insert(event).values(row)).inserted_primary_key for row in rows]
+            keys = [connection.execute(APPEND, row).inserted_primary_key for row in rows]
         return tuple(Entry(key[0], at, each) for key, each in zip(keys, events, strict=True) if key is not None)
 
     def keep_snapshot(self, snapshot: Snapshot) -> None:
@@ -313,11 +317,9 @@ class SqlJournal(JournalReader):
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """One transaction that holds only while the site is ours."""
-        fence = update(site).where(
-            site.c.id == self._site, site.c.epoch == self._epoch, site.c.owner == self.owner
-        ).values(epoch=self._epoch)
+        ours = {"of_site": self._site, "our_epoch": self._epoch, "our_owner": self.owner}
         with database_faults(self._folder), self._connection.begin():
-            if self._connection.execute(fence).rowcount != 1:
+            if self._connection.execute(FENCE, ours).rowcount != 1:
                 raise SiteTakenError(f"Another guard owns the site {self._site!r} now: this one must not act on it any "
                                      "more.")
             yield self._connection
