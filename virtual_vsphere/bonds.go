@@ -64,16 +64,33 @@ func (v *VM) secondary() types.BaseMethodFault {
 	return &types.InvalidOperationOnSecondaryVm{InstanceUuid: v.InstanceUUID}
 }
 
-// followManager is what another solution does with its agent VM when the host enters or leaves maintenance mode.
-// mu is held.
+// followManager is what another solution does with its agent VMs, in its own time, when the host enters or leaves
+// maintenance mode. mu is held.
 func (p *Plant) followManager(h *Host, entering bool) {
+	ms, epoch := p.timing.AgentStartMs, h.epoch
+	if entering {
+		ms = p.timing.AgentStopMs
+	}
+	if ms == 0 {
+		p.switchAgents(h, !entering)
+		return
+	}
+	p.after(ms, func() {
+		if h.epoch == epoch && (entering || h.takesVMs()) {
+			p.switchAgents(h, !entering)
+		}
+	})
+}
+
+// switchAgents brings back only what it has switched off itself. mu is held.
+func (p *Plant) switchAgents(h *Host, on bool) {
 	for _, v := range p.vms {
 		switch {
 		case v.Host != h || v.ManagedBy == "" || v.IsVCLS:
-		case entering && v.isOn():
+		case !on && v.isOn():
 			v.ManagerOff = true
-			p.turnOff(v, true)
-		case !entering && v.ManagerOff && !v.isOn():
+			p.turnOff(v, true, "by its manager")
+		case on && v.ManagerOff && !v.isOn():
 			v.ManagerOff = false
 			p.turnOn(v)
 		}

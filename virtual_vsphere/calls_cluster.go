@@ -123,11 +123,11 @@ func (p *Plant) noteCluster(name string, config *types.ClusterConfigInfoEx) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.clusters[name] != nil {
-		p.note("cluster.reconfigured", name, "")
+		p.journal.add(Entry{What: "cluster.reconfigured", Object: name, Settings: settings})
 	}
 	p.clusters[name] = settings
 	if mode := config.SystemVMsConfig; name == p.cluster && mode != nil {
-		p.vclsRetreats = mode.DeploymentMode == string(types.ClusterSystemVMsConfigInfoDeploymentModeABSENT)
+		p.setRetreat(mode.DeploymentMode == string(types.ClusterSystemVMsConfigInfoDeploymentModeABSENT))
 	}
 }
 

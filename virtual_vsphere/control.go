@@ -273,7 +273,7 @@ func (p *Plant) forcePower(v *VM, power string) error {
 		}
 	case power == "off":
 		if v.Power != types.VirtualMachinePowerStatePoweredOff {
-			p.turnOff(v, false)
+			p.turnOff(v, false, "")
 		}
 	case power == "suspended":
 		p.turnSuspended(v)
@@ -332,7 +332,7 @@ func (s *Site) changeTiming(q url.Values) error {
 	t := p.timing
 	for key, target := range map[string]*int{"guest-ms": &t.GuestMs, "vm-boot-ms": &t.VMBootMs, "boot-ms": &t.BootMs,
 		"host-off-ms": &t.HostOffMs, "maintenance-ms": &t.MaintenanceMs, "vcenter-boot-ms": &t.VCenterBootMs,
-		"vcls-ms": &t.VclsMs, "call-delay-ms": &t.CallDelayMs} {
+		"vcls-ms": &t.VclsMs, "agent-stop-ms": &t.AgentStopMs, "agent-start-ms": &t.AgentStartMs, "call-delay-ms": &t.CallDelayMs} {
 		value, err := number(q, key, *target)
 		if err != nil {
 			return err

@@ -52,7 +52,7 @@ func (p *Plant) beginStop(v *VM) {
 	}
 	p.after(ms, func() {
 		if v.epoch == epoch {
-			p.turnOff(v, true)
+			p.turnOff(v, true, "shut down")
 		}
 	})
 }
@@ -69,21 +69,21 @@ func (p *Plant) powerOff(v *VM) types.BaseMethodFault {
 			return nil
 		}
 	}
-	return p.cutVM(v)
+	return p.cutVM(v, "powered off")
 }
 
 // terminate kills the VM's process, which also works where PowerOff hangs.
 func (p *Plant) terminate(v *VM) types.BaseMethodFault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.cutVM(v)
+	return p.cutVM(v, "killed")
 }
 
-func (p *Plant) cutVM(v *VM) types.BaseMethodFault {
+func (p *Plant) cutVM(v *VM, how string) types.BaseMethodFault {
 	if v.Power == types.VirtualMachinePowerStatePoweredOff {
 		return &types.InvalidPowerState{RequestedState: types.VirtualMachinePowerStatePoweredOff, ExistingState: v.Power}
 	}
-	p.turnOff(v, false)
+	p.turnOff(v, false, how)
 	return nil
 }
 
@@ -152,13 +152,13 @@ func (p *Plant) turnOn(v *VM) {
 	}
 }
 
-// turnOff is the change itself; clean says that the guest did it. mu is held.
-func (p *Plant) turnOff(v *VM, clean bool) {
+// turnOff is the change itself; clean says that the guest did it, how what became of it. mu is held.
+func (p *Plant) turnOff(v *VM, clean bool, how string) {
 	p.stop(v, types.VirtualMachinePowerStatePoweredOff)
 	v.CleanOff = clean
-	p.note("vm.off", v.Name, v.Host.Name)
+	p.journal.add(Entry{What: "vm.off", Object: v.Name, Host: v.Host.Name, Detail: how})
 	if v.FT == 1 && v.Pair.isOn() {
-		p.turnOff(v.Pair, clean)
+		p.turnOff(v.Pair, clean, "with its primary")
 	}
 	if v == p.vcenter.vm {
 		p.killVCenter()

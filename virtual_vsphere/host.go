@@ -147,7 +147,7 @@ func (p *Plant) lose(h *Host) {
 		}
 		v.Question = ""
 		if v.isOn() {
-			p.turnOff(v, false)
+			p.turnOff(v, false, "lost")
 		}
 	}
 	p.showAnew(h)

@@ -21,6 +21,8 @@ type Entry struct {
 	User   string  `json:"user,omitempty"`
 	Host   string  `json:"host,omitempty"`
 	Detail string  `json:"detail,omitempty"`
+
+	Settings *ClusterSettings `json:"settings,omitempty"` // of a cluster, as they are from here on
 }
 
 // Journal keeps the order of events. Order is what the tests of a shutdown are about, so there is one journal for

@@ -52,6 +52,8 @@ type Timing struct {
 	HostOffMs     int `json:"host_off_ms"`     // from ShutdownHost until the power is off
 	MaintenanceMs int `json:"maintenance_ms"`  // from the last VM off until maintenance mode is entered
 	VCenterBootMs int `json:"vcenter_boot_ms"` // from vCenter's VM power-on until vCenter answers
+	AgentStopMs   int `json:"agent_stop_ms"`   // until an agent VM's manager stops it on a host that enters
+	AgentStartMs  int `json:"agent_start_ms"`  // until it starts it again on a host that has left maintenance mode
 	VclsMs        int `json:"vcls_ms"`         // until vCenter removes, restarts or spawns vCLS VMs
 	CallDelayMs   int `json:"call_delay_ms"`   // added to every call on both faces
 }
@@ -112,6 +114,8 @@ func parseOptions(args []string, output io.Writer) (Options, error) {
 	f.IntVar(&t.VMBootMs, "vm-boot-ms", t.VMBootMs, "from VM power-on until its tools run")
 	f.IntVar(&t.BootMs, "boot-ms", t.BootMs, "from host power-on until it answers")
 	f.IntVar(&t.HostOffMs, "host-off-ms", t.HostOffMs, "from ShutdownHost until the power is off")
+	f.IntVar(&t.AgentStopMs, "agent-stop-ms", 0, "until an agent VM's manager stops it on a host that enters maintenance mode")
+	f.IntVar(&t.AgentStartMs, "agent-start-ms", 0, "until it starts it again on a host that has left maintenance mode")
 	f.IntVar(&t.MaintenanceMs, "maintenance-ms", t.MaintenanceMs, "from the last VM off until maintenance mode")
 	f.IntVar(&t.VCenterBootMs, "vcenter-boot-ms", t.VCenterBootMs, "from vCenter's VM power-on until vCenter answers")
 	f.IntVar(&t.CallDelayMs, "call-delay-ms", t.CallDelayMs, "added to every call on both faces")

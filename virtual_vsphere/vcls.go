@@ -134,7 +134,7 @@ func (s *Site) removeVCLS(v *VM) {
 	p := s.plant
 	p.mu.Lock()
 	if v.isOn() {
-		p.turnOff(v, true)
+		p.turnOff(v, true, "removed by retreat mode")
 	}
 	for i, other := range p.vms {
 		if other == v {
@@ -150,6 +150,14 @@ func (s *Site) removeVCLS(v *VM) {
 	defer p.mu.Unlock()
 	p.note("vcls.removed", v.Name, v.Host.Name)
 	p.touched()
+}
+
+// setRetreat keeps what vCenter is told of its cluster services. mu is held.
+func (p *Plant) setRetreat(retreats bool) {
+	if p.vclsRetreats != retreats {
+		p.vclsRetreats = retreats
+		p.note(map[bool]string{true: "vcls.retreat", false: "vcls.wanted"}[retreats], p.cluster, "")
+	}
 }
 
 // optionCalls takes vCenter's advanced settings, among them the one that sends vCLS into retreat.
@@ -172,7 +180,7 @@ func (c *optionCalls) UpdateOptions(ctx *simulator.Context, r *types.UpdateOptio
 			own := entity.Entity().Name == c.face.site.options.Cluster && option.Key == "config.vcls.clusters."+entity.Reference().Value+".enabled"
 			if own && c.face.site.options.VclsMode == "option" {
 				p.mu.Lock()
-				p.vclsRetreats = strings.EqualFold(fmt.Sprint(option.Value), "false")
+				p.setRetreat(strings.EqualFold(fmt.Sprint(option.Value), "false"))
 				p.mu.Unlock()
 			}
 		}

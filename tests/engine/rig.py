@@ -22,7 +22,7 @@ from thermo_guard.core.wishes import Order, Wish
 from thermo_guard.engine.logins import RefusedLogins
 from thermo_guard.engine.loop import Loop
 from thermo_guard.engine.terms import Edges, LoopSettings, Preflight
-from thermo_guard.ports import Hypervisor, Journal, PowerController
+from thermo_guard.ports import Hypervisor, Journal, Names, PowerController, RoomSensors
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.machines import Stage
 from thermo_guard.sim.physics import Heat
@@ -83,6 +83,8 @@ class Guarded:
         self.site = VirtualSite(self.world, self.clock, silence_s=silence_s)
         self.hypervisor: Hypervisor = self.site.hypervisor
         self.bmcs: Sequence[PowerController] = self.site.bmcs
+        self.sensors: RoomSensors = self.site.sensors
+        self.names: Names = self.site.names
         self.settings = settings
         self.outbox = Outbox()
         self.board = Board()
@@ -106,16 +108,20 @@ class Guarded:
         if self.is_armed and fold(Record(), self._journal.entries()).armed is None:
             self._journal.append(self.clock.now(), ev.GuardArmed(by="", lacking=()))
         self.logins = RefusedLogins(self.clock)
-        self.site.begin_process(self.logins)
+        self.open_edges(self.logins)
         self.loop = Loop(self.settings, Edges(
-            clock=self.clock, sensors=self.site.sensors, hypervisor=self.hypervisor, bmcs=self.bmcs,
+            clock=self.clock, sensors=self.sensors, hypervisor=self.hypervisor, bmcs=self.bmcs,
             journal=self.journal_double(self._journal), notifier=self.outbox, board=self.board,
-            listeners=(self._hear,), preflight=self.preflight, logins=self.logins, names=self.site.names,
+            listeners=(self._hear,), preflight=self.preflight, logins=self.logins, names=self.names,
             ports=self.site.ports,
             own_addresses=lambda: self.world.network.guard_addresses,
         ))
         self.loop.ledger.write(ev.GuardStarted(owner=self._journal.owner, version="test"))
         self._task = asyncio.ensure_future(self.loop.run(asyncio.Event()))
+
+    def open_edges(self, logins: RefusedLogins) -> None:
+        """A new life knows nobody yet."""
+        self.site.begin_process(logins)
 
     def new_folder(self, folder: DataFolder = FOLDER) -> None:
         """Begin as on the first evening: nothing is on record, and the site must prove itself."""

@@ -5,14 +5,16 @@ about and by name; so that a line is the same however the instants of two hosts'
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from engine.days import HOUR_S
 from engine.rig import SETTINGS, Guarded
 from thermo_guard.core import events as ev
 from thermo_guard.core.events import Phase
+from thermo_guard.core.runbook import Runbook
 from thermo_guard.engine.terms import LoopSettings
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.loop import run
@@ -25,6 +27,8 @@ _KINDS = {
     "host.taken_back": "taken back",
 }
 _SETTINGS = "cluster.settings"
+BY_NAME = replace(SETTINGS, runbook=Runbook(patterns=(("app-*", 2), ("files", 3), ("db-*", 3), ("dc-*", 4))))
+"""For hosts that no vCenter holds together: a VM's tier is not to be read there."""
 
 
 def story_of(
@@ -37,50 +41,88 @@ def story_of(
 
     :param meanwhile: what a person or fate does besides, as an awaitable of its own or at once.
     """
-    guarded: list[Guarded] = []
+    guarded = lived(folder, day_of_failing_cooling(plan), settings, meanwhile, within_h)
+    return guarded, chronicle(guarded)
 
-    async def day() -> None:
-        patient = replace(settings, policy=replace(settings.policy, critical_c=200.0))
-        one = Guarded(folder, day_of_failing_cooling(plan), patient)
-        guarded.append(one)
-        besides = meanwhile(one) if meanwhile is not None else None
-        task = asyncio.ensure_future(besides) if asyncio.iscoroutine(besides) else None
-        one.start()
-        await one.until(one.is_closed, within_h * HOUR_S)
-        await one.kill()
-        if task is not None:
-            await task
 
-    run(day())
-    return guarded[0], chronicle(guarded[0])
+def lived(
+    folder: Path, plan: Blueprint, settings: LoopSettings, meanwhile: Callable[[Guarded], object] | None = None,
+    within_h: float = 14.0,
+) -> Guarded:
+    """A guard on a site in this process, after its day."""
+
+    async def day() -> Guarded:
+        guarded = Guarded(folder, plan, patient(settings))
+        await live(guarded, meanwhile, within_h)
+        return guarded
+
+    return run(day())
+
+
+def patient(settings: LoopSettings) -> LoopSettings:
+    return replace(settings, policy=replace(settings.policy, critical_c=200.0))
+
+
+async def live(guarded: Guarded, meanwhile: Callable[[Guarded], object] | None = None, within_h: float = 14.0) -> None:
+    """One life of a guard, until its incident is closed."""
+    besides = meanwhile(guarded) if meanwhile is not None else None
+    task = asyncio.ensure_future(besides) if asyncio.iscoroutine(besides) else None
+    guarded.start()
+    await guarded.until(guarded.is_closed, within_h * HOUR_S)
+    await guarded.kill()
+    if task is not None:
+        await task
+
+
+Lines = list[tuple[str, dict[str, list[str]]]]
+"""A phase and the names of what came about in it, by kind."""
 
 
 def chronicle(guarded: Guarded) -> str:
     """The lines from the trip on."""
+    return "\n".join(_said(phase, done) for phase, done in lines_of(guarded))
+
+
+def lines_of(guarded: Guarded, named: Callable[[str], str] = str) -> Lines:
+    """What happened from the trip on.
+
+    :param named: the plan's names for what goes by another, put into a text.
+    """
     began = next(at for at, event in guarded.events if isinstance(event, ev.AlarmTripped))
     told: list[tuple[float, int, ev.Event | Happening]]
     told = [(at, 0, event) for at, event in guarded.events if at >= began]
     seen = [(happening.at, 1, happening) for happening in guarded.world.log if happening.at >= began]
-    lines: list[tuple[str, dict[str, list[str]]]] = []
+    lines: Lines = []
     for _, _, one in sorted([*told, *seen], key=lambda item: item[:2]):
         match one:
             case ev.PhaseBegun(phase=phase, tier=tier):
                 lines.append((f"{phase}{'' if tier is None else f' {tier}'}", {}))
             case ev.Abandoned(name=name):
-                _add(lines, "told", name)
+                _add(lines, "told", named(name))
             case ev.GuardStarted() | ev.GracesCompressed() | ev.HeatReturned():
                 lines.append((one.kind, {}))
             case ev.IncidentClosed(differences=differences):
-                lines.append(("closed", {"differs": [d.split(" (")[0] for d in differences]} if differences else {}))
+                differs = [named(difference).split(" (")[0] for difference in differences]
+                lines.append(("closed", {"differs": differs} if differs else {}))
             case Happening():
                 if (what := _happened(one.kind, one.detail)) is not None:
-                    _add(lines, what, one.detail if one.kind == _SETTINGS else one.object)
+                    _add(lines, what, one.detail if one.kind == _SETTINGS else named(one.object))
             case _:
                 pass
-    return "\n".join(
-        f"{phase}: {_said(done)}".rstrip(": ")
-        for phase, done in lines
-    )
+    return lines
+
+
+def in_order(lines: Lines) -> tuple[str, dict[str, list[str]]]:
+    """What two days have in common if they are one: each phase with what came about in it, and each name's own story.
+
+    Left out is which of two machines came first within a phase: they were asked at once.
+    """
+    stories: dict[str, list[str]] = {}
+    for phase, done in lines:
+        for what, names in done.items():
+            for name in names:
+                stories.setdefault(name, []).append(f"{phase}: {what}")
+    return "\n".join(_said(phase, dict(sorted(done.items()))) for phase, done in lines), stories
 
 
 def _happened(kind: str, detail: str) -> str | None:
@@ -95,8 +137,9 @@ def _add(lines: list[tuple[str, dict[str, list[str]]]], what: str, name: str) ->
     lines[-1][1].setdefault(what, []).append(name)
 
 
-def _said(done: dict[str, list[str]]) -> str:
-    return "; ".join(f"{what} {', '.join(sorted(names))}" for what, names in done.items())
+def _said(phase: str, done: dict[str, list[str]]) -> str:
+    said = "; ".join(f"{what} {', '.join(sorted(names))}" for what, names in done.items())
+    return f"{phase}: {said}".rstrip(": ")
 
 
 def told(text: str) -> str:
@@ -104,7 +147,9 @@ def told(text: str) -> str:
     return "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
 
 
-def at_phase(phase: Phase, tier: int | None, do: Callable[[Guarded], object]) -> Callable[[Guarded], object]:
+def at_phase(
+    phase: Phase, tier: int | None, do: Callable[[Guarded], object]
+) -> Callable[[Guarded], Coroutine[Any, Any, None]]:
     """Let something happen once the incident has come so far."""
 
     async def wait(guarded: Guarded) -> None:

@@ -5,7 +5,7 @@ hosts without a vCenter.
 from pathlib import Path
 
 from engine.rig import Guarded, quick
-from scenarios.chronicle import at_phase, story_of, told
+from scenarios.chronicle import BY_NAME, at_phase, story_of, told
 from thermo_guard.core.events import Phase
 from thermo_guard.sim.plants import HostTrouble, standalone, troubled_hosts, troubled_vms, vcenter_inside, vsan
 
@@ -190,7 +190,7 @@ def test_a_host_that_hangs_loses_its_power_by_setting(tmp_path: Path) -> None:
 
 def test_one_host_without_vcenter(tmp_path: Path) -> None:
     """Plant 8: its VMs and itself, by its own API."""
-    guarded, text = story_of(tmp_path, standalone(1))
+    guarded, text = story_of(tmp_path, standalone(1), BY_NAME)
     assert text == told("""
         guests 1: shut down web-1, web-2
         guests 2: shut down app-1, app-2
@@ -212,7 +212,7 @@ def test_one_host_without_vcenter(tmp_path: Path) -> None:
 
 def test_hosts_without_vcenter(tmp_path: Path) -> None:
     """Plant 8: several, one after another back."""
-    guarded, text = story_of(tmp_path, standalone(3))
+    guarded, text = story_of(tmp_path, standalone(3), BY_NAME)
     assert text == told("""
         guests 1: shut down web-1, web-2
         guests 2: shut down app-1, app-2
@@ -235,7 +235,5 @@ def test_hosts_without_vcenter(tmp_path: Path) -> None:
 
 
 def meddle(guarded: Guarded) -> None:
-    cluster = guarded.world.cluster
-    vms = {vm.name: vm for vm in cluster.vms.values()}
-    cluster.power_on(vms["web-1"], "by hand")
-    cluster.move(vms["db-1"], "esx2", "by hand")
+    guarded.world.turn_vm("web-1", is_on=True)
+    guarded.world.move_vm("db-1", "esx2")

@@ -1,6 +1,7 @@
 """ports.Hypervisor of the virtual cluster, and of hosts that no vCenter holds together."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 
 from thermo_guard.core.commands import VCENTER, Command
@@ -10,7 +11,7 @@ from thermo_guard.ports import Fault, MissingPrivilege, Refused
 from .blueprint import NO_SETTINGS
 from .doors import Door
 from .edges import Edges, Peer
-from .machines import HostState, Stage
+from .machines import HostState, Stage, VmState
 from .orders import carry_out
 
 HOST_USER = "root"
@@ -47,7 +48,7 @@ class SiteHypervisor:
         now = self._world.now
         return HostSeen(
             at=now, name=name, uuid=host.uuid, in_maintenance=host.in_maintenance,
-            vms=tuple(vm.seen(now) for vm in self._cluster.vms_on(name)), failures=self._failures(name),
+            vms=_by_themselves(self._cluster.vms_on(name), now), failures=self._failures(name),
         )
 
     async def missing_privileges(self) -> tuple[MissingPrivilege, ...]:
@@ -145,7 +146,7 @@ class StandaloneHosts(SiteHypervisor):
                 )
             return fault
         now = self._world.now
-        vms = tuple(vm.seen(now) for vm in self._cluster.vms_on(state.name))
+        vms = _by_themselves(self._cluster.vms_on(state.name), now)
         self._last[state.name] = (self._host(state, is_connected=True), vms)
         return None
 
@@ -165,6 +166,11 @@ class StandaloneHosts(SiteHypervisor):
     def forget(self) -> None:
         """The guard's process has ended, and what it remembered with it."""
         self._last.clear()
+
+
+def _by_themselves(vms: Iterable[VmState], now: float) -> tuple[Vm, ...]:
+    """As their host shows them: tags and custom attributes are vCenter's, so it knows of no tier."""
+    return tuple(replace(vm.seen(now), tier=None, tier_by="") for vm in vms)
 
 
 def _out_of_reach(vm: Vm) -> Vm:

@@ -52,10 +52,9 @@ def _of_host(host: Host) -> tuple[Any, ...]:
 
 
 def _of_vms(seen: ClusterSeen, names: Mapping[str, str]) -> dict[str, tuple[Any, ...]]:
-    is_tiered = not seen.is_standalone  # a host by itself knows no tags
     return {
         vm.id: (
             vm.name, names[vm.host], vm.power, vm.can_shut_down_guest, vm.is_tools_running, vm.is_template,
-            vm.is_reachable, vm.tier if is_tiered else None, vm.role, vm.managed_by, vm.is_lost, vm.question,
+            vm.is_reachable, vm.tier, vm.role, vm.managed_by, vm.is_lost, vm.question,
         ) for vm in seen.vms
     }

@@ -11,6 +11,7 @@ from thermo_guard.core.plant import Question, Role, Vcls
 from thermo_guard.sim.blueprint import HostPlan
 from thermo_guard.sim.cluster import ENTER_S, VirtualCluster
 from thermo_guard.sim.cluster_services import RESPAWN_S
+from thermo_guard.sim.followers import AGENT_STARTS_S, AGENT_STOPS_S
 from thermo_guard.sim.machines import HostState, VmState
 
 _ROLES = {Role.VCLS: "vcls", Role.AGENT: "agent", Role.FT_SECONDARY: "ft_secondary"}
@@ -43,6 +44,8 @@ def timing(cluster: VirtualCluster, speed: float) -> dict[str, int]:
         "maintenance-ms": milliseconds(ENTER_S, speed),
         "vcenter-boot-ms": milliseconds(cluster.plan.vcenter.start_s, speed),
         "vcls-ms": milliseconds(RESPAWN_S, speed),
+        "agent-stop-ms": milliseconds(AGENT_STOPS_S, speed),
+        "agent-start-ms": milliseconds(AGENT_STARTS_S, speed),
         "call-delay-ms": round(cluster.plan.vcenter.latency_s * 1000 / speed),
     }
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from thermo_guard.core.commands import Verb
 from thermo_guard.core.plant import ClusterSettings, Question, Role, Vcls
 from thermo_guard.sim.blueprint import VmPlan
 from thermo_guard.sim.cluster import VirtualCluster
@@ -59,18 +60,33 @@ class Mirror:
                 on_vm(self._vms[name], entry)
         elif what in {"vcenter.cut", "vcenter.reachable"}:
             self._cluster.is_vcenter_broken = what == "vcenter.cut"
+        elif what == "cluster.reconfigured" and name == self._cluster.plan.cluster:
+            self._set(entry["settings"])
+        elif what in {"vcls.retreat", "vcls.wanted"}:
+            is_wanted = what == "vcls.wanted"
+            self._cluster.settings = replace(self._cluster.settings, vcls=Vcls.ON if is_wanted else Vcls.RETREAT)
+            self._note_settings(Verb.RESTORE_VCLS if is_wanted else Verb.RETREAT_VCLS)
 
-    def show_settings(self, told: Mapping[str, Any]) -> None:
-        """Write what vCenter's cluster is set to now, a line of the simulator's `clusters`."""
-        now = ClusterSettings(
+    # ---- the cluster ----
+
+    def _set(self, told: Mapping[str, Any]) -> None:
+        before, now = self._cluster.settings, ClusterSettings(
             ha_enabled=told["ha_enabled"], ha_host_monitoring=told["ha_host_monitoring"],
             ha_admission_control=told["ha_admission_control"], drs_enabled=told["drs_enabled"],
             drs_behavior=told["drs_behavior"], drs_overrides=told["drs_vm_overrides"], dpm_enabled=told["dpm_enabled"],
             vcls=self._cluster.settings.vcls,
         )
-        if now != self._cluster.settings:
-            self._cluster.settings = now
-            self._timeline.note("cluster.settings", self._cluster.plan.cluster)
+        self._cluster.settings = now
+        if now.ha_enabled is not before.ha_enabled:
+            self._note_settings(Verb.RESTORE_HA if now.ha_enabled else Verb.DISARM_HA)
+        elif now.ha_admission_control is not before.ha_admission_control:
+            self._note_settings(Verb.RESTORE_ADMISSION)
+        if _of_drs(now) != _of_drs(before):
+            self._note_settings(Verb.DISARM_DRS if now.drs_behavior == "manual" else Verb.RESTORE_DRS)
+
+    def _note_settings(self, verb: Verb) -> None:
+        """In the words of the world's own log: whoever did it, it is what the guard would have asked for."""
+        self._timeline.note("cluster.settings", self._cluster.plan.cluster, verb.value)
 
     # ---- hosts ----
 
@@ -116,8 +132,8 @@ class Mirror:
 
     # ---- VMs ----
 
-    def _switch_off(self, vm: VmState, _: Mapping[str, Any]) -> None:
-        self._cluster.switch_off(vm, self._hands.reason(vm.name))
+    def _switch_off(self, vm: VmState, entry: Mapping[str, Any]) -> None:
+        self._cluster.switch_off(vm, entry.get("detail") or self._hands.reason(vm.name))
         if vm is self._cluster.vcenter_vm and self._cluster.is_vcenter_broken:
             self._hands.break_vcenter(is_broken=True)
 
@@ -146,14 +162,16 @@ class Mirror:
         vm.is_lost = entry["detail"] in _LOST
 
     def _spawn(self, name: str, host: str) -> None:
-        self._cluster.settings = replace(self._cluster.settings, vcls=Vcls.ON)
         plan = VmPlan(name, self._labels.get(host, host), role=Role.VCLS, has_tools=False)
         self._cluster.add(plan, "made anew")
         self._vms = {vm.name: vm for vm in self._cluster.vms.values()}
 
     def _remove(self, vm: VmState, _: Mapping[str, Any]) -> None:
-        self._cluster.settings = replace(self._cluster.settings, vcls=Vcls.RETREAT)
         if vm.is_on:
             self._cluster.switch_off(vm, "removed by vCenter")
         self._cluster.delete(vm)
         del self._vms[vm.name]
+
+
+def _of_drs(settings: ClusterSettings) -> tuple[object, ...]:
+    return settings.drs_enabled, settings.drs_behavior, settings.drs_overrides, settings.dpm_enabled

@@ -195,14 +195,10 @@ class VsphereFace:
     async def _look(self, wait_s: float = 0.0) -> None:
         entries = await self._get(f"/log?since={self._seen}&wait={wait_s}")
         self.world.advance(self._clock.now())
-        is_reconfigured = False
         for entry in entries:
             if entry["n"] > self._seen:  # two looks may overlap
                 self._seen = entry["n"]
                 self._mirror.show(entry)
-                is_reconfigured = is_reconfigured or entry["what"] == "cluster.reconfigured"
-        if is_reconfigured:
-            self._mirror.show_settings((await self.state())["clusters"][self.world.plan.cluster])
 
     async def _carry_out(self) -> None:
         """Give the world's orders, one after the other."""
