@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 
 from thermo_guard.core.plant import Trouble
@@ -56,6 +57,7 @@ class SiteNames:
         self._silent_at = -math.inf
 
 
+@lru_cache(maxsize=4096)
 def _is_ip(text: str) -> bool:
     try:
         ip_address(text)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .blueprint import Blueprint
 from .cluster import VirtualCluster
-from .machines import VmState
+from .machines import BmcState, HostState, VmState
 from .timeline import Timeline
 
 SENSORS_IP = "192.0.2.80"
@@ -27,6 +27,7 @@ class VirtualNetwork:
         self.domain_vm = self._vm(wanted.domain_controller)
         self.mail_vm = self._vm(wanted.mail)
         self.guard_vm = self._vm(wanted.guard)
+        self._zone = {name.lower(): machine for name, machine in reversed([*self._names()])}
 
     def _vm(self, name: str | None) -> VmState | None:
         if name is None:
@@ -40,15 +41,16 @@ class VirtualNetwork:
 
     def ip_of(self, name: str) -> str | None:
         """The address that a host name stands for today, whether or not anybody answers the question."""
-        return next((ip for known, ip in self._zone() if known.lower() == name.lower()), None)
+        machine = self._zone.get(name.lower())
+        return machine if machine is None or isinstance(machine, str) else machine.ip
 
-    def _zone(self) -> Iterator[tuple[str, str]]:
+    def _names(self) -> Iterator[tuple[str, str | HostState | BmcState]]:
         yield self._plan.vcenter.address, self._plan.vcenter.ip
         yield self._plan.infrastructure.sensors_address, SENSORS_IP
         for host in self._cluster.hosts.values():
-            yield host.address.rpartition(":")[0], host.ip
+            yield host.address.rpartition(":")[0], host
         for bmc in self._cluster.bmcs.values():
-            yield bmc.plan.address, bmc.ip
+            yield bmc.plan.address, bmc
 
     @property
     def dns_answers(self) -> bool:

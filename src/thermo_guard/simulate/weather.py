@@ -23,6 +23,7 @@ from .promises import Promises
 from .scenario import Kind, Trouble
 
 T = TypeVar("T")
+S = TypeVar("S", AlertCount, BmcSeen, ClusterSeen, HostSeen)
 
 
 @dataclass(slots=True)
@@ -97,6 +98,10 @@ class Passage:
                 await asyncio.sleep(weather.chance.uniform(0.0, late_s))
             self.life.passes("after call")
 
+    def placed(self, seen: S) -> S:
+        """The same on the line of this life's clock."""
+        return seen if self.ahead_s == 0.0 else replace(seen, at=seen.at + self.ahead_s)
+
     async def act(self, edge: str, call: Callable[[], Awaitable[None]]) -> None:
         """The same for an order, which may be carried out twice."""
         await self.go(edge, call)
@@ -129,11 +134,11 @@ class FeltSensors:
         return answer
 
     def _placed(self, reading: Reading) -> Reading:
-        return replace(reading, seen_at=reading.seen_at + self._way.ahead_s)
+        ahead_s = self._way.ahead_s
+        return reading if ahead_s == 0.0 else replace(reading, seen_at=reading.seen_at + ahead_s)
 
     async def alert_count(self) -> AlertCount:
-        count = await self._way.go(SENSORS, self._sensors.alert_count)
-        return replace(count, at=count.at + self._way.ahead_s)
+        return self._way.placed(await self._way.go(SENSORS, self._sensors.alert_count))
 
     async def aclose(self) -> None:
         return
@@ -149,11 +154,12 @@ class FeltHypervisor:
     async def observe(self) -> ClusterSeen:
         seen = await self._way.go(VCENTER, self._hypervisor.observe)
         self._way.promises.saw_plant()
-        return replace(seen, at=seen.at + self._way.ahead_s)
+        return self._way.placed(seen)
 
     async def look_at_host(self, name: str, address: str, thumbprint: str | None = None) -> HostSeen:
-        seen = await self._way.go(name, lambda: self._hypervisor.look_at_host(name, address, thumbprint))
-        return replace(seen, at=seen.at + self._way.ahead_s)
+        return self._way.placed(
+            await self._way.go(name, lambda: self._hypervisor.look_at_host(name, address, thumbprint))
+        )
 
     async def missing_privileges(self) -> tuple[MissingPrivilege, ...]:
         return await self._way.go(VCENTER, self._hypervisor.missing_privileges)
@@ -180,8 +186,7 @@ class FeltBmc:
         return self._bmc.address
 
     async def observe(self) -> BmcSeen:
-        seen = await self._way.go(self.address, self._bmc.observe)
-        return replace(seen, at=seen.at + self._way.ahead_s)
+        return self._way.placed(await self._way.go(self.address, self._bmc.observe))
 
     async def power_on(self) -> None:
         await self._do(Verb.POWER_ON_HOST, self._bmc.power_on)
