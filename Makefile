@@ -3,9 +3,10 @@
 #   make test     every test                      make test PYTEST_ARGS="-k policy"
 #   make check    ruff, mypy --strict, import-linter, go vet
 #   make coverage every branch of core and engine that the tests take, eight minutes
+#   make torture  the guard killed 200 times, tens of minutes
 #   make bench    every benchmark, ten minutes    make bench BENCH_ARGS="planner start"
 #   make lock     compile the lock files anew     make lock LOCK_ARGS=--upgrade
-.PHONY: run test check coverage bench lock clean
+.PHONY: run test check coverage torture bench lock clean
 .DEFAULT_GOAL := run
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
@@ -37,6 +38,10 @@ coverage:
 	@.venv/bin/python -c "import json; \
 	taken = json.load(open('.coverage.json'))['totals']['percent_branches_covered']; \
 	print(f'{taken:.2f} % of the branches, at least 98 wanted'); raise SystemExit(taken < 98)"
+
+torture:
+	@scripts/set_up dev
+	TORTURE=1 .venv/bin/python -m pytest -n $${TORTURE_SITES:-2} -rP tests/torture $(PYTEST_ARGS)
 
 bench:
 	@scripts/set_up dev
