@@ -52,12 +52,16 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	}
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, os.Interrupt, syscall.SIGTERM)
-	site, err := newSite(options)
+	serve := serveSite
+	if options.Plain {
+		serve = servePlain
+	}
+	ready, stop, err := serve(options)
 	if err != nil {
 		return err
 	}
-	defer site.Close()
-	if err := json.NewEncoder(stdout).Encode(site.ready()); err != nil {
+	defer stop()
+	if err := json.NewEncoder(stdout).Encode(ready); err != nil {
 		return err
 	}
 	orphaned := make(chan struct{})
@@ -72,6 +76,14 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	case <-orphaned:
 	}
 	return nil
+}
+
+func serveSite(o Options) (Ready, func(), error) {
+	site, err := newSite(o)
+	if err != nil {
+		return Ready{}, nil, err
+	}
+	return site.ready(), site.Close, nil
 }
 
 func (s *Site) ready() Ready {

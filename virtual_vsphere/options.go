@@ -35,6 +35,7 @@ type Options struct {
 	DRSMoves   bool
 	HAStrict   bool
 	Standalone bool
+	Plain      bool // no overlay at all
 
 	Timing Timing
 
@@ -107,6 +108,7 @@ func parseOptions(args []string, output io.Writer) (Options, error) {
 	f.BoolVar(&o.VSAN, "vsan", false, "the cluster says that it has vSAN")
 	f.BoolVar(&o.DRSMoves, "drs-moves", false, "automated DRS empties a host that enters maintenance mode")
 	f.BoolVar(&o.HAStrict, "ha-strict", false, "HA's admission control holds maintenance mode up")
+	f.BoolVar(&o.Plain, "plain", false, "VMware's simulator as it is, without the overlay; -hosts, -vms, -listen, -user and -password alone count")
 	f.BoolVar(&o.Standalone, "standalone", false, "no vCenter at all")
 	t := &o.Timing
 	f.IntVar(&t.VclsMs, "vcls-ms", t.VclsMs, "until vCenter removes, restarts or spawns vCLS VMs")
