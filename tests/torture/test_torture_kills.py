@@ -9,6 +9,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,10 @@ pytestmark = pytest.mark.peer
 SITES = int(os.environ.get("TORTURE_SITES") or 2)
 KILLS = int(os.environ.get("TORTURE_KILLS") or 200)
 KILLS_A_LEG = 4
-LIFE_S = (0.8, 3.2)
-"""A life is drawn between these: the shortest ends while it starts, the longest sees several commands through."""
+ANYWHERE = 0.25
+"""This share of the lives ends while it starts or waits; the others once they have written an intent, so that kills
+reach every phase: a life too short to get past RECOVERY_HOLD would leave the site where it is."""
+LIFE_S = 1.5
 
 
 class Tally:
@@ -80,13 +83,21 @@ def incident(folder: Path, drawn: random.Random, tally: Tally) -> None:
 
 def kill_until(plant: Plant, drawn: random.Random, tally: Tally, is_over: Callable[[], object]) -> None:
     """Kill it and start it again at drawn instants, until the leg is over or has had its kills."""
+    seen = len(plant.guard.lines)
     for _ in range(KILLS_A_LEG):
-        time.sleep(drawn.uniform(*LIFE_S))  # the instant itself is what is drawn: nothing is awaited
+        if drawn.random() >= ANYWHERE:
+            plant.wait_for("an intent", partial(intends, plant, seen, is_over))
+        time.sleep(drawn.uniform(0.0, LIFE_S))  # the instant itself is what is drawn: nothing is awaited
         if is_over():
             return
         plant.guard.kill()
         tally.count(plant)
+        seen = len(plant.guard.lines)
         plant.guard.start()
+
+
+def intends(plant: Plant, since: int, is_over: Callable[[], object]) -> object:
+    return is_over() or plant.guard.of("commands.intended", since=since)
 
 
 def sees_all_off(plant: Plant) -> bool:
