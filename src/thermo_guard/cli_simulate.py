@@ -37,7 +37,7 @@ def simulate(
     try:
         one = Scenario.from_json(scenario.read_text()) if scenario is not None else draw(seed) if trace else None
     except (OSError, ValueError) as error:
-        Console(stderr=True).print(f"{scenario}: {error}", markup=False)
+        Console(stderr=True, soft_wrap=True).print(f"{scenario}: {error}", markup=False)
         raise typer.Exit(2) from error
     if one is None:
         is_kept = search(range(seed, seed + runs), jobs, keep_in=kept_in, as_json=as_json)

@@ -8,7 +8,7 @@ from thermo_guard.simulate.run import run
 from thermo_guard.simulate.scenario import Scenario, draw
 
 CHUNK = 10
-SEEDS = Path(__file__).parent / "seeds"
+SEEDS = Path(__file__).parents[1] / "sim" / "seeds"
 
 
 @pytest.mark.parametrize("first", range(1, 201, CHUNK))
