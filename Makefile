@@ -4,12 +4,14 @@
 #   make check    ruff, mypy --strict, import-linter, go vet
 #   make coverage every branch of core and engine that the tests take, eight minutes
 #   make torture  the guard killed 200 times, tens of minutes
+#   make simulate the search for a run that breaks a promise   make simulate SIMULATE_ARGS="--seed 5000 --runs 20000"
 #   make bench    every benchmark, ten minutes    make bench BENCH_ARGS="planner start"
 #   make lock     compile the lock files anew     make lock LOCK_ARGS=--upgrade
-.PHONY: run test check coverage torture bench lock clean
+.PHONY: run test check coverage torture simulate bench lock clean
 .DEFAULT_GOAL := run
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
+SIMULATE_ARGS ?= --runs 1000 --minimise
 BENCH_ARGS ?=
 COVERED_BY := tests/core tests/engine tests/scenarios tests/test_plan_outline.py tests/test_plan_chart.py \
 	$(wildcard tests/simulate)
@@ -42,6 +44,10 @@ coverage:
 torture:
 	@scripts/set_up dev
 	TORTURE=1 .venv/bin/python -m pytest -n $${TORTURE_SITES:-2} -rP tests/torture $(PYTEST_ARGS)
+
+simulate:
+	@scripts/set_up dev
+	.venv/bin/thermo-guard simulate $(SIMULATE_ARGS)
 
 bench:
 	@scripts/set_up dev

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from simulate.mutants import broken
 from thermo_guard.cli import app
@@ -56,10 +57,8 @@ def test_a_file_that_is_no_scenario_is_refused(text: str, tmp_path: Path) -> Non
     """With its name and a reason, and exit 2."""
     path = tmp_path / "bad.json"
     path.write_text(text)
-    done = subprocess.run(
-        [PROGRAM, "simulate", "--scenario", str(path)], capture_output=True, text=True, check=False,
-    )
-    assert done.returncode == 2
+    done = CliRunner().invoke(app, ["simulate", "--scenario", str(path)])
+    assert done.exit_code == 2
     assert "bad.json" in done.stderr
 
 
