@@ -176,7 +176,7 @@ def draw(seed: int) -> Scenario:
         vms=chance.randint(1, 40), tuning=_tuning(chance), faults_s=chance.uniform(0.4, 1.2) * FAULTS_S,
     )
     fate = _Fate(scenario, chance)
-    told = tell(story, chance) if story else [Trouble(round(chance.uniform(60.0, 300.0), 1), Kind.HEAT)]
+    told = troubles_of(story, chance) if story else [Trouble(round(chance.uniform(60.0, 300.0), 1), Kind.HEAT)]
     others = [fate.draw() for _ in range(chance.randint(0, 6 if story else 14))]
     end_s = max(one.at_s for one in told) + 300.0
     return replace(
@@ -193,7 +193,7 @@ STORIES = (
 """Troubles that belong together, and would seldom meet by chance."""
 
 
-def tell(story: str, chance: random.Random) -> list[Trouble]:
+def troubles_of(story: str, chance: random.Random) -> list[Trouble]:
     """The troubles of a story."""
     hot_s, later_s = round(chance.uniform(60.0, 200.0), 1), round(chance.uniform(0.0, 500.0), 1)
     cool_s = round(hot_s + chance.uniform(400.0, 700.0), 1)
