@@ -74,8 +74,8 @@ async def live(guarded: Guarded, meanwhile: Callable[[Guarded], object] | None =
         await task
 
 
-Lines = list[tuple[str, dict[str, list[str]]]]
-"""A phase and the names of what came about in it, by kind."""
+Lines = list[tuple[str, list[tuple[str, str]]]]
+"""A phase, and what came about in it to whom."""
 
 
 def chronicle(guarded: Guarded) -> str:
@@ -89,21 +89,20 @@ def lines_of(guarded: Guarded, named: Callable[[str], str] = str) -> Lines:
     :param named: the plan's names for what goes by another, put into a text.
     """
     began = next(at for at, event in guarded.events if isinstance(event, ev.AlarmTripped))
-    told: list[tuple[float, int, ev.Event | Happening]]
-    told = [(at, 0, event) for at, event in guarded.events if at >= began]
+    heard: list[tuple[float, int, ev.Event | Happening]]
+    heard = [(at, 0, event) for at, event in guarded.events if at >= began]
     seen = [(happening.at, 1, happening) for happening in guarded.world.log if happening.at >= began]
     lines: Lines = []
-    for _, _, one in sorted([*told, *seen], key=lambda item: item[:2]):
+    for _, _, one in sorted([*heard, *seen], key=lambda item: item[:2]):
         match one:
             case ev.PhaseBegun(phase=phase, tier=tier):
-                lines.append((f"{phase}{'' if tier is None else f' {tier}'}", {}))
+                lines.append((f"{phase}{'' if tier is None else f' {tier}'}", []))
             case ev.Abandoned(name=name):
                 _add(lines, "told", named(name))
             case ev.GuardStarted() | ev.GracesCompressed() | ev.HeatReturned():
-                lines.append((one.kind, {}))
+                lines.append((one.kind, []))
             case ev.IncidentClosed(differences=differences):
-                differs = [named(difference).split(" (")[0] for difference in differences]
-                lines.append(("closed", {"differs": differs} if differs else {}))
+                lines.append(("closed", [("differs", named(told).split(" (")[0]) for told in differences]))
             case Happening():
                 if (what := _happened(one.kind, one.detail)) is not None:
                     _add(lines, what, one.detail if one.kind == _SETTINGS else named(one.object))
@@ -119,10 +118,9 @@ def in_order(lines: Lines) -> tuple[str, dict[str, list[str]]]:
     """
     stories: dict[str, list[str]] = {}
     for phase, done in lines:
-        for what, names in done.items():
-            for name in names:
-                stories.setdefault(name, []).append(f"{phase}: {what}")
-    return "\n".join(_said(phase, dict(sorted(done.items()))) for phase, done in lines), stories
+        for what, name in done:
+            stories.setdefault(name, []).append(f"{phase}: {what}")
+    return "\n".join(_said(phase, sorted(done)) for phase, done in lines), stories
 
 
 def _happened(kind: str, detail: str) -> str | None:
@@ -131,14 +129,17 @@ def _happened(kind: str, detail: str) -> str | None:
     return "asked" if kind == _SETTINGS else _KINDS.get(kind)
 
 
-def _add(lines: list[tuple[str, dict[str, list[str]]]], what: str, name: str) -> None:
+def _add(lines: Lines, what: str, name: str) -> None:
     if not lines:
-        lines.append(("before", {}))
-    lines[-1][1].setdefault(what, []).append(name)
+        lines.append(("before", []))
+    lines[-1][1].append((what, name))
 
 
-def _said(phase: str, done: dict[str, list[str]]) -> str:
-    said = "; ".join(f"{what} {', '.join(sorted(names))}" for what, names in done.items())
+def _said(phase: str, done: list[tuple[str, str]]) -> str:
+    kinds: dict[str, list[str]] = {}
+    for what, name in done:
+        kinds.setdefault(what, []).append(name)
+    said = "; ".join(f"{what} {', '.join(sorted(names))}" for what, names in kinds.items())
     return f"{phase}: {said}".rstrip(": ")
 
 

@@ -1,13 +1,14 @@
-"""The days of the plants over the wire: the same blueprint behind real servers, and the guard's own adapters on them.
+"""The days of the plants over the wire: the same blueprint on the virtual site's servers, and the guard's own adapters.
 
-Only the world's hours are quick: quiet stretches pass at another speed than those in which something is under way, so
-that an answer that takes its real time is never late by the bounds of the guard.
+Only the site's hours are quick, and quicker while nothing is awaited but the room. How quick they may be is set by the
+guard: what it has seen counts for ten seconds, and within those every look has to be answered, also on a busy machine.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.rig import Guarded
@@ -25,68 +26,64 @@ from thermo_guard.engine.logins import RefusedLogins
 from thermo_guard.engine.terms import LoopSettings
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.loop import VirtualTimeLoop, run
-from thermo_guard.sim.wire.meraki import MerakiFace
 from thermo_guard.sim.wire.overlay import OverlayMissing
-from thermo_guard.sim.wire.redfish import RedfishFace
-from thermo_guard.sim.wire.vsphere import VsphereFace
+from thermo_guard.sim.wire.site import BMC_PASSWORD, BMC_USER, KEY, Room, WireSite
 
-BUSY, QUIET = 40.0, 200.0
-"""The site's seconds for a real one, while something is under way and while nothing is."""
+BUSY, QUIET = 20.0, 150.0
+"""The site's seconds for a real one, from the alarm on and while nothing is awaited but the room."""
 PATIENCE_S = 600.0
-"""Of the site's, for any answer: 3 to 15 real ones, or the load of a machine would tell."""
-_QUIET_PHASES = {Phase.ALL_OFF, Phase.WATCH}
-_NETWORK, _KEY, _LOGIN = "N_1", "0" * 40, ("guard", "secret")
-_HOSTS_NET = 78
+"""Of the site's, for any answer: 4 to 30 real ones, or the load of a machine would tell."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    blueprint: Blueprint
+    name: str = "room"
+    flavours: Mapping[str, str] = field(default_factory=dict)
 
 
 class Wired(Guarded):
-    """A guard whose every edge is a real adapter on a real server of one world."""
+    """A guard whose every edge is a real adapter on a server of one room."""
+
+    room: Room
 
     def __init__(self, folder: Path, plan: Blueprint, settings: LoopSettings) -> None:
         super().__init__(folder / "data", plan, settings)
-        self.vsphere = VsphereFace(
-            self.world, self.clock, speed=QUIET, folder=folder / "vsphere", hosts_net=_HOSTS_NET
-        )
-        self.meraki = MerakiFace({_NETWORK: self.world}, self.clock, key=_KEY, limit_clock=self.clock.now)
-        username, password = _LOGIN
-        self.redfish = [
-            RedfishFace(bmc, self.world, self.clock, self.vsphere.rack, username=username, password=password,
-                        flavour="ilo5")
-            for bmc in self.world.cluster.bmcs.values()
-        ]
+        self._wire = WireSite([_Plan(plan)], self.clock, speed=QUIET, folder=folder / "site", seed=0)
         self._adapters = AsyncExitStack()
-        self._pace = QUIET
-        self._pacing: asyncio.Task[None] | None = None
+        self._speed = QUIET
+        self._rescaling: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(self.vsphere)
+                await stack.enter_async_context(self._wire)
             except OverlayMissing as missing:
                 absent("virtual_vsphere", str(missing))
-            await stack.enter_async_context(self.meraki)
-            for bmc in self.redfish:
-                await stack.enter_async_context(bmc)
+            (self.room,) = self._wire.rooms.values()
+            self.world = self.room.world
+            self.before = self.world.running()
             yield
 
     def open_edges(self, logins: RefusedLogins) -> None:
-        username, password = _LOGIN
         self.names = SystemNames(self.clock)
         self.sensors = sensors = Meraki(
-            _KEY, _NETWORK, self.clock, base_url=self.meraki.url, deadline_s=PATIENCE_S, request_timeout_s=PATIENCE_S,
+            KEY, self.room.network, self.clock, base_url=self._wire.meraki.url, deadline_s=PATIENCE_S,
+            request_timeout_s=PATIENCE_S,
         )
         self.hypervisor = vsphere = self._open_vsphere(logins)
         self.bmcs = bmcs = [
-            Bmc(face.address, username, password, self.clock, logins=logins, fingerprint=face.fingerprint,
+            Bmc(face.address, BMC_USER, BMC_PASSWORD, self.clock, logins=logins, fingerprint=face.fingerprint,
                 connect_timeout_s=PATIENCE_S, request_timeout_s=PATIENCE_S)
-            for face in self.redfish
+            for face in self.room.bmcs.values()
         ]
         for close in (sensors.aclose, vsphere.aclose, *(bmc.aclose for bmc in bmcs)):
             self._adapters.push_async_callback(close)
 
     def _open_vsphere(self, logins: RefusedLogins) -> Vsphere:
-        given, limits = self.vsphere.settings(), Limits(PATIENCE_S, PATIENCE_S, PATIENCE_S)
+        assert self.room.vsphere is not None
+        given, limits = self.room.vsphere.settings(), Limits(PATIENCE_S, PATIENCE_S, PATIENCE_S)
         if self.world.plan.is_standalone:
             return Standalone(
                 given["ESXI_HOSTS"].split(","), self.clock, logins=logins, tls=TlsTrust(insecure=True),
@@ -106,32 +103,30 @@ class Wired(Guarded):
         super()._hear(at, event)
         match event:
             case ev.PhaseBegun(phase=phase):
-                self.go_at(QUIET if phase in _QUIET_PHASES else BUSY)
+                self._go_at(QUIET if phase is Phase.ALL_OFF else BUSY)
             case ev.HeatReturned():
-                self.go_at(BUSY)
+                self._go_at(BUSY)
             case _:
                 pass
 
-    def go_at(self, speed: float) -> None:
+    def _go_at(self, speed: float) -> None:
         """Let the site's time go on at another speed, the simulator's with it."""
-        if speed != self._pace:
-            self._pace = speed
+        if speed != self._speed:
+            self._speed = speed
             running = asyncio.get_running_loop()
             assert isinstance(running, VirtualTimeLoop)
             running.speed = speed
-            self._pacing = asyncio.ensure_future(self.vsphere.rescale(speed))
+            self._rescaling = asyncio.ensure_future(self._wire.rescale(speed))
 
     def named(self, text: str) -> str:
         """The plan's names for hosts and BMCs that are known by their addresses, and the world's for vCLS made anew."""
         of_plan = sum(vm.role is Role.VCLS for vm in self.world.plan.vms)
         if (made := self._made_anew()).get(text) is not None:
             return f"vCLS-{of_plan + made[text]}"
-        labels = {face.address: bmc.plan.address
-                  for face, bmc in zip(self.redfish, self.world.cluster.bmcs.values(), strict=True)}
-        for label, address in self.vsphere.host_addresses.items():
+        labels = {face.address: address for address, face in self.room.bmcs.items()}
+        for label, address in self.room.host_addresses.items():
             labels |= {address: label, address.rpartition(":")[0]: label}
         return re.sub(r"127\.0\.\d+\.\d+(:\d+)?", lambda found: labels.get(found[0], found[0]), text)
-
 
     def _made_anew(self) -> dict[str, int]:
         """Number of each VM that vCenter made, in their order: it gives them names of its own."""
