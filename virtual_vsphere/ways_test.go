@@ -113,6 +113,22 @@ func TestAgentVM(t *testing.T) {
 	}
 }
 
+// A manager that takes its time holds maintenance mode up, and brings its agent VM back only when that time is over.
+func TestAgentVMInItsManagersTime(t *testing.T) {
+	b := start(t, func(o *Options) { o.VMs, o.Timing.AgentStopMs, o.Timing.AgentStartMs = 1, 50, 50 })
+	vc, name := b.vcenter(), "DC0_C0_RP0_VM0"
+	b.post("/vm?name=" + name + "&managed-by=com.example/agent")
+	b.ok(vc.enter(0, 5))
+	if !b.isOff(name)() {
+		t.Fatal("entered before its manager had stopped it")
+	}
+	b.ok(b.await(vc.host(0).ExitMaintenanceMode(b.ctx, 5)))
+	b.until("on again", func() bool { return !b.isOff(name)() })
+	if b.happened("vm.on", name) < b.happened("maintenance.off", b.hostName(0)) {
+		t.Fatal("on before the host took it")
+	}
+}
+
 // A lost VM is shown as such and takes no call.
 func TestLostVM(t *testing.T) {
 	b := start(t, nil)
