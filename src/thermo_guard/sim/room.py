@@ -3,6 +3,7 @@
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from thermo_guard.core.readings import AlertCount, Poll, Reading, Rejected
@@ -16,6 +17,11 @@ HISTORY_LIMIT = 1440
 
 NONSENSE_C = 327.67
 """What the source sends for a sensor that sends no temperature: the largest hundredth that two bytes hold."""
+
+
+OPEN_DOOR_KW_PER_K = 0.6
+"""What an open door of 2 m2 exchanges with the rooms around, by the difference of the air's temperatures alone: some
+0.5 m3/s of air where they differ by ten degrees."""
 
 
 class SensorFault(StrEnum):
@@ -72,6 +78,8 @@ class VirtualRoom:
         self._outages = list(plan.outages)
         self.watchers: list[Callable[[Sensor], None]] = []
         """Each is told of every measurement that reaches the source and is a temperature."""
+        self._room = plan.room
+        """Its constants as they stand now."""
         self.heat = physics.steady(plan.room, plan.cooling, power_kw)
         self.peak_c = self.heat.air_c
         self.sensors = {
@@ -118,11 +126,18 @@ class VirtualRoom:
         if outage.end_s != float("inf"):
             self._timeline.at(self._starts_at + outage.end_s, returns)
 
+    def open_door(self, *, is_open: bool) -> None:
+        """Let air go in and out by an open door, or shut it again."""
+        leak_kw_per_k = self._plan.room.leak_kw_per_k + (OPEN_DOOR_KW_PER_K if is_open else 0.0)
+        if leak_kw_per_k != self._room.leak_kw_per_k:
+            self._room = replace(self._plan.room, leak_kw_per_k=leak_kw_per_k)
+            self._timeline.note("room.door_opened" if is_open else "room.door_closed", "door")
+
     def step(self, power_kw: float, seconds: float) -> None:
         """Warm or cool for one step of integration under constant power."""
         cooling = self._plan.cooling
         cooling_kw = cooling.kw(self.heat.air_c) * self.cooling_share if cooling is not None else 0.0
-        self.heat = physics.warmed(self._plan.room, self.heat, power_kw, cooling_kw, seconds)
+        self.heat = physics.warmed(self._room, self.heat, power_kw, cooling_kw, seconds)
         self.peak_c = max(self.peak_c, self.heat.air_c)
         for sensor in self.sensors.values():
             sensor.felt_c = sensor.plan.probe.felt_c(sensor.felt_c, self.heat.air_c, power_kw, seconds)

@@ -163,6 +163,11 @@ class World:
         """A running VM asks something, and stands still until it is answered or loses its power."""
         self._hands.ask(self._vm(name), question)
 
+    def hang_guest(self, name: str) -> None:
+        """From now on its guest takes a shutdown and never ends it."""
+        vm = self._vm(name)
+        vm.plan = replace(vm.plan, hangs=True)
+
     def lose_vm(self, name: str) -> None:
         """Its files are gone: nobody can do anything with it any more."""
         self._hands.lose(self._vm(name))
