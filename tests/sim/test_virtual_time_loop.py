@@ -1,6 +1,7 @@
 """The event loop with virtual time: asyncio's own manners, without the waiting."""
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -231,3 +232,53 @@ def test_sockets_work_at_a_speed() -> None:
             return line
 
     assert run(echo(), speed=60) == b"hot\n"
+
+
+def test_a_real_peer_answers_before_time_jumps() -> None:
+    """With `settle_s`, an answer that takes moments of real time is not jumped over to its timeout."""
+
+    async def asked(port: int) -> float:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"?")
+        async with asyncio.timeout(10):
+            assert await reader.read(1) == b"!"
+        writer.close()
+        await asyncio.sleep(DAY_S)
+        return now()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(1)
+                threading.Event().wait(0.05)
+                peer.sendall(b"!")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(settle_s=0.5)) as runner:
+            assert runner.run(asked(server.getsockname()[1])) == DAY_S
+        thread.join()
+
+
+def test_a_thread_of_its_own_is_waited_for_where_it_is_told_of() -> None:
+    """With `is_awaited`, a thread that asyncio has not started takes no virtual time either, nor does its end."""
+
+    async def beside(thread: threading.Thread, answer: asyncio.Future[None]) -> float:
+        running = asyncio.get_running_loop()
+        threading.Timer(0.05, running.call_soon_threadsafe, [answer.set_result, None]).start()
+        thread.start()
+        async with asyncio.timeout(10):
+            await answer
+        answered_at = now()
+        await asyncio.sleep(DAY_S)
+        assert now() == answered_at + DAY_S
+        return answered_at
+
+    thread = threading.Thread(target=threading.Event().wait, args=[0.2])
+    loop = VirtualTimeLoop(is_awaited=thread.is_alive)
+    began = time.monotonic()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        assert runner.run(beside(thread, loop.create_future())) == 0
+    assert time.monotonic() - began < 5

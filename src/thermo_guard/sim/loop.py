@@ -5,8 +5,9 @@ alike on an ordinary loop. Code that reads another clock than `loop.time()` (tim
 virtual time.
 
 What the jumping loop (`speed=None`) is for: everything in one process, without sockets. It cannot know that an answer
-is on its way through the network, and would jump over it to the next timeout; for real peers take a speed. It does
-know of work in threads that was given to it by `run_in_executor` or `asyncio.to_thread`: see `VirtualTimeLoop`.
+is on its way through the network, and would jump over it to the next timeout; for real peers take a speed, or say by
+`settle_s` and `is_awaited` when something is under way. It does know of work in threads that was given to it by
+`run_in_executor` or `asyncio.to_thread`: see `VirtualTimeLoop`.
 """
 
 import asyncio
@@ -15,6 +16,9 @@ import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+_GLANCE_S = 0.001
+"""Of real time: the end of a thread wakes nobody, so that it is looked for this often."""
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -28,16 +32,26 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     a run stays deterministic; one that is not lets the timer fire, so that a timeout around a hanging job still ends
     it. With nothing scheduled at all it waits for real, as any loop does.
 
+    Jumping beside real peers on loopback: `settle_s` and `is_awaited` hold time while their answers are under way. That
+    is no longer deterministic, and a peer must need no time of its own but moments.
+
     With a speed: a wait is precise to the selector's millisecond of real time, that is `speed` virtual milliseconds.
     """
 
-    def __init__(self, speed: float | None = None, start: float = 0.0) -> None:
+    def __init__(
+        self, speed: float | None = None, start: float = 0.0, *, settle_s: float = 0.0,
+        is_awaited: Callable[[], bool] | None = None,
+    ) -> None:
         """Begin the line.
 
         :param speed: virtual seconds for a real one, > 0; None to jump.
         :param start: what `time()` says first, in seconds.
+        :param settle_s: real seconds without any traffic before a jump, once there has been some since the last one.
+        :param is_awaited: whether a thread that asyncio does not know of is at work: it is waited for as a job is.
         """
-        super().__init__(_WaitingSelector(self._wait))
+        self._has_traffic = False
+        """Since the last jump something came in or a connection was opened: an answer may be under way."""
+        super().__init__(_WaitingSelector(self._wait, self._opened))
         try:
             self._speed = _checked(speed)
         except ValueError:
@@ -46,6 +60,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._anchor = start
         self._real_anchor = super().time()
         self._pending_jobs = 0
+        self._settle_s = settle_s
+        self._is_awaited = is_awaited
         # asyncio fires what is due before now + this. Its own value, a nanosecond, is lost in a float of more than
         # some weeks in seconds, and a timer that is due just now would never fire. A microsecond lasts for 200 years.
         self._clock_resolution = 1e-6
@@ -89,6 +105,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def _job_done(self, _: asyncio.Future[Any]) -> None:
         self._pending_jobs -= 1
 
+    def _opened(self) -> None:
+        self._has_traffic = True
+
     def _wait(self, select: "_Select", timeout: float | None) -> "_Events":
         """Stand in for the selector's wait; `timeout` is in virtual seconds, None where there is no timer."""
         if timeout is None:
@@ -97,10 +116,21 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             return select(0)
         if self._speed is not None:
             return select(timeout / self._speed)
-        if events := select(timeout if self._pending_jobs else 0):
+        if events := select(timeout if self._pending_jobs else 0) or self._arriving(select, timeout):
+            self._has_traffic = True
             return events
+        self._has_traffic = False
         self._anchor += timeout
         return []
+
+    def _arriving(self, select: "_Select", timeout: float) -> "_Events":
+        """What comes in from real peers before a jump, in real time; nothing where none are told of."""
+        if self._is_awaited is not None:
+            until = super().time() + timeout
+            while self._is_awaited() and super().time() < until:
+                if events := select(_GLANCE_S):
+                    return events
+        return select(min(self._settle_s, timeout)) if self._settle_s and self._has_traffic else []
 
 
 def run(main: Coroutine[Any, Any, T], *, speed: float | None = None, start: float = 0.0) -> T:
@@ -114,11 +144,19 @@ _Select = Callable[[float | None], _Events]
 
 
 class _WaitingSelector(selectors.DefaultSelector):
-    """The system's selector, whose waiting is given to someone else to do with it."""
+    """The system's selector, whose waiting is given to someone else to do with it.
 
-    def __init__(self, wait: Callable[[_Select, float | None], _Events]) -> None:
+    :param opened: is told of each file that is to be watched from then on.
+    """
+
+    def __init__(self, wait: Callable[[_Select, float | None], _Events], opened: Callable[[], None]) -> None:
         super().__init__()
         self._wait_with = wait
+        self._opened = opened
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        self._opened()
+        return super().register(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> _Events:
         return self._wait_with(super().select, timeout)
