@@ -93,12 +93,17 @@ def _text(plant: str) -> str:
 def _lines(error: ValidationError, name: str) -> list[str]:
     """One a mistake: `FILE: room[1].host[2].boot_s: ...`."""
     lines = []
-    for one in error.errors():
+    errors = error.errors()
+    for one in errors:
+        if any(other["loc"][:len(one["loc"])] == one["loc"] != other["loc"] for other in errors):
+            continue  # it only follows from what is wrong within
         place = ""
         for part in one["loc"]:
             place += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if place else part
-        given = "" if one["type"] in {"missing", "extra_forbidden"} else f" (it is {one['input']!r})"
-        lines.append(f"{name}: {place or 'the file'}: {_WORDS.get(one['type'], one['msg'])}{given[:120]}")
+        value = one["input"]
+        given = f" (it is {value!r:.80})" if isinstance(value, str | int | float) else ""
+        said = _WORDS.get(one["type"], one["msg"].removeprefix("Value error, "))
+        lines.append(f"{name}: {place or 'the file'}: {said}{given if one['type'] not in _WORDS else ''}")
     return lines
 
 
