@@ -235,7 +235,9 @@ def test_a_start_that_is_refused_is_told_once_an_hour(tmp_path: Path, settings: 
     shell.execute("UPDATE alembic_version SET version_num = '0099'")
     shell.commit()
     shell.close()
+    before = (data / "journal.sqlite3").read_bytes()
     assert [_run(tmp_path, {**settings, "DATA_DIR": str(data)}).returncode for _ in range(2)] == [1, 1]
+    assert (data / "journal.sqlite3").read_bytes() == before, "an older program changes nothing of it"
     told = sink.messages.get(timeout=20)
     assert "NOT guarded" in told["title"]
     assert "newer Thermo-Guard" in told["message"]
