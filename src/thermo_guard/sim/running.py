@@ -15,6 +15,11 @@ class Running:
     services: int = 0
     """Cluster services' VMs that are on: any of them are as good as any others."""
 
+    def names_changed(self, after: "Running") -> set[str]:
+        """VMs and hosts whose power, or maintenance mode, is another one after."""
+        vms = {name for name, _ in self.vms} ^ {name for name, _ in after.vms}
+        return vms | ({*self.hosts} ^ {*after.hosts}) | ({*self.in_maintenance} ^ {*after.in_maintenance})
+
     def differences(self, after: "Running") -> tuple[str, ...]:
         """Each way in which `after` is not as this, in words; where a VM runs is not among them."""
         was, now = {vm for vm, _ in self.vms}, {vm for vm, _ in after.vms}

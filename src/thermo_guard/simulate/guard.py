@@ -8,31 +8,35 @@ from thermo_guard.adapters.clock import SteadyClock
 from thermo_guard.adapters.journal import FolderTakenError, SqlJournal
 from thermo_guard.core import events as ev
 from thermo_guard.core.finding import Finding
-from thermo_guard.core.record import Incident
+from thermo_guard.core.record import Incident, Record
+from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.wishes import Order, Wish
 from thermo_guard.engine.logins import RefusedLogins
 from thermo_guard.engine.loop import Loop
-from thermo_guard.engine.terms import Edges
+from thermo_guard.engine.terms import Edges, LoopSettings
 from thermo_guard.ports import Fault
 from thermo_guard.sim.site import VirtualSite
 from thermo_guard.virtual_preflight import virtual_preflight
 
 from .life import Crash, Disk, Life, LivedJournal
 from .promises import Promises
-from .scenario import Scenario
 from .weather import FeltHypervisor, FeltSensors, Passage, Weather, felt_bmcs
 
 OWNER = "simulated"
 
 
 class Guard:
-    """One guarded site; `clock` is the world's."""
+    """One guarded site.
+
+    :param clock: the world's.
+    :param is_unarmed: it begins in a new folder and must prove itself; else it has done so on an earlier day.
+    """
 
     def __init__(
-        self, scenario: Scenario, folder: Path, site: VirtualSite, clock: SteadyClock, weather: Weather,
-        promises: Promises, disk: Disk,
+        self, settings: LoopSettings, folder: Path, site: VirtualSite, clock: SteadyClock, weather: Weather,
+        promises: Promises, *, is_unarmed: bool = False,
     ) -> None:
-        self.disk = disk
+        self.disk = Disk()
         self.crashes = 0
         self.has_lost_memory = False
         """It has died while it worked on an incident from memory: what it had done is on no record (ADR 0007)."""
@@ -40,8 +44,8 @@ class Guard:
         """All lives', by the world's clock."""
         self.stepped_s = 0.0
         """How far the machine's clock has been set, all in all."""
-        self._settings = scenario.settings
-        self._is_unarmed = bool(scenario.tuning.get("unarmed"))
+        self._settings = settings
+        self._is_unarmed = is_unarmed
         self._folder = folder
         self._site = site
         self._clock = clock
@@ -58,6 +62,14 @@ class Guard:
     @property
     def incident(self) -> Incident | None:
         return None if self._loop is None else self._loop.ledger.record.incident
+
+    @property
+    def record(self) -> Record | None:
+        return None if self._loop is None else self._loop.ledger.record
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        return None if self._loop is None else self._loop.ledger.snapshot
 
     @property
     def is_dead(self) -> bool:

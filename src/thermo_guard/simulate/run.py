@@ -22,7 +22,6 @@ from thermo_guard.sim.world import World
 
 from .fate import Fate, cool, heat
 from .guard import Guard
-from .life import Disk
 from .log import be_silent, unforeseen
 from .promises import Promises, Violation
 from .scenario import Scenario, Trouble
@@ -80,7 +79,10 @@ class _Run:
         self.site = VirtualSite(self.world, self.clock, silence_s=5.0)
         self.weather = Weather(self.clock, random.Random(f"weather {scenario.seed}"))  # noqa: S311 - repeatable
         self.promises = Promises(self.world, self.settings)
-        self.guard = Guard(scenario, folder, self.site, self.clock, self.weather, self.promises, Disk())
+        self.guard = Guard(
+            self.settings, folder, self.site, self.clock, self.weather, self.promises,
+            is_unarmed=bool(scenario.tuning.get("unarmed")),
+        )
         self.fate = Fate(self.world, self.site, self.weather, self.guard)
         self.troubles: Counter[str] = Counter()
 
@@ -98,6 +100,7 @@ class _Run:
             self.promises.late(str(late))
         finally:
             await self.guard.kill()
+        self.promises.checked["liveness"] += 1
         for what in unforeseen():
             self.promises.late(f"unforeseen: {what}")
         lines = self._trace()
@@ -180,9 +183,7 @@ class _Run:
         closed = [event for _, event in self.guard.events if isinstance(event, ev.IncidentClosed)]
         named = "\n".join(closed[-1].differences) if closed else ""
         after = self.world.running()
-        maintenance = {*before.in_maintenance} ^ {*after.in_maintenance}
-        powers = {name for name, _ in before.vms} ^ {name for name, _ in after.vms}
-        for name in sorted(powers | maintenance | ({*before.hosts} ^ {*after.hosts})):
+        for name in sorted(before.names_changed(after)):
             is_back = name in {*after.hosts, *dict(after.vms)} and self.promises.order.may_run(name)
             if name not in named and not is_back:
                 self.promises.late(f"{name} is not as before, and the report does not say so")

@@ -91,6 +91,40 @@ def test_a_guard_of_it_could_bring_it_down_and_back(site: Site, tmp_path: Path) 
     assert done.returncode == 0
 
 
+def test_a_drill_here_goes_up_to_the_acts(site: Site, tmp_path: Path) -> None:
+    """Every act of both ways with its way, and nothing has changed: neither on the site nor in the data folder."""
+    before = site.get("/log?room=Branch%20office")
+    done = subprocess.run(
+        [PROGRAM, "drill", "--here", "--json"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, **site.facts["rooms"][0]["settings"], "DATA_DIR": str(tmp_path / "data")},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    acts = told["acts"]
+    assert not told["left_out"] + told["in_the_way"]
+    assert {"shut_down_guest", "shut_down_host", "power_on_host", "power_on_vm"} <= {act["verb"] for act in acts}
+    assert {act["via"] for act in acts if act["verb"] == "power_on_host"} == set(
+        site.facts["rooms"][0]["bmcs"].values()
+    )
+    assert not [act for act in acts if act["why_not"]]
+    assert site.get("/log?room=Branch%20office") == before
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_drill_here_says_what_would_go_wrong_first(site: Site, tmp_path: Path) -> None:
+    """A BMC that is gone: the way back stands on it."""
+    site.post("/do", room="Branch office", what="kill BMC", target="esx1")
+    done = subprocess.run(
+        [PROGRAM, "drill", "--here"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, **site.facts["rooms"][0]["settings"], "DATA_DIR": str(tmp_path / "data")},
+    )
+    site.post("/do", room="Branch office", what="revive BMC", target="esx1")
+    assert done.returncode == 1
+    assert "In the way:" in done.stdout
+    assert site.facts["rooms"][0]["bmcs"]["esx1"] in done.stdout
+    assert "Every way is open" not in done.stdout
+
+
 def test_the_settings_are_written_for_a_shell(site: Site, tmp_path: Path) -> None:
     """For their owner alone, and read back by a shell they are the same."""
     assert site.env_file.stat().st_mode & 0o777 == 0o600
