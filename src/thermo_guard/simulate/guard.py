@@ -177,7 +177,8 @@ class Guard:
 
     def arm(self) -> None:
         """An operator says so."""
-        SqlJournal.put_wish(self._folder, Wish(0, self._clock.now(), Order.ARM, "ada@nas", "the simulation"))
+        at = self._clock.now() + self.stepped_s
+        SqlJournal.put_wish(self._folder, Wish(0, at, Order.ARM, "ada@nas", "the simulation"))
 
     def try_second(self) -> None:
         """Another process comes to the same folder."""

@@ -43,7 +43,9 @@ class Order:
         self.catch_up()
         cluster = self._world.cluster
         since = min(self._cool_at - 3 * snapshot_s, self._seen_at[0]) - LATELY_S
-        self._ran = {vm.name for vm in cluster.vms.values() if vm.is_on} | self._gone("vm.off", since)
+        shown = {vm.name for vm in cluster.vms.values() if vm.is_on or vm.was_on}  # vCenter shows a dead host's as on
+        lost = {vm.name for vm in cluster.vms.values() if cluster.hosts[vm.host].stage is not Stage.UP}
+        self._ran = shown | self._gone("vm.off", since) | (self._ran & lost)  # nobody sees that those are off
         self._hosts_on = {host.name for host in cluster.hosts.values() if host.stage is not Stage.OFF}
         self._hosts_on |= self._gone("host.off", since)
         self._is_open = True
@@ -148,6 +150,9 @@ class Order:
             vm = cluster.vms.get(seen.target)
             if vm is None or self._is_lied_about(vm.host):
                 return True
+            last = cluster.hosts.get(seen.by)
+            if seen.power == "off" and last is not None and last.stage is Stage.OFF:
+                return True  # nothing shows it, and it was there: it goes with its host until a look says that it moved
             is_on, until_then = vm.is_on, ("vm.on" if vm.is_on else "vm.off")
         else:
             host = cluster.hosts.get(seen.target)

@@ -21,6 +21,8 @@ from .order import Order
 from .senses import Senses
 
 BLIND_TOLD_S = 600.0
+ANSWERED_S = 100.0
+"""The sensors' source has answered lately: polls are a minute apart, and may be late."""
 ACTS_WITHIN_S = 180.0
 """From the delivery of an alarm until it is acted on: a poll, and a look at the plant that hangs."""
 UNDER_WAY_S = 12.0
@@ -79,6 +81,8 @@ class Promises:
         self._is_blind_told = False
         self._unheard: list[Entry] = []
         """What is durable, and what the guard has not taken up: it may die between the two."""
+        self._early: list[ev.Event] = []
+        """What the guard has taken up from memory, before it is durable."""
         self._is_idle_told = False
         self._begun_at = world.now
 
@@ -95,6 +99,7 @@ class Promises:
         for entry in self._unheard:
             self._take_up(entry.at, entry.event)
         self._unheard.clear()
+        self._early.clear()
         self._from_memory.clear()
         self._due.clear()
         self._begun_at = self.world.now
@@ -113,13 +118,19 @@ class Promises:
         """These have become durable."""
         for entry in entries:
             self.record = fold(self.record, [entry])
-            self._unheard.append(entry)
+            if any(event is entry.event for event in self._early):
+                self._early = [event for event in self._early if event is not entry.event]
+            else:
+                self._unheard.append(entry)
             if isinstance(entry.event, ev.Intended):
                 self._due.update(_key(command) for command in entry.event.commands)
 
     def heard(self, at: float, event: ev.Event) -> None:
         """The guard has taken this for true, durable or not."""
-        self._unheard = [entry for entry in self._unheard if entry.event is not event]
+        heard = [entry for entry in self._unheard if entry.event is not event]
+        if len(heard) == len(self._unheard):
+            self._early.append(event)
+        self._unheard = heard
         self._take_up(at, event)
 
     def _take_up(self, at: float, event: ev.Event) -> None:
@@ -183,7 +194,7 @@ class Promises:
         if blind_s > BLIND_TOLD_S + UNDER_WAY_S and not self._is_blind_told:
             self._broken("liveness", f"no answer from the sensors for {blind_s:.0f} s, and nobody was told")
             self._is_blind_told = True
-        if self.record.level != "blind" and blind_s < BLIND_TOLD_S / 2:
+        if self.record.level != "blind" and blind_s < ANSWERED_S:
             self._is_blind_told = False
         self._is_acting()
 
