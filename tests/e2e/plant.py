@@ -21,6 +21,7 @@ from urllib.error import URLError
 from uuid import UUID
 
 import trustme
+from yarl import URL
 
 from e2e.guard import GuardProcess, story
 from peers import absent
@@ -88,12 +89,16 @@ class Plant:
     :param has_names: vCenter, hosts and BMCs are known by host names, which the guard asks `names_file` for.
     :param is_standalone: there is no vCenter; the hosts are given by their addresses.
     :param settings: of the guard, over those above.
+    :param through: what stands before a server: gives the address for the guard, of the server's name ("meraki",
+        "vcenter" or a host's, for its BMC; without vCenter "esxi 0" and so on), its host:port, and the site's
+        authority; asked as often as the address is.
     :param timing: how long the plant takes for things, in ms, over those above.
     """
 
     def __init__(
         self, folder: Path, *, is_vcenter_inside: bool, has_tools: bool = False, is_as_delivered: bool = False,
-        has_names: bool = False, is_standalone: bool = False, settings: Mapping[str, str] | None = None, **timing: int,
+        has_names: bool = False, is_standalone: bool = False, settings: Mapping[str, str] | None = None,
+        through: Callable[[str, str, trustme.CA], str] = lambda _name, address, _ca: address, **timing: int,
     ) -> None:
         if importlib.util.find_spec("sushy_tools") is None:
             absent("sushy-emulator", "sushy-tools is not installed")
@@ -106,6 +111,7 @@ class Plant:
         self._rack: threading.Thread | None = None
         self._fault: BaseException | None = None
         self._settings = dict(settings or {})
+        self._through = through
         self._has_tools = has_tools
         self._is_standalone = is_standalone
         self.is_vcenter_inside = is_vcenter_inside
@@ -231,7 +237,8 @@ class Plant:
     def bmc_address(self, host: str) -> str:
         """host:port of its BMC, as the settings have it."""
         bmc = self.foreign if host == FOREIGN else self.bmcs[host]
-        return f"{self.bmc_name(host)}:{bmc.port}" if self.names_file is not None else bmc.address
+        address = f"{self.bmc_name(host)}:{bmc.port}" if self.names_file is not None else bmc.address
+        return self._through(host, address, self._ca)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -303,10 +310,12 @@ class Plant:
         shuffled = [*reversed(self.bmcs)]
         shuffled.insert(1, FOREIGN)
         trust = {} if self._is_as_delivered else {"ca_file": str(ca_file)}
+        room = URL(self.room.url)
+        meraki = f"{room.scheme}://{self._through('meraki', room.authority, self._ca)}{room.path}"
         ilo_hosts = [{"host": self.bmc_address(host), "username": self.foreign.username,
                       "password": self.foreign.password, **trust} for host in shuffled]
         return {
-            "MERAKI_API_KEY": KEY, "MERAKI_NETWORK_ID": NETWORK, "MERAKI_API_BASE_URL": self.room.url,
+            "MERAKI_API_KEY": KEY, "MERAKI_NETWORK_ID": NETWORK, "MERAKI_API_BASE_URL": meraki,
             **self._hypervisor(str(ca_file)),
             "ESXI_USER": ESXI_USER, "ESXI_PASSWORD": PASSWORD, "ILO_HOSTS": json.dumps(ilo_hosts),
             **SETTINGS, **self._settings,
@@ -314,10 +323,11 @@ class Plant:
 
     def _hypervisor(self, ca_file: str) -> dict[str, str]:
         if self._is_standalone:
-            return {"ESXI_HOSTS": ",".join(host.address for host in self.vsphere.hosts), "VCENTER_CA_FILE": ca_file}
+            hosts = [self._through(f"esxi {i}", host.address, self._ca) for i, host in enumerate(self.vsphere.hosts)]
+            return {"ESXI_HOSTS": ",".join(hosts), "VCENTER_CA_FILE": ca_file}
         return {
-            "VCENTER_HOST": self.vsphere.vcenter, "VCENTER_USER": USER, "VCENTER_PASSWORD": PASSWORD,
-            "VCENTER_CLUSTER": self.vsphere.cluster,
+            "VCENTER_HOST": self._through("vcenter", self.vsphere.vcenter, self._ca),
+            "VCENTER_USER": USER, "VCENTER_PASSWORD": PASSWORD, "VCENTER_CLUSTER": self.vsphere.cluster,
             **({} if self._is_as_delivered else {"VCENTER_CA_FILE": ca_file}),
         }
 
