@@ -21,5 +21,5 @@ def test_every_promise_is_kept(first: int) -> None:
 
 @pytest.mark.parametrize("path", sorted(SEEDS.glob("*.json")), ids=lambda path: path.stem)
 def test_what_once_failed_does_not_fail_again(path: Path) -> None:
-    """Each file is a scenario that broke a promise until the guard was mended."""
+    """Each file is a scenario that broke a promise, or the account of one, until that was mended."""
     assert run(Scenario.from_json(path.read_text())).violations == ()
