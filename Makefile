@@ -1,5 +1,6 @@
 # Each target sets up .venv by itself (Python 3.11 or newer on the machine is enough).
 #   make run      the guard on the site of .env or the environment; with neither, the demo on the virtual site
+#   make demo-wire the demo over the wire: the real adapters against VMware's simulator, Redfish and Meraki on loopback
 #   make test     every test                      make test PYTEST_ARGS="-k policy"
 #   make check    ruff, mypy --strict, import-linter, go vet
 #   make coverage every branch of core and engine that the tests take, eight minutes
@@ -7,7 +8,7 @@
 #   make simulate the search for a run that breaks a promise   make simulate SIMULATE_ARGS="--seed 5000 --runs 20000"
 #   make bench    every benchmark, ten minutes    make bench BENCH_ARGS="planner start"
 #   make lock     compile the lock files anew     make lock LOCK_ARGS=--upgrade
-.PHONY: run test check coverage torture simulate bench lock clean
+.PHONY: run demo-wire test check coverage torture simulate bench lock clean
 .DEFAULT_GOAL := run
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
@@ -19,6 +20,10 @@ COVERED_BY := tests/core tests/engine tests/scenarios tests/test_plan_outline.py
 run:
 	@scripts/set_up run
 	@scripts/start
+
+demo-wire:
+	@scripts/set_up run
+	.venv/bin/thermo-guard demo --wire
 
 test:
 	@scripts/set_up dev

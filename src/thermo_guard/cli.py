@@ -91,18 +91,37 @@ def run() -> None:
 
 @app.command()
 def demo(
-    speed: Annotated[float, typer.Option(min=1, max=100_000, help="Virtual seconds a second.")] = 60.0,
+    speed: Annotated[float | None, typer.Option(
+        min=1, max=100_000, help="Virtual seconds a second. Default: 60; with --wire 20, and at most 60.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another day: guests and hosts take other times.")] = 1,
     at_once: Annotated[bool, typer.Option("--at-once", help="As fast as this machine can.")] = False,
+    wire: Annotated[bool, typer.Option(
+        "--wire", help="Over the wire: the real adapters against a site of its own, as `thermo-guard site` serves it."
+    )] = False,
 ) -> None:
     """Show the day of a failing air conditioner on a virtual site. Nothing real is touched.
 
-    Temperature, alarm, each VM and host going down, recovery, everything back, a closing summary; about two minutes.
+    Temperature, alarm, each VM and host going down, recovery, everything back, a closing summary; about two minutes,
+    with --wire about four.
     """
+    if wire:
+        raise typer.Exit(_demo_over_wire(speed or 20.0, is_plain=at_once is False and seed == 1))
     from .demo import demonstrate  # noqa: PLC0415 - the virtual site is not loaded into the guard of a real one
 
-    is_back = demonstrate(Console(highlight=False), speed=None if at_once else speed, seed=seed)
+    is_back = demonstrate(Console(highlight=False), speed=None if at_once else speed or 60.0, seed=seed)
     raise typer.Exit(0 if is_back else 1)
+
+
+def _demo_over_wire(speed: float, *, is_plain: bool) -> int:
+    if not is_plain or speed > 60.0:
+        raise typer.BadParameter("--wire goes with --speed up to 60 alone: real servers take real time.")
+    from .demo_wire import SiteError, demonstrate_over_wire  # noqa: PLC0415 - see above
+
+    try:
+        return 0 if demonstrate_over_wire(Console(highlight=False), speed=speed) else 1
+    except SiteError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 @app.command()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -36,7 +37,7 @@ from .core.step import Timing
 from .engine.logins import RefusedLogins
 from .engine.loop import Loop
 from .engine.terms import Edges, LoopSettings
-from .ports import Clock, Fault, Logins, Names, Notifier, Pins
+from .ports import Clock, Fault, Logins, Names, Notifier, Pins, StatusBoard
 from .preflight import own_addresses, own_preflight, real_sides
 from .trust import endpoints_of
 
@@ -103,18 +104,30 @@ async def _until_told(settings: Settings, watchdog: Watchdog) -> int:
     return 0
 
 
-async def guard(settings: Settings, stop: asyncio.Event, watchdog: Watchdog) -> None:
+class Audience(StatusBoard, Protocol):
+    """Hears the guard's events and sees its status, as a demo does."""
+
+    def hear(self, at: float, event: ev.Event) -> None: ...
+
+
+async def guard(
+    settings: Settings, stop: asyncio.Event, watchdog: Watchdog, *, clock: Clock | None = None,
+    audience: Audience | None = None,
+) -> None:
     """Run the loop on the real site until `stop` is set.
 
+    :param clock: where time is not this machine's own, as on a site that runs faster; default the wall's line.
+    :param audience: who looks on besides.
     :raises FolderTakenError: another guard has the data folder.
     :raises SiteTakenError: another guard has become the site's owner.
     :raises Refused: the folder cannot be used.
     """
+    listeners = () if audience is None else (audience.hear,)
     async with AsyncExitStack() as stack:
         terms = loop_settings(settings)
         journal = SqlJournal.open(settings.data_dir, reserve_bytes=RESERVE_BYTES)
         stack.callback(journal.close)
-        clock = clock_after(journal.entries())
+        clock = clock or clock_after(journal.entries())
         outbox = Outbox([url.get_secret_value() for url in settings.notify_urls], clock)
         stack.push_async_callback(_farewell, outbox, watchdog)
         _tell_of_storage(journal, outbox)
@@ -125,8 +138,10 @@ async def guard(settings: Settings, stop: asyncio.Event, watchdog: Watchdog) -> 
         board = StatusFile(settings.data_dir, wall_now)
         edges = Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
-            notifier=outbox, board=WatchedBoard(board, watchdog), logins=logins, names=names, ports=TcpPorts(),
+            notifier=outbox, board=WatchedBoard(board, watchdog, audience), logins=logins, names=names,
+            ports=TcpPorts(),
             own_addresses=own_addresses(settings, names, site.hypervisor), aside=asyncio.to_thread,
+            listeners=listeners,
             preflight=own_preflight(
                 settings, terms, real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names)
             ),
@@ -178,12 +193,15 @@ async def _close(aclose: Callable[[], Awaitable[None]]) -> None:
 class WatchedBoard:
     """Implements `ports.StatusBoard`: what is published is also the sign of life that the watchdog waits for."""
 
-    def __init__(self, board: StatusFile, watchdog: Watchdog) -> None:
+    def __init__(self, board: StatusFile, watchdog: Watchdog, audience: Audience | None = None) -> None:
         self._board = board
         self._watchdog = watchdog
+        self._audience = audience
 
     def publish(self, facts: Mapping[str, object], tick_bound_s: float) -> None:
         self._watchdog.beat(tick_bound_s)
+        if self._audience is not None:
+            self._audience.publish(facts, tick_bound_s)
         self._board.publish(facts, tick_bound_s)
 
 

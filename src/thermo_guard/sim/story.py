@@ -4,14 +4,15 @@ It listens where people's tools listen: to the ledger's events, as a Listener, a
 StatusBoard. So the demo shows the program that runs on a real site, and no other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from thermo_guard.core import events as ev
 from thermo_guard.core.messages import described
 
 from .demo import DayOutcome, DemoScreen, Kind
+from .running import Running
 from .timeline import Happening
-from .world import World
 
 _GROUPED = {
     "vm.off": Kind.VM_OFF, "vm.on": Kind.VM_ON, "host.off": Kind.HOST_OFF, "host.on": Kind.HOST_ON,
@@ -30,10 +31,36 @@ _SETTINGS = {
 }
 
 
-class DemoStory:
-    """One day of one world, told on one screen. What ran when it was made is what is compared with."""
+class Watched(Protocol):
+    """The site whose day is told: a world in this process, or one over the wire."""
 
-    def __init__(self, screen: DemoScreen, world: World) -> None:
+    @property
+    def now(self) -> float: ...
+
+    @property
+    def log(self) -> Sequence[Happening]:
+        """All that has happened, oldest first."""
+        ...
+
+    @property
+    def peak_c(self) -> float: ...
+
+    @property
+    def own_hosts(self) -> frozenset[str]:
+        """Names of the hosts of the guarded cluster."""
+        ...
+
+    def advance(self, now: float) -> None:
+        """Let everything happen that is due by then, where that is for somebody else to say."""
+        ...
+
+    def running(self) -> Running: ...
+
+
+class DemoStory:
+    """One day of one site, told on one screen. What ran when it was made is what is compared with."""
+
+    def __init__(self, screen: DemoScreen, world: Watched) -> None:
         self._screen = screen
         self._world = world
         self._before = world.running()
@@ -76,12 +103,12 @@ class DemoStory:
     def outcome(self) -> DayOutcome:
         """How the day went so far, by the world's own account."""
         after, before = self._world.running(), self._before
-        ours = {host.name for host in self._world.plan.hosts if host.cluster == self._world.plan.cluster}
+        ours = self._world.own_hosts
         were_on = ours.intersection(before.hosts)
         alarm_at, recovered_at = self._marks.get("alarm"), self._marks.get("recovered")
         return DayOutcome(
             cooling_failed_at=_first(self._world.log, "room.cooling_failed"), alarm_at=alarm_at,
-            all_off_at=_all_off(self._world.log, were_on, alarm_at), peak_c=self._world.room.peak_c,
+            all_off_at=_all_off(self._world.log, were_on, alarm_at), peak_c=self._world.peak_c,
             recovered_at=recovered_at, back_at=self._marks.get("back"),
             vms=(sum(host in ours for _, host in after.vms), sum(host in ours for _, host in before.vms)),
             hosts=(len(ours.intersection(after.hosts)), len(were_on)), differences=before.differences(after),
@@ -141,11 +168,11 @@ def _happening_shown(happening: Happening) -> tuple[str, Kind] | None:
             return None
 
 
-def _first(log: list[Happening], kind: str) -> float | None:
+def _first(log: Sequence[Happening], kind: str) -> float | None:
     return next((happening.at for happening in log if happening.kind == kind), None)
 
 
-def _all_off(log: list[Happening], hosts: set[str], since: float | None) -> float | None:
+def _all_off(log: Sequence[Happening], hosts: frozenset[str], since: float | None) -> float | None:
     """When the last of the hosts went off after the alarm, where all did."""
     on = set(hosts)
     for happening in log:

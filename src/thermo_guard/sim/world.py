@@ -56,6 +56,16 @@ class World:
         return self.room.heat.air_c
 
     @property
+    def peak_c(self) -> float:
+        """The hottest that the air has been."""
+        return self.room.peak_c
+
+    @property
+    def own_hosts(self) -> frozenset[str]:
+        """Names of the hosts of the guarded cluster."""
+        return frozenset(host.name for host in self.plan.hosts if host.cluster == self.plan.cluster)
+
+    @property
     def power_kw(self) -> float:
         """All heat given off in the room."""
         return self.cluster.load_kw + self.plan.other_kw

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from peers import absent
+from thermo_guard.demo_wire import WiredSite
 from thermo_guard.sim.wire.overlay import OverlayMissing, program
 
 pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("wire-site")]
@@ -146,6 +148,23 @@ def test_what_is_done_to_a_room_shows_in_it(site: Site) -> None:
     assert ("vm.off", "web") in {(entry["kind"], entry["object"]) for entry in log}
     assert site.get(f"/log?room=Branch%20office&since={log[-1]['n']}") == []
     assert not [entry for entry in site.get("/log?room=Closet") if entry["object"] == "web"]
+
+
+async def test_a_demo_sees_the_site_as_a_world(site: Site) -> None:
+    """What the story of a day asks of one: what runs, what has happened, what its hosts are called."""
+    async with aiohttp.ClientSession(site.facts["control"]) as session:
+        watched = WiredSite(session, site.facts)
+        await watched.look()
+        before = watched.running()
+        assert before.hosts == ("esx1", "esx2")
+        assert watched.own_hosts == {"esx1", "esx2"}
+        assert set(watched.labels.values()) == {"esx1", "esx2"}
+        await watched.do("open door")
+        await watched.look()
+        await watched.do("close door")
+        assert [one.kind for one in watched.log][-1:] == ["room.door_opened"]
+        assert before.differences(watched.running()) == ()
+        assert watched.peak_c >= site.get("/state")["rooms"]["Branch office"]["air_c"] - 0.1
 
 
 def test_a_bmc_dies_and_comes_back_on_its_port(site: Site) -> None:

@@ -14,6 +14,7 @@ import asyncio
 import json
 import shlex
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any, Self
 
 from aiohttp import web
@@ -158,6 +159,7 @@ def state_of(room: Room) -> dict[str, Any]:
         "hosts": {name: host.stage.value for name, host in world.cluster.hosts.items()},
         "in_maintenance": [name for name, host in world.cluster.hosts.items() if host.in_maintenance],
         "vms": {vm.name: vm.is_on for vm in world.cluster.vms.values()},
+        "peak_c": round(world.peak_c, 2), "own_hosts": sorted(world.own_hosts), "running": asdict(world.running()),
     }
 
 
