@@ -45,10 +45,13 @@ class SmallDisk:
         self._keeper.communicate(timeout=30)
 
     def fill(self, process_id: int) -> None:
-        """To the last byte; without a mount, for this process only, until `make_room` or its end."""
+        """To the last byte, a reserve gone before; without a mount, for this process only, until `make_room`."""
         if not self.is_mounted:
             resource.prlimit(process_id, resource.RLIMIT_FSIZE, (512, resource.RLIM_INFINITY))
             return
+        (self.folder / "reserve").unlink(missing_ok=True)
+        disk = os.statvfs(self.folder)
+        self._resize(f"{(disk.f_blocks - disk.f_bfree) * disk.f_frsize + 2**20}")
         with self._filler.open("ab", buffering=0) as filler:
             size = 2**16
             while size:
@@ -59,9 +62,14 @@ class SmallDisk:
 
     def make_room(self, process_id: int) -> None:
         if self.is_mounted:
+            self._resize(self._size)
             self._filler.unlink(missing_ok=True)
         else:
             resource.prlimit(process_id, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    def _resize(self, size: str) -> None:
+        """Shrunk, not written full: hundreds of megabytes of memory are not to be spent on it."""
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)], check=True)
 
     def take_no_writes(self) -> None:
         """The whole of it read-only, for root too where it is mounted."""

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,20 +26,26 @@ def sink() -> Iterator[Sink]:
         yield sink
 
 
-@pytest.fixture
-def guard(tmp_path: Path, sink: Sink) -> Iterator[GuardProcess]:
-    """None of its peers ever says anything, and an incident is open in its folder."""
+@contextmanager
+def deaf_settings() -> Iterator[dict[str, str]]:
+    """Those of a guard none of whose peers ever says anything."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(64)
         deaf = f"127.0.0.1:{server.getsockname()[1]}"
-        guard = GuardProcess(tmp_path, {
+        yield {
             "MERAKI_API_KEY": "4f5e6d7c8b9a0123456789abcdef0123456789ab", "MERAKI_NETWORK_ID": "N_1",
             "MERAKI_API_BASE_URL": f"http://{deaf}/api/v1", "MERAKI_POLLING_INTERVAL": "1", "ACTIVE_INTERVAL": "0.5",
             "VCENTER_HOST": deaf, "VCENTER_USER": "guard@vsphere.local", "VCENTER_PASSWORD": "Nightjar!x",
-            "VCENTER_INSECURE": "true", "NOTIFY_URLS": sink.url,
+            "VCENTER_INSECURE": "true",
             "ILO_HOSTS": json.dumps([{"host": deaf, "username": "guard", "password": "x", "insecure": True}]),
-        }, lambda: None)
+        }
+
+
+@pytest.fixture
+def guard(tmp_path: Path, sink: Sink) -> Iterator[GuardProcess]:
+    with deaf_settings() as settings:
+        guard = GuardProcess(tmp_path, {**settings, "NOTIFY_URLS": sink.url}, lambda: None)
         yield guard
         guard.close()
 
