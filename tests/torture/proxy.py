@@ -146,7 +146,7 @@ class Proxy:
             match self._fault:
                 case Fault.BLACKHOLE:
                     continue
-                case Fault.RESET | Fault.TRUNCATED if spare == 0:
+                case Fault.RESET | Fault.TRUNCATED if spare <= 0:
                     await self._cut(data[: len(data) // 2], writer)
                     return
                 case Fault.HALF_OPEN:

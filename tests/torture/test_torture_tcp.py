@@ -1,0 +1,31 @@
+"""Each fault of a connection by each kind of server, in mid-incident; in short: tests/e2e/test_tcp_faults.py."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from e2e.plant import Plant
+from torture.faults import SETTINGS, Proxies, hold_incident, is_sound, spell
+from torture.proxy import Fault
+
+pytestmark = pytest.mark.peer
+LASTS_S = 20.0
+
+
+@pytest.mark.parametrize("peer", ["meraki", "vcenter", "bmc", "esxi 0"])
+def test_each_fault_is_borne_and_gone_afterwards(tmp_path: Path, peer: str) -> None:
+    """Twenty seconds of a fault cost no memory and no tick, are told on their edges alone, and leave nothing behind."""
+    proxies = Proxies()
+    try:
+        with Plant(tmp_path, is_vcenter_inside=False, is_standalone=peer.startswith("esxi"), settings=SETTINGS,
+                   through=proxies) as plant:
+            hold_incident(plant)
+            name = plant.first_host if peer == "bmc" else peer
+            for fault in [fault for fault in Fault if fault is not Fault.PASS]:
+                ends = time.monotonic() + LASTS_S
+                found = spell(plant, proxies, {name: fault}, lambda _since, ends=ends: time.monotonic() >= ends)
+                print(peer, fault, found)
+                is_sound(plant, found)
+    finally:
+        proxies.close()
