@@ -1,6 +1,7 @@
 """Each fault of a connection by each kind of server, in mid-incident; in short: tests/e2e/test_tcp_faults.py."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,12 @@ def test_each_fault_is_borne_and_gone_afterwards(tmp_path: Path, peer: str) -> N
             name = plant.first_host if peer == "bmc" else peer
             for fault in [fault for fault in Fault if fault is not Fault.PASS]:
                 ends = time.monotonic() + LASTS_S
-                found = spell(plant, proxies, {name: fault}, lambda _since, ends=ends: time.monotonic() >= ends)
+                found = spell(plant, proxies, {name: fault}, partial(is_past, ends))
                 print(peer, fault, found)
                 is_sound(plant, found)
     finally:
         proxies.close()
+
+
+def is_past(ends: float, _since: int) -> bool:
+    return time.monotonic() >= ends
