@@ -17,27 +17,32 @@ from .config import BadSettings, Mode, Settings, explain, load
 if TYPE_CHECKING:
     from .engine.terms import LoopSettings
 
-PlantOption = Annotated[str, typer.Option("--plant", help="A plant file, or the name of a shipped example.")]
-ScenarioOption = Annotated[str, typer.Option("--scenario", help="Of the plant file.")]
+PlantOption = Annotated[str | None, typer.Option(
+    "--plant", help="A plant file, or the name of a shipped example. Default: vcenter-inside."
+)]
+ScenarioOption = Annotated[str | None, typer.Option("--scenario", help="Of the plant file. Default: cooling-fails.")]
 HereOption = Annotated[bool, typer.Option("--here", help="On the configured site: everything up to the acts.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def drill(
-    plant: PlantOption = "vcenter-inside", scenario: ScenarioOption = "cooling-fails", *, here: HereOption = False,
+    plant: PlantOption = None, scenario: ScenarioOption = None, *, here: HereOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Go through a whole incident on a virtual site and report: order, durations, promises; or, with --here, through
     everything up to the acts on the configured one.
 
-    The thresholds, times and runbook of the settings are used where they are complete, else the defaults. Exit 0: all
-    as it should be; 1: not; 2: bad input.
+    The thresholds, times and runbook of the settings are used where they are complete, else the defaults. Exit 0:
+    every promise kept, in the expected order, and what is not back is named; 1: not; 2: bad input.
     """
     if here:
+        if plant is not None or scenario is not None:
+            raise typer.BadParameter("--here is the configured site: it takes no --plant and no --scenario.")
         raise typer.Exit(_here(as_json=as_json))
     from .drill_screen import report_as_data, show_report  # noqa: PLC0415
-    from .sim.plant_file import BadPlant, read  # noqa: PLC0415
+    from .sim.plant_file import DEFAULT_SCENARIO, BadPlant, read  # noqa: PLC0415
 
+    plant, scenario = plant or "vcenter-inside", scenario or DEFAULT_SCENARIO
     console = Console(highlight=False, soft_wrap=True)
     try:
         file = read(plant)

@@ -19,7 +19,6 @@ from .adapters import logs
 from .adapters.clock import SteadyClock, monotonic_now
 from .adapters.watchdog import Watchdog
 from .config import load
-from .core import events as ev
 from .main import guard
 from .sim.demo import DemoScreen, Kind
 from .sim.loop import run
@@ -31,6 +30,8 @@ PLANT = "branch-office"
 FAILS_AFTER_S = 300.0
 COOL_AGAIN_AFTER_S = 3000.0
 LONGEST_S = 6 * 3600.0
+ANSWER_S = 10.0
+"""Real time that the control face has for an answer."""
 LOOK_S = 0.2
 """Real time between two looks at the site's control face."""
 SETTINGS = {
@@ -66,7 +67,8 @@ async def _day(console: Console, folder: Path, speed: float) -> bool:
         if not line:
             raise SiteError(f"the virtual site ended with {await process.wait()}: its reason stands above")
         facts = json.loads(line)
-        async with aiohttp.ClientSession(facts["control"], timeout=aiohttp.ClientTimeout(total=None)) as session:
+        timeout = aiohttp.ClientTimeout(total=ANSWER_S * speed)
+        async with aiohttp.ClientSession(facts["control"], timeout=timeout) as session:
             site = WiredSite(session, facts)
             await site.look()
             return await _with_guard(console, folder, site, facts, speed)
@@ -91,35 +93,28 @@ async def _with_guard(
     )
     clock, stop = SteadyClock(epoch=site.now), asyncio.Event()
     watchdog = Watchdog(monotonic_now)
-    guarding = asyncio.ensure_future(guard(settings, stop, watchdog, clock=clock, audience=Audience(story, site)))
-    began, step = site.now, 0
-    while not story.is_over and not guarding.done() and site.now - began < LONGEST_S:
-        await site.look()
-        due = [(FAILS_AFTER_S, "break cooling"), (COOL_AGAIN_AFTER_S, "repair cooling")][step:]
-        if due and site.now - began >= due[0][0]:
-            await site.do(due[0][1])
-            step += 1
-        await clock.sleep(LOOK_S * speed)
-    await site.look()
-    stop.set()
-    await guarding
+    guarding = asyncio.ensure_future(guard(settings, stop, watchdog, clock=clock, audience=story))
+    try:
+        await _go_through(site, story, clock, guarding, speed)
+    finally:
+        stop.set()
+        await guarding
     outcome = story.close()
     screen.banner("End of the demo. No room is guarded now.")
     return outcome.back_at is not None and not outcome.differences
 
 
-class Audience:
-    """Implements `main.Audience`: the story hears the guard's events on the site's line of time."""
-
-    def __init__(self, story: DemoStory, site: "WiredSite") -> None:
-        self._story = story
-        self._site = site
-
-    def hear(self, at: float, event: ev.Event) -> None:
-        self._story.hear(at, event)
-
-    def publish(self, facts: Mapping[str, object], tick_bound_s: float) -> None:
-        self._story.publish(facts, tick_bound_s)
+async def _go_through(
+    site: "WiredSite", story: DemoStory, clock: SteadyClock, guarding: "asyncio.Future[None]", speed: float
+) -> None:
+    """Break the cooling and repair it, each at its time, until the story is over."""
+    began, due = site.now, [(FAILS_AFTER_S, "break cooling"), (COOL_AGAIN_AFTER_S, "repair cooling")]
+    while not story.is_over and not guarding.done() and site.now - began < LONGEST_S:
+        await site.look()
+        if due and site.now - began >= due[0][0]:
+            await site.do(due.pop(0)[1])
+        await clock.sleep(LOOK_S * speed)
+    await site.look()
 
 
 class WiredSite:
@@ -178,8 +173,8 @@ class LabelledScreen(DemoScreen):
         self._labels = labels
 
     def happened(self, now: float, text: str, kind: Kind) -> None:
-        for address, label in self._labels.items():
-            text = text.replace(address, label)
+        for address, label in sorted(self._labels.items(), key=lambda one: -len(one[0])):
+            text = text.replace(address, label)  # the longer first: 127.0.1.1 begins 127.0.1.10 too
         super().happened(now, text, kind)
 
 

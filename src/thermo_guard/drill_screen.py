@@ -30,7 +30,9 @@ def show_report(console: Console, report: DrillReport) -> None:
             "did not come about" if stage.took_s is None else duration(stage.took_s),
         )
     console.print(stages)
-    console.print("In the expected order." if report.is_in_order else "NOT in the expected order.")
+    more = any(stage.expected_s is None for stage in report.stages)
+    order = "In the expected order, with more than was expected." if more else "In the expected order."
+    console.print(order if report.is_in_order else "NOT in the expected order.")
     promises = Table("promise", "", "checked", "broken")
     for name, words in PROMISES.items():
         if name not in report.checked:
@@ -48,7 +50,8 @@ def show_report(console: Console, report: DrillReport) -> None:
             console.print(f"  {line}", markup=False)
     if not report.is_closed:
         console.print("The incident was not closed." if report.alarm_after_s is not None else "Nothing was drilled.")
-    console.print("Passed." if report.is_passed else "NOT passed.", style="bold")
+    person = f" {len(report.differences)} differences are named, for a person." if report.differences else ""
+    console.print(f"Passed.{person}" if report.is_passed else "NOT passed.", style="bold")
 
 
 def report_as_data(report: DrillReport) -> dict[str, object]:

@@ -43,6 +43,13 @@ def serve(
         known = sorted({name for file in files for name in file.scenarios})
         print(f"--scenario {scenario}: there is none of that name, only {', '.join(known)}.", file=sys.stderr)  # noqa: T201
         return 2
+    names = [room.name for file in files for room in file.rooms]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        print(f"two rooms of one name: {', '.join(twice)}; each needs a name of its own", file=sys.stderr)  # noqa: T201
+        return 2
+    if env_file is not None and not env_file.absolute().parent.is_dir():
+        print(f"--env-file {env_file}: there is no such folder", file=sys.stderr)  # noqa: T201
+        return 2
     logs.configure("console", "WARNING")
     try:
         with tempfile.TemporaryDirectory(prefix="thermo-guard-site-") as folder:

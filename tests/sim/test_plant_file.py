@@ -79,6 +79,8 @@ def test_a_file_says_what_is_built() -> None:
     (small(host='boot = "soon"'), "room[1].host[1].boot"),
     (small(host='bmc = "ilo9"'), "one of ilo5"),
     (small(vm='host = "esx9"'), "there is no host esx9"),
+    ("[[room]]\nname = 'R'\n[room.cooling]\nkw = 1\n[[room.host]]\nname = 'h{x}{n:zz}'", "of braces"),
+    (small(host='idle_kw = "much"'), "must be a number"),
     (small(vm="count = 3"), "the number's place"),
     (small(vm='[[room.vm]]\nname = "files"'), "VM files is there twice"),
     (small("standalone = true\nvsan = true"), "standalone"),

@@ -102,12 +102,20 @@ def _lines(error: ValidationError, name: str) -> list[str]:
             place += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if place else part
         value = one["input"]
         given = f" (it is {value!r:.80})" if isinstance(value, str | int | float) else ""
-        said = _WORDS.get(one["type"], one["msg"].removeprefix("Value error, "))
+        said = _WORDS.get(one["type"]) or _KINDS.get(one["type"], one["msg"].removeprefix("Value error, "))
         lines.append(f"{name}: {place or 'the file'}: {said}{given if one['type'] not in _WORDS else ''}")
     return lines
 
 
-_WORDS = {"missing": "it is missing", "extra_forbidden": "there is no such key; docs/PLANT_FILES.md has them all"}
+_NUMBER = 'it must be a number; a time may have s, min or h, as "10 min"'
+_WORDS = {
+    "missing": "it is missing", "extra_forbidden": "there is no such key; docs/PLANT_FILES.md has them all",
+}
+_KINDS = {
+    "float_parsing": _NUMBER, "float_type": _NUMBER, "int_parsing": "it must be a whole number",
+    "int_type": "it must be a whole number", "tuple_type": "it must be a list of tables",
+    "string_type": "it must be text", "bool_parsing": "it must be true or false",
+}
 
 
 def _cooling_fails(rooms: tuple[PlantRoom, ...]) -> tuple[At, ...]:

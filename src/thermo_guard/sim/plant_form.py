@@ -17,6 +17,7 @@ from .plans import PROTECTS_AT_C, sensors, vcenter_vm
 from .wire.redfish_flavours import FLAVOURS
 
 _UNITS_S = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0}
+_NUMBER = re.compile(r"\{n(?::0?[1-9])?\}")
 UNIT_HEIGHT_K = 0.05
 """So much warmer a rack unit's inlet is than the one's below it."""
 
@@ -52,13 +53,14 @@ class _Counted(_Form):
 
     @model_validator(mode="after")
     def _has_number(self) -> Self:
-        if self.count > 1 and "{n" not in self.name:
+        places = _NUMBER.findall(self.name)
+        if "{" in _NUMBER.sub("", self.name) or "}" in _NUMBER.sub("", self.name) or len(places) > 1:
+            raise ValueError(f"the name {self.name!r}: of braces it takes {{n}} alone, or {{n:02}} with its digits")
+        if self.count > 1 and not places:
             raise ValueError("with a count its name needs the number's place, as esx{n:02}")
         return self
 
     def names(self) -> Sequence[str]:
-        if "{n" not in self.name:
-            return [self.name]
         return [self.name.format(n=number) for number in range(1, self.count + 1)]
 
 

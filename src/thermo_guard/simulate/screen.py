@@ -48,29 +48,36 @@ def search(seeds: range, jobs: int | None, *, keep_in: Path | None, as_json: boo
     """
     console, began, tally = Console(soft_wrap=True), time.monotonic(), Tally()
     jobs = min(jobs or cores(), len(seeds))
-    _run_all(tally, seeds, jobs, is_shown=not as_json)
+    if keep_in is not None:
+        keep_in.mkdir(parents=True, exist_ok=True)
+    is_whole = _run_all(tally, seeds, jobs, is_shown=not as_json)
     took_s = time.monotonic() - began
     if as_json:
         print(json.dumps(_facts(tally, took_s), indent=1))  # noqa: T201 - what was asked for
         console = Console(stderr=True, soft_wrap=True)
     else:
-        _show(console, tally, took_s, jobs)
+        _show(console, tally, took_s, jobs, seeds)
     for failing, broken in tally.failures:
-        _tell_failure(console, failing, broken, keep_in)
-    return not tally.failures
+        _tell_failure(console, failing, broken, keep_in if is_whole else None)
+    return is_whole and not tally.failures
 
 
-def _run_all(tally: Tally, seeds: range, jobs: int, *, is_shown: bool) -> None:
+def _run_all(tally: Tally, seeds: range, jobs: int, *, is_shown: bool) -> bool:
+    """Whether all were run; Ctrl-C ends it with those that were."""
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=Console(stderr=True), disable=not is_shown,
     )
     with bar:
         shown = bar.add_task("runs", total=len(seeds))
-        for outcome in outcomes(seeds, min(jobs, len(seeds))):
-            tally.add(outcome)
-            broken = sum(tally.violations.values())
-            bar.update(shown, advance=1, description=f"runs, {broken} violations" if broken else "runs")
+        try:
+            for outcome in outcomes(seeds, min(jobs, len(seeds))):
+                tally.add(outcome)
+                broken = sum(tally.violations.values())
+                bar.update(shown, advance=1, description=f"runs, {broken} violations" if broken else "runs")
+        except KeyboardInterrupt:
+            return False
+    return True
 
 
 def _show_run(console: Console, outcome: Outcome) -> None:
@@ -92,19 +99,21 @@ def _facts(tally: Tally, took_s: float) -> dict[str, object]:
     }
 
 
-def _show(console: Console, tally: Tally, took_s: float, jobs: int) -> None:
+def _show(console: Console, tally: Tally, took_s: float, jobs: int, seeds: range) -> None:
     totals = Table(title="Runs", show_header=False)
     rate = tally.incidents / took_s * 60 if took_s > 0 else 0.0
     for name, value in (
-        ("runs", f"{tally.runs:,}"), ("simulated years", f"{tally.simulated_s / YEAR_S:.3f}"),
-        ("whole incidents", f"{tally.incidents:,}, {rate:.0f} a minute on {jobs} cores"),
+        ("runs", f"{tally.runs:,}"), ("seeds", f"{seeds.start} to {seeds.stop - 1}"),
+        ("simulated years", f"{tally.simulated_s / YEAR_S:.3f}"),
+        ("whole incidents", f"{tally.incidents:,}, {rate:.0f} a minute on {jobs} core{'s' if jobs > 1 else ''}"),
         ("crashes", f"{tally.crashes:,}"), ("faults", f"{sum(tally.troubles.values()):,}"),
     ):
         totals.add_row(name, value)
     console.print(totals)
     faults = Table("fault", "times", title="Faults injected, by kind")
     for kind in Kind:
-        faults.add_row(kind.value, f"{tally.troubles[kind.value]:,}")
+        if tally.troubles[kind.value]:
+            faults.add_row(kind.value, f"{tally.troubles[kind.value]:,}")
     console.print(faults)
     promises = Table("promise", "", "checked", "violations", title="Promises")
     for name, words in PROMISES.items():

@@ -218,6 +218,15 @@ def test_a_wrong_plant_file_ends_it_with_every_mistake(tmp_path: Path) -> None:
     assert "room[1].host" in done.stderr
 
 
+def test_two_rooms_of_one_name_are_refused() -> None:
+    """One of them would be lost; exit 2."""
+    done = subprocess.run(
+        [PROGRAM, "site", "branch-office", "branch-office"], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 2
+    assert "Branch office" in done.stderr
+
+
 def test_without_the_simulator_one_sentence_says_so(tmp_path: Path) -> None:
     """And that the demo runs without it; exit 1."""
     nowhere = {**os.environ, "VIRTUAL_VSPHERE": str(tmp_path / "none")}

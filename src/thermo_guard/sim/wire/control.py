@@ -93,6 +93,8 @@ class ControlFace:
         settings = self._site.settings(self._room(request.query.get("room", "")).name)
         if request.query.get("format") == "env":
             return web.Response(text=as_lines(settings))
+        if request.query.get("format", "json") != "json":
+            raise ValueError("format: env or json")
         return web.json_response(settings)
 
     async def _do(self, request: web.Request) -> web.Response:
@@ -113,6 +115,8 @@ class ControlFace:
         asked = await _body(request)
         if unknown := set(asked) - {"speed", "jump_s"}:
             raise ValueError(f"{', '.join(sorted(unknown))}: only speed and jump_s are taken")
+        if not asked:
+            raise ValueError("speed or jump_s is wanted")
         if (speed := asked.get("speed")) is not None:
             await self._site.rescale(_positive(speed, "speed"))
             _loop().speed = _positive(speed, "speed")
@@ -201,5 +205,5 @@ def _number(text: str, name: str) -> int:
 
 def _positive(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
-        raise ValueError(f"{name}: {value!r} is no number above 0")
+        raise ValueError(f"{name}: {value!r} is no number above 0, and at most a thousand million")
     return float(value)

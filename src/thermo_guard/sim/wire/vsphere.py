@@ -86,6 +86,7 @@ class VsphereFace:
             str(program), "-die-with-stdin", f"-inventory={file}", *self._flags,
             *inventory.options(self.world.cluster, self._speed),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_READY_LIMIT,
+            start_new_session=True,  # Ctrl-C is for the site, which then ends it
         )
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
         line = await self._process.stdout.readline()
