@@ -27,7 +27,7 @@ class VirtualNetwork:
         self.domain_vm = self._vm(wanted.domain_controller)
         self.mail_vm = self._vm(wanted.mail)
         self.guard_vm = self._vm(wanted.guard)
-        self._zone = {name.lower(): machine for name, machine in reversed([*self._names()])}
+        self._zone = self._names_now()
 
     def _vm(self, name: str | None) -> VmState | None:
         if name is None:
@@ -41,14 +41,21 @@ class VirtualNetwork:
 
     def ip_of(self, name: str) -> str | None:
         """The address that a host name stands for today, whether or not anybody answers the question."""
-        machine = self._zone.get(name.lower())
+        name = name.lower()
+        machine = self._zone.get(name)
+        if machine is None or not _is_called(machine, name):
+            self._zone = self._names_now()  # a machine has been given another name
+            machine = self._zone.get(name)
         return machine if machine is None or isinstance(machine, str) else machine.ip
+
+    def _names_now(self) -> dict[str, str | HostState | BmcState]:
+        return {name.lower(): machine for name, machine in reversed([*self._names()])}
 
     def _names(self) -> Iterator[tuple[str, str | HostState | BmcState]]:
         yield self._plan.vcenter.address, self._plan.vcenter.ip
         yield self._plan.infrastructure.sensors_address, SENSORS_IP
         for host in self._cluster.hosts.values():
-            yield host.address.rpartition(":")[0], host
+            yield _without_port(host.address), host
         for bmc in self._cluster.bmcs.values():
             yield bmc.plan.address, bmc
 
@@ -95,3 +102,13 @@ class VirtualNetwork:
 
     def _serves(self, vm: VmState | None) -> bool:
         return vm is None or vm.serves(self._timeline.now)
+
+
+def _is_called(machine: str | HostState | BmcState, name: str) -> bool:
+    if isinstance(machine, str):
+        return True
+    return (machine.plan.address if isinstance(machine, BmcState) else _without_port(machine.address)).lower() == name
+
+
+def _without_port(address: str) -> str:
+    return address.rpartition(":")[0]
