@@ -115,9 +115,9 @@ def told(plant: Plant, since: int) -> set[str]:
     return {str(line.facts["look"]) for line in plant.guard.of("look.failed", since=since)}
 
 
-def is_sound(plant: Plant, found: Spell) -> None:
+def is_sound(plant: Plant, found: Spell, most: float = RSS_RATIO) -> None:
     """Memory is bounded, ticks are in time, nothing broke, and no secret is in the log."""
-    assert found.ratio < RSS_RATIO, (found, plant.story())
+    assert found.ratio < most, (found, plant.story())
     assert found.lateness < 1, (found, plant.story())
     assert not plant.guard.of("look.broken"), plant.story()
     log = Path(plant.guard.log_file).read_text()
