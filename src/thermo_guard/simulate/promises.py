@@ -51,7 +51,6 @@ class _Incident:
     id: str
     goal: Goal
     is_wished: bool = False
-    is_rehearsal: bool = False
     given_up: set[str] = field(default_factory=set)
 
 
@@ -265,7 +264,7 @@ class Promises:
 
     def _is_in_order(self, command: Command) -> tuple[str, str] | None:
         """S4: each phase after the ones before it."""
-        if self.incident is None or self.incident.is_rehearsal:
+        if self.incident is None:
             return None
         self.checked["S4"] += 1
         why = self.order.why_too_early(command, self.incident.given_up)
