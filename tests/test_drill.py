@@ -81,6 +81,35 @@ do = "open door"
     assert not report.is_passed
 
 
+def test_what_cannot_happen_fails_the_drill() -> None:
+    """Else it would pass for another day than the file's."""
+    file = parsed("""
+[[room]]
+name = "Two"
+[room.cooling]
+kw = 5
+[[room.host]]
+name = "esx{n}"
+count = 2
+[[room.vm]]
+name = "files"
+host = "esx1"
+[[scenario]]
+name = "moves"
+[[scenario.at]]
+at = 10
+do = "cut power"
+target = "esx2"
+[[scenario.at]]
+at = 20
+do = "move VM"
+target = "files"
+how = "esx2"
+""", "two")
+    (report,) = drill(file, "moves", SETTINGS)
+    assert any("move VM could not happen" in str(one) for one in report.violations)
+
+
 def test_the_command_says_what_it_found() -> None:
     """As a table for people, as JSON for others; exit 0 only for a pass."""
     shown = CliRunner().invoke(app, ["drill", "--plant", "branch-office"])

@@ -112,7 +112,10 @@ class _Drill:
         faces = FacesInProcess(self._world, self._site.faults)
         for one in sorted(timeline, key=lambda one: one.at_s):
             await self._pass_to(60.0 + one.at_s)
-            await befall(self._world, faces, one.happening)
+            try:
+                await befall(self._world, faces, one.happening)
+            except ValueError as error:
+                self._promises.late(f"{one.happening.what} could not happen: {error}")
         await self._to_the_end()
         await self._guard.kill()
         for what in unforeseen():

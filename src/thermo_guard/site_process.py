@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +27,8 @@ from .sim.plant_file import At, PlantFile, read
 from .sim.wire.control import ControlFace, RoomFaces, as_lines
 from .sim.wire.overlay import OverlayMissing
 from .sim.wire.site import Room, WireSite
+
+log = structlog.get_logger()
 
 DEFAULT_PLANT = "vcenter-inside"
 
@@ -103,7 +106,10 @@ async def _go_through(timeline: Sequence[At], site: WireSite, clock: Clock) -> N
         await clock.sleep(max(0.0, began + one.at_s - clock.now()))
         room = site.rooms[one.room]
         room.world.advance(clock.now())
-        await befall(room.world, RoomFaces(room), one.happening)
+        try:
+            await befall(room.world, RoomFaces(room), one.happening)
+        except ValueError as error:
+            log.error("site.happening_refused", room=one.room, what=one.happening.what, reason=str(error))
 
 
 def _ended(*, with_stdin: bool) -> asyncio.Event:

@@ -74,6 +74,8 @@ def checked(world: World, happening: Happening) -> None:
     """:raises ValueError: as `befall`, without letting it happen."""
     if happening.what not in WHATS:
         raise ValueError(f"what: {happening.what!r} is nothing that can happen; there are {', '.join(WHATS)}")
+    if happening.for_s and happening.what != "break cooling":
+        raise ValueError(f"for: {happening.what!r} lasts until something ends it; only 'break cooling' has a time")
     names = _TARGETS.get(happening.what)
     if names is not None:
         _named(happening.target, names(world))

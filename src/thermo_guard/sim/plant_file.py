@@ -4,7 +4,7 @@ All that is wrong with a file is said at once, each with its place.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -73,7 +73,8 @@ def parsed(text: str, name: str) -> PlantFile:
         ) for scenario in form.scenario
     }
     file = PlantFile(rooms, {DEFAULT_SCENARIO: _cooling_fails(rooms), **scenarios})
-    if problems := _problems(file):
+    told = [scenario.name for scenario in form.scenario]
+    if problems := _problems(file, sorted({one for one in told if told.count(one) > 1})):
         raise BadPlant("\n".join(f"{name}: {problem}" for problem in problems))
     return file
 
@@ -123,10 +124,14 @@ def _cooling_fails(rooms: tuple[PlantRoom, ...]) -> tuple[At, ...]:
     return tuple(At(600.0, Happening("break cooling", for_s=4200.0), room.name) for room in rooms)
 
 
-def _problems(file: PlantFile) -> list[str]:
-    """What only the whole file shows."""
+def _problems(file: PlantFile, twice: Collection[str]) -> list[str]:
+    """What only the whole file shows.
+
+    :param twice: names that several of its scenarios have.
+    """
     names = [room.name for room in file.rooms]
     problems = [f"room: the name {name} is there twice" for name in sorted(set(names)) if names.count(name) > 1]
+    problems += [f"scenario: the name {name} is there twice" for name in twice]
     worlds = {}
     for room in file.rooms:
         try:

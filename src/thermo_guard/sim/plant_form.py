@@ -151,8 +151,9 @@ class RoomForm(_Form):
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         hosts = self._host_names()
+        alike = Counter(name.lower() for name in hosts)
         vms = Counter([name for form in self.vm for name in form.names()] + [self.vcenter.vm] * bool(self.vcenter.vm))
-        wrong = [f"host {name} is there twice" for name, count in Counter(hosts).items() if count > 1]
+        wrong = [f"host {name} is there twice, whatever its case" for name, count in alike.items() if count > 1]
         wrong += [f"VM {name} is there twice" for name, count in vms.items() if count > 1]
         for place, host in [(f"vm {vm.name}", vm.host) for vm in self.vm] + [("vcenter", self.vcenter.host)]:
             if host and host not in hosts:

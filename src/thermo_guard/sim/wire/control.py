@@ -103,7 +103,7 @@ class ControlFace:
         try:
             happening = Happening(**asked)
         except TypeError as error:
-            raise ValueError(f"what, target, how, for_s and amount are taken: {error}") from error
+            raise ValueError(f"what, target, how and for_s are taken: {error}") from error
         room.world.advance(self._clock.now())
         await befall(room.world, RoomFaces(room), happening)
         if room.vsphere is not None:
