@@ -121,6 +121,59 @@ class RoomSensors(Protocol):
     async def aclose(self) -> None: ...
 
 
+class Past(Protocol):
+    """A source that remembers, so that a guard that has just started knows which way the room is going."""
+
+    async def history(self, for_s: float) -> Sequence[Reading]:
+        """Every measurement of the last `for_s` seconds that is kept, oldest first.
+
+        :raises Fault: no usable answer.
+        """
+        ...
+
+
+class Inlet(Protocol):
+    """The air inlet of one server, as its BMC measures it."""
+
+    @property
+    def address(self) -> str:
+        """The BMC, as in ILO_HOSTS; it names the sensor."""
+        ...
+
+    async def inlet(self) -> Poll:
+        """Its server's inlet temperature, of kind BMC under the BMC's address; empty where it shows none now.
+
+        :raises Fault: it does not answer, or refuses the login; Refused: it has no inlet sensor.
+        """
+        ...
+
+
+class Messages(Protocol):
+    """Sensors that speak by themselves, over a broker."""
+
+    async def next(self) -> Poll:
+        """Wait for the next measurements; of kind ROOM, and `lists_all` is False.
+
+        :raises Fault: the broker cannot be reached, or refuses; the next call tries again.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class Hints(Protocol):
+    """Someone outside says that it is worth looking now; never more than that."""
+
+    async def next(self) -> str:
+        """Wait for the next hint: whose it is, for the log.
+
+        :raises Fault: no hint can come now; the next call tries again.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+
 class Hypervisor(Protocol):
     """One vSphere cluster, through vCenter and, for each of its hosts, directly."""
 

@@ -11,12 +11,11 @@ from enum import StrEnum
 from itertools import pairwise
 from statistics import median
 
+from .policy_settings import PolicySettings as PolicySettings  # noqa: PLC0414 - others take it from here
 from .readings import UNNAMED, Poll, Reading
 
 MAX_AGE_BOUNDS_S = (300.0, 2700.0)
 """A sensor's reading is stale somewhere between 5 and 45 minutes, whatever cadence it shows."""
-BLIND_AFTER_S = (300.0, 540.0)
-"""Without a successful poll for this long the room is unseen; under 600 s, since it is told within 10 minutes."""
 KEPT_MEASUREMENTS = 12
 """At least so many are kept a sensor, for its cadence; more where the restart's watch needs them."""
 
@@ -31,30 +30,6 @@ class Level(StrEnum):
     HIGH = "high"
     CRITICAL = "critical"
     BLIND = "blind"
-
-
-@dataclass(frozen=True, slots=True)
-class PolicySettings:
-    """Degrees Celsius and seconds, as the settings of the same names say."""
-
-    high_c: float = 35.0
-    low_c: float = 30.0
-    critical_c: float = 40.0
-    sensors: tuple[str, ...] | None = None
-    """The voting sensors; None: all that the network has ever shown."""
-    votes: int | None = None
-    degrade_to: int = 2
-    on_delay_s: float = 60.0
-    max_age_s: float | None = None
-    recovery_hold_s: float = 900.0
-    watch_s: float = 600.0
-    rise_c: float = 1.0
-    poll_interval_s: float = 60.0
-
-    @property
-    def blind_after_s(self) -> float:
-        low, high = BLIND_AFTER_S
-        return min(high, max(low, 3 * self.poll_interval_s))
 
 
 @dataclass(frozen=True, slots=True)
