@@ -1,8 +1,16 @@
 """What the policy decides, as a course of events: for the log, for `replay` and for whoever scores it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from .assessment import Assessment, Level, SensorNow
+from .policy import Room, assess, seen
+from .policy_settings import PolicySettings
+from .readings import Kind, Poll
+from .stages import Stage
+
+STILL_BLIND_EVERY_S = 300.0
 
 
 class What(StrEnum):
@@ -24,8 +32,6 @@ class What(StrEnum):
     WHOLE = "whole"
     PERMISSIVE = "permissive"
     """After a trip: the room permits that the hosts come back."""
-    TURNED_BACK = "turned_back"
-    """The heat is back on the way up."""
     SENSOR_SUSPECT = "sensor_suspect"
     SENSOR_RESTORED = "sensor_restored"
 
@@ -43,3 +49,104 @@ class Decision:
     sensor: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
     """The reason as data: who voted how, who was left out and why, slope, projection, time to stop."""
+
+
+class Course:
+    """The policy alone over what the sensors said, without a plant: what would have been decided, and when.
+
+    The guard decides by the same functions. After a trip the caller says by `are_hosts_on` when the hosts have gone
+    off, and when they are on again: inlets without moving air say nothing of the room.
+    """
+
+    def __init__(self, settings: PolicySettings, started_at: float) -> None:
+        self.settings = settings
+        self.room = Room(started_at=started_at)
+        self.assessment: Assessment | None = None
+        """The last one; None before the first decision."""
+        self.is_tripped = False
+        self.are_hosts_on = True
+        self._have_been_off = False
+        self._suspects: dict[str, str] = {}
+        self._stage = Stage.NONE
+        self._level: Level | None = None
+        self._degraded: tuple[object, ...] = ()
+        self._told_blind_at = 0.0
+        self._is_critical = False
+
+    def take(self, poll: Poll) -> None:
+        """What a source has answered."""
+        self._have_been_off |= not self.are_hosts_on
+        if poll.kind is Kind.BMC and self._have_been_off:
+            poll = replace(poll, readings=tuple(replace(r, is_running=self.are_hosts_on) for r in poll.readings))
+        self.room = seen(self.room, poll, self.settings)
+
+    def decide(self, now: float) -> tuple[Decision, ...]:
+        """What is decided now: at each time at which something came in, and about once a minute besides."""
+        self.room, self.assessment = assess(self.room, self.settings, now)
+        return tuple(self._decisions(self.assessment, now))
+
+    def _decisions(self, told: Assessment, now: float) -> Iterator[Decision]:
+        yield from self._of_sensors(told, now)
+        yield from self._of_sight(told, now)
+        yield from self._of_stages(told, now)
+        yield from self._of_alarm(told, now)
+
+    def _decision(self, what: What, told: Assessment, now: float, reason: str = "") -> Decision:
+        return Decision(now, what, str(told.level or ""), told.hottest_c, reason or "; ".join(told.reasons),
+                        facts=told.as_data())
+
+    def _of_sensors(self, told: Assessment, now: float) -> Iterator[Decision]:
+        suspects: dict[str, str] = {}
+        for sensor in (*told.sensors, *told.inlets):
+            if sensor.is_suspect:
+                suspects[sensor.sensor] = sensor.why
+                if sensor.sensor not in self._suspects:
+                    yield self._of_sensor(What.SENSOR_SUSPECT, sensor, told, now)
+            elif sensor.sensor in self._suspects:
+                yield self._of_sensor(What.SENSOR_RESTORED, sensor, told, now)
+        self._suspects = suspects
+
+    def _of_sensor(self, what: What, sensor: SensorNow, told: Assessment, now: float) -> Decision:
+        reason = sensor.why if what is What.SENSOR_SUSPECT else "it has behaved for a while"
+        return Decision(now, what, str(told.level or ""), sensor.celsius, reason, sensor.sensor, sensor.as_data())
+
+    def _of_sight(self, told: Assessment, now: float) -> Iterator[Decision]:
+        before, self._level = self._level, told.level
+        if told.level is Level.BLIND:
+            is_new = before is not Level.BLIND
+            if is_new or now - self._told_blind_at >= STILL_BLIND_EVERY_S:
+                self._told_blind_at = now
+                yield self._decision(What.BLIND if is_new else What.STILL_BLIND, told, now)
+            return
+        if before is Level.BLIND:
+            yield self._decision(What.SIGHTED, told, now)
+        if told.level is None:
+            return
+        counting = tuple(sensor.sensor for sensor in (*told.sensors, *told.inlets) if sensor.is_fresh)
+        degraded = (told.kind, told.demand, counting) if told.degraded else ()
+        if degraded != self._degraded:
+            self._degraded = degraded
+            yield self._decision(What.DEGRADED if degraded else What.WHOLE, told, now,
+                                 told.degraded or "all sensors decide again")
+
+    def _of_stages(self, told: Assessment, now: float) -> Iterator[Decision]:
+        before, self._stage = self._stage, told.stage
+        for stage, begins, ends in (
+            (Stage.WARN, What.WARNED, What.WARNING_ENDED), (Stage.SHED, What.SHED, What.SHED_ENDED)
+        ):
+            if before < stage <= told.stage:
+                yield self._decision(begins, told, now)
+            elif told.stage < stage <= before:
+                yield self._decision(ends, told, now)
+
+    def _of_alarm(self, told: Assessment, now: float) -> Iterator[Decision]:
+        is_critical = told.level is Level.CRITICAL
+        if told.is_alarm and not self.is_tripped:
+            self.is_tripped, self._is_critical = True, is_critical
+            yield self._decision(What.TRIPPED, told, now)
+        elif self.is_tripped and is_critical and not self._is_critical:
+            self._is_critical = True
+            yield self._decision(What.CRITICAL, told, now)
+        elif self.is_tripped and told.is_recovered and told.permits_power_on:
+            self.is_tripped = self._is_critical = False
+            yield self._decision(What.PERMISSIVE, told, now)

@@ -8,8 +8,9 @@ from itertools import combinations
 from statistics import median
 
 from . import events as ev
-from .policy import Assessment, Level, PolicySettings, Room, Track
+from .policy import Assessment, Level, PolicySettings, Room
 from .record import Incident
+from .track import Track
 
 SLOPE_OVER_S = 900.0
 """The last measurements from which the slope is taken."""

@@ -1,371 +1,341 @@
-"""Whether the room is too hot, cool again, or unseen: votes, on-delay, dead-band, recovery and the restart's watch.
+"""Whether the room is too hot, cool again, or unseen: who counts, who votes, what is projected, what follows.
 
-Sources: MooN voting and degrading after IEC 61511; on-delay and dead-band as OPC UA Part 9 names them. A measurement is
-known by its source's stamp, so one sample that is polled ten times counts once. Missing, stale or rejected data is
-unknown: it is never cool and never hot.
+Sources: MooN voting and degrading after IEC 61511; on-delay and dead-band as OPC UA Part 9 names them. Missing, stale
+or rejected data is unknown: it is never cool and never hot. The room's own sensors decide; the servers' inlets confirm
+a projection, and decide alone only while those are blind.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from itertools import pairwise
-from statistics import median
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from .policy_settings import PolicySettings as PolicySettings  # noqa: PLC0414 - others take it from here
-from .readings import UNNAMED, Poll, Reading
+from .assessment import Assessment as Assessment  # noqa: PLC0414 - others take the policy's words from here
+from .assessment import Level as Level  # noqa: PLC0414
+from .assessment import Projection, SensorNow
+from .policy_settings import PolicySettings as PolicySettings  # noqa: PLC0414
+from .projection import Slope, slope_of, time_to_s
+from .readings import Kind
+from .recovery import Watch as Watch  # noqa: PLC0414
+from .recovery import is_cool, not_recovered, watched
+from .room import Room as Room  # noqa: PLC0414
+from .room import alarmed as alarmed  # noqa: PLC0414
+from .room import examine, without_taken_away
+from .room import remembered as remembered  # noqa: PLC0414
+from .room import seen as seen  # noqa: PLC0414
+from .stages import Held, Stage, Stages, highest, staged
+from .track import MAX_AGE_BOUNDS_S, Track
+from .votes import Tally, tally
+from .votes import votes_needed as votes_needed  # noqa: PLC0414
 
-MAX_AGE_BOUNDS_S = (300.0, 2700.0)
-"""A sensor's reading is stale somewhere between 5 and 45 minutes, whatever cadence it shows."""
-KEPT_MEASUREMENTS = 12
-"""At least so many are kept a sensor, for its cadence; more where the restart's watch needs them."""
-
-
-FORGOTTEN_AFTER_S = 7 * 24 * 3600.0
-"""A sensor that no answer has listed for so long was taken away: with MERAKI_SENSORS unset it no longer votes."""
-
-
-class Level(StrEnum):
-    LOW = "low"
-    BAND = "band"
-    HIGH = "high"
-    CRITICAL = "critical"
-    BLIND = "blind"
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    celsius: float
-    stamp: float
-    measured_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """What one sensor has said lately; `recent` is never empty, newest last, stamps strictly rising."""
-
-    recent: tuple[Measurement, ...]
-    hot_from: float | None
-    """Stamp of the first of its measurements that have stood at or above HIGH without a break, up to the last one."""
-
-    @property
-    def last(self) -> Measurement:
-        return self.recent[-1]
-
-    @property
-    def before(self) -> Measurement | None:
-        return self.recent[-2] if len(self.recent) > 1 else None
-
-    @property
-    def cadence_s(self) -> float | None:
-        """Median time between its distinct measurements; None until there are two."""
-        stamps = [m.stamp for m in self.recent[-KEPT_MEASUREMENTS:]]
-        return median(b - a for a, b in pairwise(stamps)) if len(stamps) > 1 else None
-
-    def max_age_s(self, settings: PolicySettings) -> float:
-        if settings.max_age_s is not None:
-            return settings.max_age_s
-        low, high = MAX_AGE_BOUNDS_S
-        return high if self.cadence_s is None else min(high, max(low, 2.5 * self.cadence_s))
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What is known of the room; folded from polls, and from kept readings after a restart."""
-
-    started_at: float
-    tracks: Mapping[str, Track] = field(default_factory=dict)
-    sensors: tuple[str, ...] = ()
-    """Every sensor ever seen and not forgotten, for where the settings name none."""
-    polled_at: float | None = None
-    held: Level | None = None
-    """The last level that was seen; blindness does not change it."""
-    cool_since: float | None = None
-    has_cooled: bool = False
-    """It has been seen LOW since it was last hot or unseen; after a start that is not known."""
-    missing_since: Mapping[str, float] = field(default_factory=dict)
-    """The first of the answers without a longer break that have not listed a sensor at all, by sensor."""
-    rejected: Mapping[str, str] = field(default_factory=dict)
-    """Why the last poll's value of a sensor was no measurement."""
-
-
-@dataclass(frozen=True, slots=True)
-class SensorNow:
-    """One voting sensor as the decision took it."""
-
-    sensor: str
-    celsius: float | None
-    age_s: float | None
-    is_fresh: bool
-    is_voting: bool
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """The room's level, with its reasons in words."""
-
-    level: Level | None
-    """None: the first answer is still awaited."""
-    reasons: tuple[str, ...]
-    sensors: tuple[SensorNow, ...]
-    votes: int
-    demand: int
-    """So many votes make HIGH."""
-    hottest_c: float | None
-    """Of the fresh sensors; None where there is none."""
-    cool_since: float | None
-    cool_as_of: float | None
-    """When the last of the measurements that a recovery needs was made; None where the room is not so surely LOW."""
-    has_cooled: bool
-    is_recovered: bool
-    """Every condition of recovery has held for its time."""
-
-    @property
-    def permits_power_on(self) -> bool:
-        """A restart heats the room into the band; after heat or blindness the band says nothing of the cooling."""
-        return self.level is Level.LOW or (self.level is Level.BAND and self.has_cooled)
-
-    @property
-    def is_alarm(self) -> bool:
-        return self.level in {Level.HIGH, Level.CRITICAL}
-
-
-def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
-    """The room after one successful poll."""
-    before, room = room, remembered(room, poll.readings, settings)
-    rejected = {r.sensor: r.reason for r in poll.rejected if r.sensor != UNNAMED}
-    sensors = tuple(sorted({*room.sensors, *rejected}))  # a sensor that sends nonsense is one of those that vote
-    missing_since = _missing(before, poll, set(sensors) - {r.sensor for r in poll.readings} - set(rejected))
-    return replace(room, polled_at=poll.at, rejected=rejected, sensors=sensors, missing_since=missing_since)
-
-
-def _missing(before: Room, poll: Poll, missing: Iterable[str]) -> Mapping[str, float]:
-    """Since when each has been missing; of a time without answers nobody can say what they would have listed."""
-    is_first = before.polled_at is None or poll.at - before.polled_at > MAX_AGE_BOUNDS_S[1]
-    return {name: poll.at if is_first else before.missing_since.get(name, poll.at) for name in missing}
-
-
-def remembered(room: Room, readings: Iterable[Reading], settings: PolicySettings) -> Room:
-    """The room after readings that may be old: as `seen`, without counting as an answered poll."""
-    tracks = dict(room.tracks)
-    for reading in readings:
-        tracks[reading.sensor] = _taken(tracks.get(reading.sensor), reading, settings)
-    return replace(room, tracks=tracks, sensors=tuple(sorted({*room.sensors, *tracks})))
-
-
-def _taken(track: Track | None, reading: Reading, settings: PolicySettings) -> Track:
-    new = Measurement(reading.celsius, reading.stamp, reading.measured_at)
-    hot_from, recent = (None, ()) if track is None else (track.hot_from, track.recent)
-    if track is not None and new.stamp <= track.last.stamp:
-        return _placed(track, new)
-    if track is not None and new.stamp - track.last.stamp > MAX_AGE_BOUNDS_S[1]:
-        hot_from = None  # nothing is known of the time between
-    if new.celsius < settings.high_c:
-        hot_from = None
-    elif hot_from is None:
-        hot_from = new.stamp
-    recent = (*recent, new)
-    oldest = new.measured_at - max(settings.watch_s, settings.on_delay_s)
-    while len(recent) > KEPT_MEASUREMENTS and recent[1].measured_at < oldest:
-        recent = recent[1:]
-    return Track(recent, hot_from)
-
-
-def _placed(track: Track, again: Measurement) -> Track:
-    """The track with its last measurement at the earliest of the times that it has been placed at.
-
-    A measurement that is served again never grows younger; one that was kept by a clock that was ahead grows old.
-    """
-    if again.stamp != track.last.stamp or again.measured_at >= track.last.measured_at:
-        return track
-    return replace(track, recent=(*track.recent[:-1], replace(track.last, measured_at=again.measured_at)))
-
-
-def votes_needed(settings: PolicySettings, count: int) -> int:
-    """M of N: the setting, or a majority of the `count` configured sensors."""
-    return settings.votes if settings.votes is not None else count // 2 + 1
+CONTRADICTS_WITHIN_S = 600.0
+"""A neighbour's measurement that is older than this against a hot one says nothing against it."""
+STILL_K = 1.0
+STILL_OVER_S = 900.0
+CONFIRMS_FROM = 0.3
+"""A second source confirms a rise that it shows at least by this share."""
 
 
 def assess(room: Room, settings: PolicySettings, now: float) -> tuple[Room, Assessment]:
-    """Judge the room at `now`; the room that comes back carries the level held and the start of the cool time.
+    """Judge the room at `now`; the room that comes back carries what holds over time: level, cool time, stages.
 
     Sensors that were taken away are forgotten where the room is LOW without them: never in one that may be hot.
     """
-    left = _without_taken_away(room, settings)
+    left = without_taken_away(room, settings)
     if left is not room:
         forgot, assessment = assess(left, settings, now)
         if assessment.level is Level.LOW:
             return forgot, assessment
-    names = settings.sensors if settings.sensors is not None else room.sensors
-    fresh = {name: track for name in names if (track := room.tracks.get(name)) and _is_fresh(track, settings, now)}
-    wanted = votes_needed(settings, len(names))
-    is_alone = len(names) == 1 and settings.votes is None  # one sensor is no second opinion where two were asked for
-    floor = min(wanted, 1 if is_alone else settings.degrade_to)
-    demand = max(floor, min(wanted, len(fresh)))
-    voters = [name for name, track in fresh.items() if _votes_high(track, settings)]
-    hottest = max(fresh, key=lambda name: fresh[name].last.celsius, default=None)
-
-    level, reasons = _judged(room, settings, now, names, fresh, voters, floor=floor, demand=demand)
-    is_cool = level is Level.LOW and len(fresh) >= wanted
-    cool_since = (room.cool_since if room.cool_since is not None else now) if is_cool else None
-    has_cooled = level is Level.LOW or (room.has_cooled and level in {Level.BAND, None})
-    if level is Level.BAND and not has_cooled:
-        reasons = (*reasons, "not yet at or below LOW since it was last hot or unseen")
-    if level is Level.LOW and not is_cool:
-        reasons = (*reasons, f"cool, but only {len(fresh)} of the {wanted} sensors that a recovery needs are fresh")
-    room = replace(room, cool_since=cool_since, has_cooled=has_cooled,
-                   held=room.held if level in {Level.BLIND, None} else level)
-    return room, Assessment(
-        level=level,
-        reasons=reasons,
-        sensors=tuple(_sensor_now(name, room, name in fresh, name in voters, now) for name in names),
-        votes=len(voters),
-        demand=demand,
-        hottest_c=None if hottest is None else fresh[hottest].last.celsius,
-        cool_since=cool_since,
-        cool_as_of=_as_of(fresh, wanted) if is_cool else None,
-        has_cooled=has_cooled,
-        is_recovered=cool_since is not None and _has_held(fresh, wanted, cool_since, settings, now),
-    )
+    if room.unexamined:
+        tracks = dict(room.tracks)
+        examine(tracks, settings, now)
+        room = replace(room, tracks=tracks, unexamined=frozenset())
+    return _Judgement(room, settings, now).given()
 
 
-def _without_taken_away(room: Room, settings: PolicySettings) -> Room:
-    """The room without the sensors that no answer has listed for long; the same where there are none."""
-    if settings.sensors is not None or room.polled_at is None:
-        return room
-    gone = {name for name, since in room.missing_since.items() if room.polled_at - since >= FORGOTTEN_AFTER_S}
-    if not gone:
-        return room
-    return replace(
-        room, sensors=tuple(name for name in room.sensors if name not in gone),
-        tracks={name: track for name, track in room.tracks.items() if name not in gone},
-        missing_since={name: since for name, since in room.missing_since.items() if name not in gone},
-    )
+class _Judgement:
+    """One assessment in the making."""
 
+    def __init__(self, room: Room, settings: PolicySettings, now: float) -> None:
+        self.before, self.settings, self.now = room, settings, now
+        names = settings.sensors if settings.sensors is not None else room.sensors
+        silent_s = now - (room.started_at if room.polled_at is None else room.polled_at)
+        unheard = f"no answer from the sensors' source for {silent_s:.0f} s"
+        self.room = tally(
+            Kind.ROOM, names, room.tracks, settings, now, has_alarm=self._has_alarm(),
+            unheard=unheard if silent_s > settings.blind_after_s else "",
+        )
+        self.inlets = tally(Kind.BMC, room.inlets, room.tracks, settings, now)
+        self.blind = self.room.blind
+        has_inlets = bool(self.blind) and not self._is_awaited() and bool(room.inlets) and not self.inlets.blind
+        self.decides = self.inlets if has_inlets else self.room
+        self.projection: Projection | None = None
 
-def _as_of(fresh: Mapping[str, Track], wanted: int) -> float | None:
-    """The time after which `wanted` of the sensors have measured."""
-    newest = sorted((track.last.measured_at for track in fresh.values()), reverse=True)
-    return newest[max(wanted, 1) - 1] if newest else None
+    def _has_alarm(self) -> bool:
+        room = self.before
+        is_recent = room.alarm_at is not None and self.now - room.alarm_at <= self.settings.blind_after_s
+        return (self.settings.alarm_votes and is_recent and room.alarmed_since is not None
+                and self.now - room.alarmed_since >= self.settings.on_delay_s)
 
+    def given(self) -> tuple[Room, Assessment]:
+        room, settings, now = self.before, self.settings, self.now
+        level, reasons = self._level()
+        blind_since = None if level is not Level.BLIND else now if room.blind_since is None else room.blind_since
+        trips_blind = blind_since is not None and self._trips_blind(blind_since)
+        if trips_blind:
+            reasons = (*reasons, "BLIND_POLICY: by the last projection the room is HIGH by now")
+        lacking = is_cool(level, self.room, self.inlets, settings)
+        cool_since = (room.cool_since if room.cool_since is not None else now) if lacking == "" else None
+        not_yet = lacking or ("" if cool_since is None else
+                              not_recovered(self.room, self.inlets, cool_since, settings, now))
+        has_cooled = level is Level.LOW or (room.has_cooled and level in {Level.BAND, None})
+        if level is Level.BAND and not has_cooled:
+            reasons = (*reasons, "not yet at or below LOW since it was last hot or unseen")
+        if lacking:
+            reasons = (*reasons, f"cool, but {lacking}")
+        stages = self._stages(level, trips_blind=trips_blind)
+        after = Room(
+            room.started_at, room.tracks, room.sensors, room.inlets, room.polled_at,
+            room.held if level in {Level.BLIND, None} else level, cool_since, has_cooled, room.missing_since,
+            room.rejected, room.unexamined, stages, blind_since, self.projection if level is Level.BLIND else None,
+            self._projected_at(level), room.alarmed_since, room.alarm_at,
+        )
+        hottest = self.decides.hottest
+        return after, Assessment(
+            level=level, reasons=reasons, sensors=tuple(self._sensors(self.room)), votes=len(self.decides.voters),
+            demand=self.decides.demand,
+            hottest_c=None if hottest is None else self.decides.valid[hottest].last.celsius,
+            cool_since=cool_since, cool_as_of=self._cool_as_of() if cool_since is not None else None,
+            has_cooled=has_cooled, is_recovered=cool_since is not None and not not_yet,
+            inlets=tuple(self._sensors(self.inlets)), kind=self.decides.kind, stage=highest(stages),
+            degraded=self._degraded(level), projection=self.projection, trips_blind=trips_blind, not_yet=not_yet,
+        )
 
-def _judged(
-    room: Room, settings: PolicySettings, now: float, names: Sequence[str], fresh: Mapping[str, Track],
-    voters: Sequence[str], *, floor: int, demand: int,
-) -> tuple[Level | None, tuple[str, ...]]:
-    """The level and its reasons."""
-    silent_s = now - (room.started_at if room.polled_at is None else room.polled_at)
-    if silent_s > settings.blind_after_s:
-        return Level.BLIND, _blind(f"no answer from the sensors' source for {silent_s:.0f} s", room, names, fresh, now)
-    if room.polled_at is None:
-        return None, ("the first answer is awaited",)
-    if (critical := _critical(fresh, settings)) is not None:
-        return Level.CRITICAL, (critical,)
-    if len(fresh) < max(floor, 1):
-        why = f"{len(fresh)} of {len(names)} sensors fresh, at least {max(floor, 1)} needed"
-        return Level.BLIND, _blind(why, room, names, fresh, now)
-    if len(voters) >= demand:
-        said = ", ".join(f"{name} {fresh[name].last.celsius:.1f}" for name in voters)
-        why = (f"{len(voters)} of {len(fresh)} fresh sensors at or above {settings.high_c:g} degC "
-               f"for {settings.on_delay_s:g} s, {demand} needed: {said}")
-        return Level.HIGH, (why,)
-    if all(track.last.celsius <= settings.low_c for track in fresh.values()):
-        return Level.LOW, (f"all {len(fresh)} fresh sensors at or below {settings.low_c:g} degC",)
-    return Level.BAND, (f"{len(voters)} of {demand} votes needed for HIGH, not all at or below LOW",)
+    def _level(self) -> tuple[Level | None, tuple[str, ...]]:
+        """The level and its reasons."""
+        decides, settings, now = self.decides, self.settings, self.now
+        if self.blind and decides is self.room:
+            if self.before.polled_at is None and not self.room.unheard:
+                return None, ("the first answer is awaited",)
+            if (critical := self._critical()) is not None and not self.room.unheard:
+                return Level.CRITICAL, (critical,)
+            return Level.BLIND, tuple(self._why_blind())
+        if self.before.polled_at is None and decides is self.room:
+            return None, ("the first answer is awaited",)
+        instead = () if decides is self.room else (f"{self.blind}: the servers' inlets decide",)
+        if (critical := self._critical()) is not None:
+            return Level.CRITICAL, (critical, *instead)
+        high_c = settings.high_of(decides.kind)
+        if len(decides.voters) >= decides.demand:
+            said = ", ".join(f"{name} {track.last.celsius:.1f}" if (track := decides.valid.get(name)) else name
+                             for name in decides.voters)
+            why = (f"{len(decides.voters)} of {len(decides.valid)} fresh sensors at or above {high_c:g} degC "
+                   f"for {settings.on_delay_s:g} s, {decides.demand} needed: {said}")
+            return Level.HIGH, (why, *instead)
+        hottest_c = decides.valid[decides.hottest].last.celsius if decides.hottest is not None else -math.inf
+        if decides is self.room and hottest_c > settings.floor_c:
+            self.projection = self._projected()
+            if self._calls_for_trip():
+                assert self.projection is not None  # noqa: S101 - nothing else calls
+                return Level.PROJECTED, (self.projection.in_words(),)
+            if self.before.projected_at is not None and now - self.before.projected_at <= settings.off_delay_s:
+                ago = f"{(now - self.before.projected_at) / 60:.0f} min ago"
+                return Level.PROJECTED, (f"{ago} it was projected to be CRITICAL before all could be stopped",)
+        low_c = settings.low_of(decides.kind)
+        if hottest_c <= low_c:
+            return Level.LOW, (f"all {len(decides.valid)} fresh sensors at or below {low_c:g} degC", *instead)
+        why = f"{len(decides.voters)} of {decides.demand} votes needed for HIGH, not all at or below LOW"
+        return Level.BAND, (why, *instead)
 
+    def _is_awaited(self) -> bool:
+        """The room's sensors have not been heard of yet, and may still be."""
+        return self.before.polled_at is None and not self.room.unheard
 
-def _blind(
-    why: str, room: Room, names: Sequence[str], fresh: Mapping[str, Track], now: float
-) -> tuple[str, ...]:
-    """The reasons of blindness, with the hottest that is known of the room and what it was before."""
-    reasons = [why]
-    known = fresh or {name: room.tracks[name] for name in names if name in room.tracks}
-    newest = max((track.last.measured_at for track in known.values()), default=0.0)
-    lately = {name: t for name, t in known.items() if newest - t.last.measured_at <= MAX_AGE_BOUNDS_S[1]}
-    if lately:
-        name = max(sorted(lately), key=lambda name: lately[name].last.celsius)
-        last = lately[name].last
-        reasons.append(f"hottest reading {last.celsius:.1f} degC at {name}, {now - last.measured_at:.0f} s old")
-    if room.held is not None:
-        reasons.append(f"before that the room was {room.held.upper()}")
-    return tuple(reasons)
+    def _critical(self) -> str | None:
+        """Why the room is CRITICAL: one plausible sensor that nothing contradicts; of inlets, as many as make HIGH."""
+        settings, decides = self.settings, self.decides
+        if decides.kind is Kind.BMC:
+            critical_c = settings.critical_c + settings.above_room_k(Kind.BMC)
+            hot = [name for name, track in decides.valid.items() if track.last.celsius >= critical_c]
+            if len(hot) < decides.demand:
+                return None
+            return f"{len(hot)} inlets at or above {critical_c:g} degC: {', '.join(hot[:5])}"
+        for name, track in decides.valid.items():
+            if track.recent[-1].celsius < settings.critical_c:
+                continue
+            why = self._is_plausible(name, track)
+            if why and not self._is_contradicted(name, track):
+                return f"{name} at {track.last.celsius:.1f} degC, critical is {settings.critical_c:g}; {why}"
+        return None
 
+    def _is_plausible(self, name: str, track: Track) -> str:
+        before, settings = track.before, self.settings
+        is_near = before is not None and track.last.stamp - before.stamp <= max(MAX_AGE_BOUNDS_S[1], track.break_s())
+        if before is not None and is_near and before.celsius > settings.low_c:
+            return f"its measurement before stood at {before.celsius:.1f}"
+        for other, second in (*self.room.valid.items(), *self.inlets.valid.items()):
+            if other != name and second.last.celsius >= settings.high_of(second.kind):
+                return f"{other} agrees with {second.last.celsius:.1f}"
+        return ""
 
-def _is_fresh(track: Track, settings: PolicySettings, now: float) -> bool:
-    """A measurement from the future is not: the guard's clock was set back since it was kept."""
-    return 0 <= now - track.last.measured_at <= track.max_age_s(settings)
+    def _is_contradicted(self, name: str, track: Track) -> bool:
+        """More of its neighbours have measured since and stand still, at or below LOW, than not."""
+        others = [other for other_name, other in self.room.valid.items() if other_name != name]
+        others = others or list(self.inlets.valid.values())
+        against = [
+            other for other in others
+            if other.last.celsius <= self.settings.low_of(other.kind)
+            and other.last.measured_at >= track.last.measured_at - CONTRADICTS_WITHIN_S
+            and other.moved_k(STILL_OVER_S) < (STILL_K if other.kind is Kind.ROOM else 2 * STILL_K)
+        ]
+        return 2 * len(against) > len(others)
 
+    def _rising(self, names: Mapping[str, Track], floor_c: float) -> list[tuple[str, Track, Slope]]:
+        return [(name, track, slope) for name, track in names.items()
+                if track.recent[-1].celsius > floor_c and (slope := slope_of(track)) is not None and slope.rises]
 
-def _votes_high(track: Track, settings: PolicySettings) -> bool:
-    """The on-delay is measured between distinct measurements: a sample that is read again adds nothing."""
-    return track.hot_from is not None and track.last.stamp - track.hot_from >= settings.on_delay_s
+    def _projected(self) -> Projection | None:
+        """Where the most urgent of the sensors above the floor is going, and who confirms it."""
+        settings = self.settings
+        rising = self._rising(self.room.valid, settings.floor_c)
+        most: tuple[float, str, Track, Slope] | None = None
+        for name, track, slope in rising:
+            left_s = time_to_s(track, settings.critical_c, slope) - (self.now - track.last.measured_at)
+            if most is None or left_s < most[0]:
+                most = (max(0.0, left_s), name, track, slope)
+        if most is None or math.isinf(most[0]):
+            return None
+        left_s, name, track, slope = most
+        others = [one for one in rising if one[0] != name]
+        others += self._rising(self.inlets.valid, settings.floor_c + settings.above_room_k(Kind.BMC))
+        second = next((one[0] for one in others if one[2].k_per_s >= CONFIRMS_FROM * slope.k_per_s), "")
+        return Projection(name, track.last.celsius, slope.k_per_s * 60, left_s, settings.stop_s, second)
 
+    def _calls_for_trip(self) -> bool:
+        """It would be CRITICAL before everything could be stopped, a second source shows it, and it may trip."""
+        going, settings = self.projection, self.settings
+        return (going is not None and settings.projects and settings.stop_s is not None and bool(going.confirmed_by)
+                and going.critical_in_s <= settings.stop_s + settings.stop_margin_s)
 
-def _critical(fresh: Mapping[str, Track], settings: PolicySettings) -> str | None:
-    for name, track in fresh.items():
-        if track.last.celsius < settings.critical_c:
-            continue
-        said = f"{name} at {track.last.celsius:.1f} degC, critical is {settings.critical_c:g}"
-        before = track.before
-        if before is not None and track.last.stamp - before.stamp <= MAX_AGE_BOUNDS_S[1] and (
-            before.celsius > settings.low_c
-        ):
-            return f"{said}; its measurement before stood at {before.celsius:.1f}"
-        for other, second in fresh.items():
-            if other != name and second.last.celsius >= settings.high_c:
-                return f"{said}; {other} agrees with {second.last.celsius:.1f}"
-    return None
+    def _projected_at(self, level: Level | None) -> float | None:
+        if level is Level.LOW:
+            return None
+        return self.now if level is Level.PROJECTED and self._calls_for_trip() else self.before.projected_at
 
+    def _why_blind(self) -> Iterator[str]:
+        """The reasons of blindness, with the hottest that is known of the room, where it went, and what it was."""
+        room = self.before
+        yield self.blind
+        known = self.room.valid or {name: room.tracks[name] for name in self.room.names if name in room.tracks}
+        known = {name: track for name, track in known.items() if track.suspicion is None} or known
+        newest = max((track.last.measured_at for track in known.values()), default=0.0)
+        lately = {name: t for name, t in known.items() if newest - t.last.measured_at <= MAX_AGE_BOUNDS_S[1]}
+        if lately:
+            name = max(sorted(lately), key=lambda name: lately[name].last.celsius)
+            last = lately[name].last
+            yield f"hottest reading {last.celsius:.1f} degC at {name}, {self.now - last.measured_at:.0f} s old"
+        for name in self.room.names:
+            if (track := room.tracks.get(name)) is not None and track.suspicion is not None:
+                yield f"{name} is suspect: {track.suspicion.reason}"
+        if room.blind_since is not None:
+            self.projection = room.going
+        else:
+            self.projection = self._was_going()
+        if self.projection is not None:
+            yield f"when it was last seen, {self.projection.in_words()}"
+        if room.held is not None:
+            yield f"before that the room was {room.held.upper()}"
 
-def _has_held(
-    fresh: Mapping[str, Track], wanted: int, cool_since: float, settings: PolicySettings, now: float
-) -> bool:
-    """The hold has passed, and enough sensors have measured again since it began."""
-    if now - cool_since < settings.recovery_hold_s:
-        return False
-    again = sum(1 for track in fresh.values() if track.last.measured_at > cool_since)
-    return settings.recovery_hold_s == 0 or again >= wanted
+    def _was_going(self) -> Projection | None:
+        """Where the room was going when it was last seen; from a few minutes before it came to be BLIND."""
+        tracks = {name: track for name in self.room.names
+                  if (track := self.before.tracks.get(name)) is not None and track.suspicion is None
+                  and self.now - track.last.measured_at <= 2 * MAX_AGE_BOUNDS_S[1]}
+        rising = sorted(self._rising(tracks, -math.inf), key=lambda one: -one[2].k_per_s)
+        if len(rising) < max(1, self.room.floor):
+            return None
+        name, track, slope = rising[max(1, self.room.floor) - 1]
+        left_s = (self.settings.critical_c - track.last.celsius) / slope.k_per_s - (self.now - track.last.measured_at)
+        second = rising[0][0] if rising[0][0] != name else ""
+        return Projection(name, track.last.celsius, slope.k_per_s * 60, max(0.0, left_s), self.settings.stop_s, second)
 
+    def _trips_blind(self, blind_since: float) -> bool:
+        """By the setting alone: blind for so long, and HIGH by now if it went on as it did."""
+        going, settings = self.projection, self.settings
+        if settings.blind_trip_s is None or going is None or self.now - blind_since < settings.blind_trip_s:
+            return False
+        track = self.before.tracks.get(going.sensor)
+        since_s = 0.0 if track is None else self.now - track.last.measured_at
+        return going.celsius + going.k_per_min / 60 * since_s >= settings.high_c
 
-def _sensor_now(name: str, room: Room, is_fresh: bool, is_voting: bool, now: float) -> SensorNow:
-    track = room.tracks.get(name)
-    if track is None:
-        return SensorNow(name, None, None, is_fresh, is_voting, room.rejected.get(name, "never seen"))
-    why = room.rejected.get(name) or ("votes HIGH" if is_voting else "fresh" if is_fresh else "stale")
-    return SensorNow(name, track.last.celsius, now - track.last.measured_at, is_fresh, is_voting, why)
+    def _stages(self, level: Level | None, *, trips_blind: bool) -> Stages:
+        stages = self.before.stages
+        if level in {Level.BLIND, None}:
+            if trips_blind:
+                return {**stages, Stage.TRIP: Held(is_on=True)}
+            return {stage: Held(held.is_on) for stage, held in stages.items()} if stages else stages
+        above_k = {Kind.ROOM: 0.0, Kind.BMC: self.settings.above_room_k(Kind.BMC)}
+        valid = [*self.room.valid.values(), *self.inlets.valid.values()]
+        hottest_c = max(track.recent[-1].celsius - above_k[track.kind] for track in valid)
+        is_alarm = level in {Level.HIGH, Level.CRITICAL, Level.PROJECTED}
+        if not stages and not is_alarm and hottest_c < self.settings.warn_at_c:
+            return stages
+        return staged(
+            stages, hottest_c, self.decides.voted_c - above_k[self.decides.kind],
+            max(track.last.measured_at for track in valid), self.settings, self.now,
+            is_alarm=is_alarm, is_critical=level is Level.CRITICAL,
+        )
 
+    def _degraded(self, level: Level | None) -> str:
+        """In what way fewer decide than there are, or others."""
+        if level in {Level.BLIND, None}:
+            return ""
+        if self.decides is not self.room:
+            return f"the room's sensors are blind ({self.blind}): {len(self.inlets.valid)} inlets decide"
+        if len(self.room.valid) == len(self.room.names):
+            return ""
+        out = [f"{sensor.sensor} ({sensor.why})" for sensor in self._sensors(self.room) if not sensor.is_fresh]
+        return (f"{self.room.demand} of {len(self.room.valid)} decide instead of {self.room.wanted} of "
+                f"{len(self.room.names)}: without {', '.join(out)}")
 
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Whether the room has stayed level since a host was switched on."""
+    def _cool_as_of(self) -> float | None:
+        """The time after which as many of the sensors as a recovery needs have measured."""
+        newest = sorted((track.last.measured_at for track in self.room.valid.values()), reverse=True)
+        return newest[max(self.room.wanted, 1) - 1] if newest else None
 
-    is_clear: bool
-    why: str
+    def _sensors(self, kind: Tally) -> Iterator[SensorNow]:
+        for name in kind.names:
+            track = self.before.tracks.get(name)
+            rejected = self.before.rejected.get(name)
+            if track is None:
+                yield SensorNow(name, None, None, is_fresh=False, is_voting=False, why=rejected or "never seen",
+                                kind=kind.kind, is_suspect=rejected is not None)
+                continue
+            is_valid, is_voting = name in kind.valid, name in kind.voters
+            if rejected is not None:
+                why = rejected
+            elif is_valid:
+                why = "votes HIGH" if is_voting else "fresh"
+            else:
+                why = self._why_left_out(track)
+            last = track.recent[-1]
+            yield SensorNow(name, last.celsius, self.now - last.measured_at, is_valid, is_voting, why, kind.kind,
+                            track.suspicion is not None)
+
+    def _why_left_out(self, track: Track) -> str:
+        if track.suspicion is not None:
+            return f"suspect: {track.suspicion.reason}"
+        if track.is_fresh(self.settings, self.now):
+            return "its server is off" if not track.is_running else "its server's fans have not run for long enough"
+        return "stale"
 
 
 def watch(
     room: Room, assessment: Assessment, settings: PolicySettings, since: float, now: float,
     *, despite_unseen: bool = False,
 ) -> Watch:
-    """No fresh sensor has risen by `rise_c` in the last `watch_s`, and enough have measured since `since`.
-
-    :param despite_unseen: a person answers for the room where the sensors cannot.
-    """
-    if now - since < settings.watch_s:
-        return Watch(is_clear=False, why=f"watching the room for {settings.watch_s:g} s, {now - since:.0f} s so far")
-    if despite_unseen and not assessment.permits_power_on and not assessment.is_alarm:
-        return Watch(is_clear=True, why="a person answers for the room")
-    fresh = [room.tracks[s.sensor] for s in assessment.sensors if s.is_fresh]
-    if not assessment.permits_power_on:
-        return Watch(is_clear=False, why=f"the room is {assessment.level}")
-    measured = sum(1 for track in fresh if track.last.measured_at > since)
-    if measured < min(votes_needed(settings, len(assessment.sensors)), max(len(fresh), 1)):
-        return Watch(is_clear=False, why="the sensors have not measured since the first host came on")
-    begin = max(since, now - settings.watch_s)
-    for track in fresh:
-        inside = [m.celsius for m in track.recent if m.measured_at >= begin]
-        outside = [m.celsius for m in track.recent if m.measured_at < begin][-1:]
-        rise_c = track.last.celsius - min(inside + outside)
-        if rise_c >= settings.rise_c:
-            return Watch(is_clear=False, why=f"the room rose by {rise_c:.1f} degC within {settings.watch_s:g} s")
-    return Watch(is_clear=True, why="the room stayed level")
+    """Whether the room has stayed level since a host was switched on; `recovery.watched` has the rules."""
+    names = tuple(sensor.sensor for sensor in assessment.sensors)
+    return watched(
+        tally(Kind.ROOM, names, room.tracks, settings, now), tally(Kind.BMC, room.inlets, room.tracks, settings, now),
+        assessment, settings, since, now, despite_unseen=despite_unseen,
+    )

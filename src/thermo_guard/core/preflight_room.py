@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterator
 
+from .assessment import SensorNow
 from .finding import Area, Finding, Way, fail, ok, warn
 from .plant import Unseen
-from .policy import Assessment, PolicySettings, Room, SensorNow, Track, assess, remembered, seen, votes_needed
+from .policy import Assessment, PolicySettings, Room, assess, remembered, seen, votes_needed
 from .readings import Poll
 from .survey import Memory, Network, Survey
+from .track import Track
 
 SLOWEST_CADENCE_S = 1200.0
 """How seldom a Meraki MT sensor measures by default, where nothing better is known."""

@@ -1,0 +1,296 @@
+"""Which sensors are not to be believed, and why: a suspect sensor never votes until it has behaved for a while.
+
+What one sensor says is held against what its thermometer can measure and air can do, then against its neighbours. A
+neighbour contradicts when it has measured since and stayed where it was; one that is rising too, or has not measured
+again, does not. More contradiction than support makes a sensor suspect; where two stand alone against each other, the
+one that is further from its usual level. Source of the idea: voting with degradation after IEC 61511.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from .policy_settings import PolicySettings
+from .readings import Kind
+from .track import Suspicion, Track
+
+COLDEST_C = 0.0
+HOTTEST_C = 60.0
+"""What the air of a server room can be; beyond it a value is believed only where the sensor has got there by degrees.
+"""
+NEAR_EDGE_K = 15.0
+"""It was as near to the edge before."""
+SENTINELS = {
+    -127.0: "that is what a disconnected probe sends", 85.0: "that is what a probe sends that has only just got power",
+    0.0: "that is what a sensor sends that measures nothing", 127.0: "that is the largest number of seven bits",
+    128.0: "that is a number of bits, no temperature", -128.0: "that is a number of bits, no temperature",
+    255.0: "that is the largest number of a byte", -1.0: "that is the sign of a failed reading",
+    -273.15: "that is absolute zero", 327.67: "that is the largest hundredth of two bytes",
+    65535.0: "that is the largest number of two bytes", -40.0: "that is the end of a sensor's scale",
+}
+STEP_K = 6.0
+STEP_K_PER_S = 8.0 / 60.0
+"""Air and a probe move by no more than this between two measurements: a closed rack's door gave 6.4 K in a minute."""
+APART_K = 6.0
+"""Further from its neighbours than this, both taken from their usual levels, is contradiction."""
+STRANGE_K = 12.0
+"""And so is this between the values themselves, whatever is usual: another place, or another thing, is measured."""
+STILL_K = 1.0
+"""Who has moved less than this in 15 minutes stays where he was."""
+STILL_OVER_S = 900.0
+DRIFT_K = 4.0
+"""From its neighbours, while those are quiet."""
+DRIFT_FOR_S = 3600.0
+STUCK_K = 3.0
+"""So far from neighbours that move, without a change of its own."""
+STUCK_FOR_S = 600.0
+STUCK_TIMES = 5
+STUCK_ALONE_S = 6 * 3600.0
+UNLIKELY = 30.0
+"""Natural logarithm of the odds against so many equal values in a row."""
+BEHAVED_S = 600.0
+BEHAVED_TIMES = 2
+"""What a suspect sensor has to behave for before it votes again."""
+FAHRENHEIT_K = 5.0
+"""So near to what is expected a value in degrees Fahrenheit comes once it is converted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One sensor among its neighbours."""
+
+    name: str
+    track: Track
+    is_able: bool
+    """Fresh, not suspect and where it counts: it can speak for or against others."""
+
+
+def examined(
+    tracks: Mapping[str, Track], names: Iterable[str], able: Callable[[Track], bool], settings: PolicySettings,
+) -> dict[str, Track]:
+    """The tracks of one kind that have become suspect, stay so, or are believed again; only those that change.
+
+    :param names: of one kind, in order.
+    :param able: fresh, and where its measurements count.
+    """
+    voices = {name: Voice(name, track, able(track)) for name in names if (track := tracks.get(name)) is not None}
+    changed: dict[str, Track] = {}
+    if not _is_worth_it(voices.values()):
+        return changed
+    quiet = [voice for voice in voices.values() if voice.is_able and voice.track.suspicion is None]
+    for voice in sorted(voices.values(), key=lambda voice: -abs(voice.track.above_usual_k)):
+        if not voice.is_able:
+            continue
+        others = [other for other in quiet if other.name != voice.name]
+        company = [other for other in voices.values() if other.is_able and other.name != voice.name]
+        why = _alone(voice.track, others, company) or _among(voice.track, others, settings)
+        is_borne_out = why is None and any(_bears_out(other.track, voice.track) for other in others)
+        track = _judged(voice.track, why, is_borne_out=is_borne_out)
+        if track is not voice.track:
+            changed[voice.name] = track
+            if track.suspicion is not None and voice in quiet:
+                quiet.remove(voice)
+    return changed
+
+
+def _is_worth_it(voices: Iterable[Voice]) -> bool:
+    """Most of the time nothing strikes the eye: no misfit, nobody far from the others, nobody silent for long."""
+    lowest, highest = math.inf, -math.inf
+    least_c, most_c = math.inf, -math.inf
+    for voice in voices:
+        track = voice.track
+        celsius = track.recent[-1].celsius
+        if track.suspicion is not None or not COLDEST_C < celsius <= HOTTEST_C or (
+            track.same >= STUCK_TIMES and track.recent[-1].measured_at - track.same_from >= STUCK_ALONE_S
+        ):
+            return True
+        if len(track.recent) > 1 and abs(celsius - track.recent[-2].celsius) > STEP_K:
+            return True
+        if not voice.is_able:
+            continue
+        above = track.above_usual_k
+        lowest, highest = min(lowest, above), max(highest, above)
+        least_c, most_c = min(least_c, celsius), max(most_c, celsius)
+    return highest - lowest > STUCK_K or most_c - least_c > STRANGE_K
+
+
+def refused(track: Track, reason: str, at: float) -> Track:
+    """The track of a sensor for which something was sent that is no measurement at all."""
+    since = at if track.suspicion is None else track.suspicion.since
+    return replace(track, suspicion=Suspicion(reason, since, judged=track.last.stamp))
+
+
+def _judged(track: Track, why: str | None, *, is_borne_out: bool) -> Track:
+    """The track with its suspicion begun, renewed, nearer to its end, or ended."""
+    now, doubt = track.last, track.suspicion
+    if why is not None:
+        if doubt is not None and doubt.judged == now.stamp and doubt.good_from is None:
+            return track if doubt.reason == why else replace(track, suspicion=doubt._replace(reason=why))
+        since = now.measured_at if doubt is None else doubt.since
+        return replace(track, suspicion=Suspicion(why, since, judged=now.stamp))
+    if doubt is None:
+        return track
+    if is_borne_out:
+        return replace(track, suspicion=None)
+    if doubt.judged == now.stamp:
+        return track
+    good_from = now.measured_at if doubt.good_from is None else doubt.good_from
+    goods = doubt.goods + 1
+    if goods >= BEHAVED_TIMES and now.measured_at - good_from >= BEHAVED_S:
+        return replace(track, suspicion=None)
+    return replace(track, suspicion=doubt._replace(good_from=good_from, goods=goods, judged=now.stamp))
+
+
+def _bears_out(other: Track, track: Track) -> bool:
+    """What looked wrong is what a sensor that is believed shows by now too."""
+    away_k = track.above_usual_k
+    return abs(away_k) > STUCK_K and other.above_usual_k * math.copysign(1.0, away_k) >= abs(away_k) / 2
+
+
+def _alone(track: Track, others: Sequence[Voice], company: Sequence[Voice]) -> str | None:
+    """What is wrong with what it says, whatever the room does.
+
+    :param others: that are believed.
+    :param company: all others, since two that jump together are no two faults.
+    """
+    now, before = track.last, track.before
+    expected = _expected(track, others)
+    is_sudden = before is None or track.suspicion is not None or abs(now.celsius - before.celsius) > STEP_K
+    if is_sudden and expected is not None and _is_fahrenheit(now.celsius, expected):
+        return f"{now.celsius:.1f} looks like degrees Fahrenheit: that would be {_from_f(now.celsius):.1f} degC"
+    if (sentinel := SENTINELS.get(now.celsius)) is not None and (
+        not COLDEST_C < now.celsius <= HOTTEST_C or is_sudden
+    ):
+        return f"{now.celsius:g} degC: {sentinel}"
+    if not COLDEST_C < now.celsius <= HOTTEST_C:
+        has_come = before is not None and not is_sudden and (
+            COLDEST_C < before.celsius <= COLDEST_C + NEAR_EDGE_K or before.celsius >= HOTTEST_C - NEAR_EDGE_K
+        )
+        if not has_come:
+            if expected is None and _is_fahrenheit(now.celsius, 25.0, within_k=15.0):
+                return f"{now.celsius:.1f} degC is out of range, and looks like degrees Fahrenheit"
+            return f"{now.celsius:g} degC is out of range: a server room is between {COLDEST_C:g} and {HOTTEST_C:g}"
+    if before is not None and (why := _stepped(track, company)) is not None:
+        return why
+    return _is_stuck_alone(track)
+
+
+def _expected(track: Track, others: Sequence[Voice]) -> float | None:
+    """What it would show if it were well: as its neighbours do, or as it usually does."""
+    if others:
+        return median(other.track.last.celsius for other in others)
+    return track.usual_c
+
+
+def _from_f(fahrenheit: float) -> float:
+    return (fahrenheit - 32.0) / 1.8
+
+
+def _is_fahrenheit(celsius: float, expected_c: float, *, within_k: float = FAHRENHEIT_K) -> bool:
+    return abs(_from_f(celsius) - expected_c) <= within_k and abs(celsius - expected_c) > 2 * within_k
+
+
+def _stepped(track: Track, company: Sequence[Voice]) -> str | None:
+    """It jumps further than air does, and no neighbour goes with it."""
+    before, now = track.recent[-2], track.recent[-1]
+    step_k = now.celsius - before.celsius
+    if abs(step_k) <= STEP_K + STEP_K_PER_S * max(0.0, now.stamp - before.stamp):
+        return None
+    if track.suspicion is not None and track.usual_c is not None and abs(track.above_usual_k) < APART_K:
+        return None  # back to where it belongs
+    if any(_has_gone_too(other.track, step_k, before.measured_at) for other in company):
+        return None
+    how = f"from {before.celsius:.1f} to {now.celsius:.1f} degC within {now.stamp - before.stamp:.0f} s"
+    return f"{how}: air does not do that, and no other sensor did"
+
+
+def _has_gone_too(other: Track, step_k: float, since: float) -> bool:
+    """It has moved at least half as far the same way since then."""
+    was = next((m.celsius for m in reversed(other.recent) if m.measured_at <= since), other.recent[0].celsius)
+    return (other.last.celsius - was) * math.copysign(1.0, step_k) >= abs(step_k) / 2
+
+
+def _is_stuck_alone(track: Track) -> str | None:
+    """It used to change and has not for so long that it can hardly be chance."""
+    same_s = track.last.measured_at - track.same_from
+    if same_s < STUCK_ALONE_S or track.changes < 0.05:
+        return None
+    if -math.log1p(-min(track.changes, 0.99)) * track.same < UNLIKELY:
+        return None
+    return f"it is stuck at {track.last.celsius:.1f} degC: no change for {same_s / 3600:.0f} h"
+
+
+def _among(track: Track, others: Sequence[Voice], settings: PolicySettings) -> str | None:
+    """What is wrong with it as its neighbours see it."""
+    if not others:
+        return None
+    if (why := _is_stuck(track, others)) is not None:
+        return why
+    against = [other for other in others if _contradicts(other.track, track, settings)]
+    if against:
+        support = [other for other in others if other not in against and _supports(other.track, track)]
+        is_tie = len(against) == 1 and len(others) == 1
+        is_further = abs(track.above_usual_k) > abs(others[0].track.above_usual_k)
+        if len(against) > len(support) and (not is_tie or is_further):
+            said = ", ".join(f"{other.name} {other.track.last.celsius:.1f}" for other in against[:3])
+            return f"{track.last.celsius:.1f} degC, and its neighbours do not follow: {said}"
+    return _has_drifted(track, others)
+
+
+def _contradicts(other: Track, track: Track, settings: PolicySettings) -> bool:
+    """`other` has measured since, is elsewhere, and has stayed there."""
+    apart_k = track.above_usual_k - other.above_usual_k
+    is_strange = abs(track.last.celsius - other.last.celsius) > STRANGE_K + 2 * settings.dead_band_k
+    if abs(apart_k) <= APART_K and not is_strange:
+        return False
+    if other.last.measured_at < track.recent[-1].measured_at - STUCK_FOR_S:
+        return False
+    is_hot = track.last.celsius > other.last.celsius
+    if is_hot and other.last.celsius > settings.low_of(other.kind):
+        return False  # a warm neighbour speaks for heat
+    moved_k = other.moved_k(STILL_OVER_S)
+    return abs(moved_k) < _still_k(other) or (moved_k > 0) is not is_hot
+
+
+def _still_k(track: Track) -> float:
+    """Inlets show whole degrees: one step is no movement."""
+    return STILL_K if track.kind is Kind.ROOM else 2 * STILL_K
+
+
+def _supports(other: Track, track: Track) -> bool:
+    """Both stand alike, from their usual levels or as they are."""
+    return abs(other.above_usual_k - track.above_usual_k) <= APART_K / 2 or (
+        abs(other.above_usual_k) >= abs(track.above_usual_k) / 2
+        and (other.above_usual_k > 0) is (track.above_usual_k > 0)
+    )
+
+
+def _is_stuck(track: Track, others: Sequence[Voice]) -> str | None:
+    """It has not changed at all while most of the others have moved away from it."""
+    same_s = track.last.measured_at - track.same_from
+    if track.same < STUCK_TIMES or same_s < STUCK_FOR_S:
+        return None
+    left = [other for other in others if abs(other.track.above_usual_k - track.above_usual_k) > STUCK_K
+            and abs(other.track.moved_k(STILL_OVER_S)) >= 2 * _still_k(other.track)]
+    if 2 * len(left) <= len(others):
+        return None
+    said = ", ".join(f"{other.name} {other.track.moved_k(STILL_OVER_S):+.1f}" for other in left[:3])
+    return f"it is stuck at {track.last.celsius:.1f} degC for {same_s / 60:.0f} min, while others moved: {said} K"
+
+
+def _has_drifted(track: Track, others: Sequence[Voice]) -> str | None:
+    """Most of its neighbours are quiet where they usually are, and it has long been elsewhere."""
+    away_k = track.above_usual_k
+    if abs(away_k) <= DRIFT_K:
+        return None
+    quiet = [other for other in others if abs(other.track.above_usual_k) <= DRIFT_K / 2
+             and abs(other.track.moved_k(STILL_OVER_S)) < _still_k(other.track)]
+    if 2 * len(quiet) <= len(others):
+        return None
+    first = track.recent[0]
+    held = [m for m in track.recent if track.last.measured_at - m.measured_at <= DRIFT_FOR_S]
+    is_long = track.last.measured_at - first.measured_at >= min(DRIFT_FOR_S, STILL_OVER_S)
+    if not is_long or any(abs(m.celsius - (track.usual_c or 0.0)) <= DRIFT_K for m in held):
+        return None
+    return f"it has drifted {away_k:+.1f} K from its usual level, which its neighbours have kept"

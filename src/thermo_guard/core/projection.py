@@ -1,0 +1,99 @@
+"""Where a sensor is going: a robust slope with its confidence, and when it would be at a level if it went on so.
+
+The slope is Theil and Sen's: the median of all slopes between two measurements, which one wrong measurement does not
+turn; its bounds are Sen's, by Kendall's rank statistic. Source: P. K. Sen, Estimates of the Regression Coefficient
+Based on Kendall's Tau, JASA 63 (1968).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+
+from .track import Measurement, Track, window
+
+OVER_S = 300.0
+"""The last measurements from which the slope is taken, where so many are there."""
+LEAST = 4
+"""Of fewer than these no slope is sure."""
+MOST = 16
+"""More are thinned out: the medians of as many groups say the same."""
+LONGEST_S = 3600.0
+_Z = 1.96
+"""Both bounds hold with 95 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """Kelvin a second."""
+
+    k_per_s: float
+    low: float
+    """It is surely no less."""
+    high: float
+    samples: int
+    over_s: float
+
+    @property
+    def rises(self) -> bool:
+        return self.low > 0.0
+
+
+def slope(measurements: Sequence[Measurement]) -> Slope | None:
+    """The slope of these measurements, oldest first; None where they are too few to say."""
+    if len(measurements) < LEAST:
+        return None
+    points = [(m.measured_at, m.celsius) for m in measurements] if len(measurements) <= MOST else _thinned(measurements)
+    slopes = sorted((b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(points, 2) if b[0] > a[0])
+    n = len(points)
+    if len(slopes) < n:
+        return None
+    spread = _Z * math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
+    low = int((len(slopes) - spread) // 2)
+    is_bounded = low >= 0
+    return Slope(
+        median(slopes),
+        slopes[low] if is_bounded else -math.inf, slopes[-1 - low] if is_bounded else math.inf,
+        len(measurements), points[-1][0] - points[0][0],
+    )
+
+
+def _thinned(measurements: Sequence[Measurement]) -> list[tuple[float, float]]:
+    """So many groups of neighbours, each by its median."""
+    points = []
+    for place in range(MOST):
+        group = measurements[place * len(measurements) // MOST:(place + 1) * len(measurements) // MOST]
+        points.append((median(m.measured_at for m in group), median(m.celsius for m in group)))
+    return points
+
+
+def slope_of(track: Track) -> Slope | None:
+    """The slope of the last minutes; of a slow sensor, of its last four measurements."""
+    return slope(window(track, span_s(track)))
+
+
+def span_s(track: Track) -> float:
+    """Over what time its slope is taken."""
+    return min(LONGEST_S, max(OVER_S, (LEAST - 0.5) * (track.cadence_s or 0.0)))
+
+
+def time_to_s(track: Track, celsius: float, slope_now: Slope) -> float:
+    """Seconds from its last measurement until it stands at `celsius`; infinite where it never does.
+
+    A rise that has grown slower goes on growing slower at the same rate, as a room does that nears its balance; one
+    that has grown faster is only believed to go on as it is.
+    """
+    left_k = celsius - track.last.celsius
+    if left_k <= 0:
+        return 0.0
+    now = slope_now.k_per_s
+    if now <= 0:
+        return math.inf
+    span = span_s(track)
+    earlier = slope(window(track, span, ended_s=span))
+    if earlier is None or earlier.k_per_s <= now:
+        return left_k / now
+    decay = math.log(earlier.k_per_s / now) / span
+    share = left_k * decay / now
+    return math.inf if share >= 1 else -math.log1p(-share) / decay

@@ -1,0 +1,110 @@
+"""When a room that was hot may be loaded again: long enough cool, no longer moving, and level while hosts come on.
+
+A room whose hosts are off falls below LOW by itself, its cooling still out, and would be hot again soon after a
+restart. It falls slowly and stays warmer than it used to be; one that is cooled comes back to where it was.
+"""
+
+from dataclasses import dataclass
+from statistics import median
+
+from .assessment import Assessment, Level
+from .policy_settings import PolicySettings
+from .projection import slope
+from .readings import Kind
+from .track import Track, window
+from .votes import Tally, votes_needed
+
+RISE_OVER_S = 900.0
+SETTLED_K_PER_H = 0.5
+"""A room that falls faster by itself still gives its heat to the walls."""
+NEAR_K = 3.0
+"""So near to its usual level the room is cooled; or half-way from there to LOW, if that is more."""
+EPSILON_K = 1e-6
+
+
+def is_cool(level: Level | None, room: Tally, inlets: Tally, settings: PolicySettings) -> str | None:
+    """Why a LOW room is not cool enough for a recovery to begin; empty where it is, None where it is not LOW."""
+    if level is not Level.LOW:
+        return None
+    if room.blind:
+        return "the room's own sensors are blind"
+    if len(room.valid) < room.wanted:
+        return f"only {len(room.valid)} of the {room.wanted} sensors that a recovery needs are fresh"
+    warm = [name for name, track in inlets.valid.items() if track.last.celsius > settings.low_of(Kind.BMC)]
+    return f"the inlet of {warm[0]} is still above {settings.low_of(Kind.BMC):g} degC" if warm else ""
+
+
+def not_recovered(
+    room: Tally, inlets: Tally, cool_since: float, settings: PolicySettings, now: float
+) -> str:
+    """What a room that has been cool since then still lacks; empty where nothing."""
+    if now - cool_since < settings.recovery_hold_s:
+        return f"cool for {(now - cool_since) / 60:.0f} of {settings.recovery_hold_s / 60:.0f} min"
+    if settings.recovery_hold_s == 0:
+        return ""
+    again = sum(1 for track in room.valid.values() if track.last.measured_at > cool_since)
+    if again < room.wanted:
+        return "the sensors have not measured again since it became cool"
+    since = max(cool_since, now - RISE_OVER_S)
+    for name, track in (*room.valid.items(), *inlets.valid.items()):
+        if (rise_k := risen_k(track, since)) > settings.rise_c + EPSILON_K:
+            return f"{name} has risen by {rise_k:.1f} K in the last {RISE_OVER_S / 60:.0f} min"
+    return _not_settled(room, settings)
+
+
+def _not_settled(room: Tally, settings: PolicySettings) -> str:
+    """Whether the room still only gives its heat away; nothing where it stands near to its usual level, or level."""
+    warm = {name: track for name, track in room.valid.items() if track.above_usual_k > _near_k(track, settings)}
+    if not warm:
+        return ""
+    slopes = [now.k_per_s for track in room.valid.values() if (now := slope(window(track, RISE_OVER_S))) is not None]
+    fall_k_per_h = -3600 * median(slopes) if slopes else 0.0
+    if fall_k_per_h <= SETTLED_K_PER_H:
+        return ""
+    name = max(warm, key=lambda name: warm[name].above_usual_k)
+    return (f"it still gives its heat away: {name} at {warm[name].last.celsius:.1f} degC falls by {fall_k_per_h:.1f} K "
+            f"an hour and stands {warm[name].above_usual_k:.1f} K above its usual level, as if nothing cooled it")
+
+
+def _near_k(track: Track, settings: PolicySettings) -> float:
+    return max(NEAR_K, (settings.low_c - (track.usual_c or settings.low_c)) / 2)
+
+
+def risen_k(track: Track, since: float) -> float:
+    """From its lowest since then, what it showed then included, to what it shows now."""
+    inside = [m.celsius for m in track.recent if m.measured_at >= since]
+    outside = [m.celsius for m in track.recent if m.measured_at < since][-1:]
+    return track.last.celsius - min(inside + outside)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Whether the room has stayed level since a host was switched on."""
+
+    is_clear: bool
+    why: str
+
+
+def watched(
+    room: Tally, inlets: Tally, assessment: Assessment, settings: PolicySettings, since: float, now: float,
+    *, despite_unseen: bool = False,
+) -> Watch:
+    """No sensor that counts has risen by `rise_c` in the last `watch_s`, and enough have measured since `since`.
+
+    :param despite_unseen: a person answers for the room where the sensors cannot.
+    """
+    if now - since < settings.watch_s:
+        return Watch(is_clear=False, why=f"watching the room for {settings.watch_s:g} s, {now - since:.0f} s so far")
+    if despite_unseen and not assessment.permits_power_on and not assessment.is_alarm:
+        return Watch(is_clear=True, why="a person answers for the room")
+    if not assessment.permits_power_on:
+        return Watch(is_clear=False, why=f"the room is {assessment.level}")
+    measured = sum(1 for track in room.valid.values() if track.last.measured_at > since)
+    if measured < min(votes_needed(settings, len(room.names)), max(len(room.valid), 1)):
+        return Watch(is_clear=False, why="the sensors have not measured since the first host came on")
+    begin = max(since, now - settings.watch_s)
+    for track in (*room.valid.values(), *inlets.valid.values()):
+        most_k = settings.rise_c if track.kind is Kind.ROOM else 2 * settings.rise_c  # they show whole degrees
+        if (rise_k := risen_k(track, begin)) >= most_k:
+            return Watch(is_clear=False, why=f"the room rose by {rise_k:.1f} degC within {settings.watch_s:g} s")
+    return Watch(is_clear=True, why="the room stayed level")

@@ -1,0 +1,154 @@
+"""What is known of the room: what the sensors deliver, each measurement once, and held against the others."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from . import plausibility
+from .assessment import Level, Projection
+from .policy_settings import PolicySettings
+from .readings import UNNAMED, AlertCount, Kind, Poll, Reading
+from .stages import Stages
+from .track import MAX_AGE_BOUNDS_S, Track, taken
+from .votes import counts
+
+FORGOTTEN_AFTER_S = 7 * 24 * 3600.0
+"""A sensor that no answer has listed for so long was taken away: with MERAKI_SENSORS unset it no longer votes."""
+_NO_STAGES: Stages = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is known of the room; folded from polls, and from kept readings after a restart."""
+
+    started_at: float
+    tracks: Mapping[str, Track] = field(default_factory=dict)
+    """Of both kinds."""
+    sensors: tuple[str, ...] = ()
+    """Every sensor of the room ever seen and not forgotten, for where the settings name none."""
+    inlets: tuple[str, ...] = ()
+    polled_at: float | None = None
+    """When the room's sensors were last heard of."""
+    held: Level | None = None
+    """The last level that was seen; blindness does not change it."""
+    cool_since: float | None = None
+    has_cooled: bool = False
+    """It has been seen LOW since it was last hot or unseen; after a start that is not known."""
+    missing_since: Mapping[str, float] = field(default_factory=dict)
+    """The first of the answers without a longer break that have not listed a sensor at all, by sensor."""
+    rejected: Mapping[str, str] = field(default_factory=dict)
+    """Why the last poll's value of a sensor was no measurement."""
+    unexamined: frozenset[str] = frozenset()
+    """Sensors that have measured since they were last held against each other."""
+    stages: Stages = field(default_factory=lambda: _NO_STAGES)
+    blind_since: float | None = None
+    going: Projection | None = None
+    """Where the room was going when it was last seen, while it is BLIND."""
+    projected_at: float | None = None
+    """When a projection last called for the trip."""
+    alarmed_since: float | None = None
+    """Since when Meraki itself holds sensors in alarm."""
+    alarm_at: float | None = None
+    """When it last said so or not."""
+
+
+def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
+    """The room after one successful poll."""
+    before, room = room, remembered(room, poll.readings, settings)
+    rejected = {r.sensor: r.reason for r in poll.rejected if r.sensor != UNNAMED}
+    if rejected:
+        tracks = dict(room.tracks)
+        for name in rejected.keys() & tracks.keys():
+            tracks[name] = plausibility.refused(tracks[name], rejected[name], poll.at)
+        room = replace(room, tracks=tracks)
+    if poll.kind is Kind.BMC:
+        if rejected.keys() - set(room.inlets):
+            room = replace(room, inlets=tuple(sorted({*room.inlets, *rejected})))
+        return room if not (rejected or room.rejected) else replace(room, rejected=_kept(room, poll, rejected))
+    sensors = room.sensors
+    if rejected.keys() - set(sensors):
+        sensors = tuple(sorted({*sensors, *rejected}))  # a sensor that sends nonsense is one of those that vote
+    missing_since = before.missing_since
+    if poll.lists_all:
+        missing_since = _missing(before, poll, set(sensors) - {r.sensor for r in poll.readings} - set(rejected))
+    if rejected or room.rejected:
+        rejected = _kept(room, poll, rejected)
+    return Room(
+        room.started_at, room.tracks, sensors, room.inlets, poll.at, room.held, room.cool_since, room.has_cooled,
+        missing_since, rejected, room.unexamined, room.stages, room.blind_since, room.going,
+        room.projected_at, room.alarmed_since, room.alarm_at,
+    )
+
+
+def _kept(room: Room, poll: Poll, rejected: dict[str, str]) -> dict[str, str]:
+    """What is rejected now, and what of other sources was: each answers for its own sensors only."""
+    spoken = {reading.sensor for reading in poll.readings}
+    own = set(room.inlets if poll.kind is Kind.BMC else room.sensors) if poll.lists_all else spoken
+    return {**{name: why for name, why in room.rejected.items() if name not in own}, **rejected}
+
+
+def _missing(before: Room, poll: Poll, missing: Iterable[str]) -> Mapping[str, float]:
+    """Since when each has been missing; of a time without answers nobody can say what they would have listed."""
+    is_first = before.polled_at is None or poll.at - before.polled_at > MAX_AGE_BOUNDS_S[1]
+    return {name: poll.at if is_first else before.missing_since.get(name, poll.at) for name in missing}
+
+
+def remembered(room: Room, readings: Sequence[Reading], settings: PolicySettings) -> Room:
+    """The room after readings that may be old: as `seen`, without counting as an answered poll."""
+    if not readings:
+        return room
+    tracks, waiting = dict(room.tracks), set(room.unexamined)
+    for reading in readings:
+        name = reading.sensor
+        before = tracks.get(name)
+        after = taken(before, reading, settings)
+        if before is None or after.recent[-1].stamp != before.recent[-1].stamp:
+            if name in waiting and before is not None:  # each measurement is held against what the others said then
+                examine(tracks, settings, before.recent[-1].measured_at)
+                waiting.clear()
+                after = taken(tracks[name], reading, settings)
+            waiting.add(name)
+        tracks[name] = after
+    sensors, inlets = room.sensors, room.inlets
+    if len(tracks) != len(room.tracks) or not (sensors or inlets):
+        sensors = tuple(sorted({*sensors, *(name for name, track in tracks.items() if track.kind is Kind.ROOM)}))
+        inlets = tuple(sorted({*inlets, *(name for name, track in tracks.items() if track.kind is Kind.BMC)}))
+    return Room(
+        room.started_at, tracks, sensors, inlets, room.polled_at, room.held, room.cool_since, room.has_cooled,
+        room.missing_since, room.rejected, frozenset(waiting), room.stages, room.blind_since, room.going,
+        room.projected_at, room.alarmed_since, room.alarm_at,
+    )
+
+
+def alarmed(room: Room, count: AlertCount) -> Room:
+    """The room after Meraki has said how many sensors it holds in alarm."""
+    is_alarmed = bool(count.temperature)
+    since = (room.alarmed_since if room.alarmed_since is not None else count.at) if is_alarmed else None
+    return replace(room, alarmed_since=since, alarm_at=count.at)
+
+
+def examine(tracks: dict[str, Track], settings: PolicySettings, now: float) -> None:
+    """Hold the sensors of each kind against each other, as of `now`."""
+    rooms = [name for name, track in tracks.items() if track.kind is Kind.ROOM]
+    if settings.sensors is not None:
+        rooms = [name for name in rooms if name in settings.sensors]
+    inlets = [name for name, track in tracks.items() if track.kind is Kind.BMC]
+    for names in (rooms, inlets):
+        if names:
+            tracks.update(plausibility.examined(
+                tracks, names, lambda track: track.is_fresh(settings, now) and (
+                    track.kind is Kind.ROOM or counts(track)), settings,
+            ))
+
+
+def without_taken_away(room: Room, settings: PolicySettings) -> Room:
+    """The room without the sensors that no answer has listed for long; the same where there are none."""
+    if settings.sensors is not None or room.polled_at is None or not room.missing_since:
+        return room
+    gone = {name for name, since in room.missing_since.items() if room.polled_at - since >= FORGOTTEN_AFTER_S}
+    if not gone:
+        return room
+    return replace(
+        room, sensors=tuple(name for name in room.sensors if name not in gone),
+        tracks={name: track for name, track in room.tracks.items() if name not in gone},
+        missing_since={name: since for name, since in room.missing_since.items() if name not in gone},
+    )
