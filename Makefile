@@ -6,12 +6,14 @@
 #   make coverage every branch of core and engine that the tests take, eight minutes
 #   make torture  the guard killed 200 times, tens of minutes
 #   make simulate the search for a run that breaks a promise   make simulate SIMULATE_ARGS="--seed 5000 --runs 20000"
+#   make score    what the policy would have done, into docs/DECISIONS.md   make score SCORE_ARGS="--draws 50"
 #   make bench    every benchmark, ten minutes    make bench BENCH_ARGS="planner start"
 #   make lock     compile the lock files anew     make lock LOCK_ARGS=--upgrade
-.PHONY: run demo-wire test check coverage torture simulate bench lock clean
+.PHONY: run demo-wire test check coverage torture simulate score bench lock clean
 .DEFAULT_GOAL := run
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
+SCORE_ARGS ?=
 SIMULATE_ARGS ?= --runs 1000 --minimise
 BENCH_ARGS ?=
 COVERED_BY := tests/core tests/engine tests/scenarios tests/test_plan_outline.py tests/test_plan_chart.py \
@@ -53,6 +55,10 @@ torture:
 simulate:
 	@scripts/set_up dev
 	.venv/bin/thermo-guard simulate $(SIMULATE_ARGS)
+
+score:
+	@scripts/set_up dev
+	.venv/bin/python -m score $(SCORE_ARGS)
 
 bench:
 	@scripts/set_up dev

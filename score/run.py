@@ -1,0 +1,281 @@
+"""What comes of one draw under each policy: unstopped up to the trip, or lived through as hosts stop and come back."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from score.draw import CRITICAL_C, LOW_C, NEVER, Course, Draw, Truth, truth_of
+from score.noise import Pools
+from score.policies import Maker, Policy
+from score.sensing import EPOCH, Sensor, inlet_polls, room_poll
+from thermo_guard.core.decisions import Decision, What
+from thermo_guard.core.policy_settings import PolicySettings
+from thermo_guard.core.readings import Kind, Poll
+from thermo_guard.sim.physics import STEP_S, Heat, Outage, warmed
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One policy in one draw; times in seconds from the beginning."""
+
+    number: int
+    trip_s: float = NEVER
+    margin_s: float | None = None
+    """Of what was left when the last host was off; minus infinity where nothing stopped it; None: no 40 degC."""
+    is_saveable: bool = False
+    is_false: bool = False
+    """Tripped, and unstopped the air would never have come to HIGH."""
+    is_needless: bool = False
+    """Tripped, and unstopped the air would never have come to CRITICAL."""
+    was_hot: bool = False
+    """The air came to CRITICAL while a host was on."""
+    restart_s: float | None = None
+    """From true recovery to the order that hosts may come back for good."""
+    early: int = 0
+    """Orders for the first host to come back while the cooling was gone."""
+    early_rest: int = 0
+    """And for the rest of them."""
+    is_left_off: bool = False
+    """Hours after the cooling is back for good the hosts are still off."""
+    stops: int = 0
+    stops_needed: int = 0
+    told: Mapping[str, int] = field(default_factory=dict)
+    why: str = ""
+    """The reason of the trip."""
+
+    @property
+    def flaps(self) -> int:
+        return max(0, self.stops - max(1, self.stops_needed)) if self.stops else 0
+
+
+class Senses:
+    """The sensors of a draw, and when which source is asked."""
+
+    def __init__(self, draw: Draw, pools: Pools) -> None:
+        start = draw.site.start
+        self.rooms: list[Sensor] = []
+        self.inlets: list[Sensor] = []
+        for plan in draw.sensors:
+            felt_c = plan.probe.settled_c(start.air_c, draw.site.power_kw)
+            (self.rooms if plan.kind is Kind.ROOM else self.inlets).append(Sensor(plan, draw.key, pools, felt_c))
+        self._all = [*self.rooms, *self.inlets]
+        self._draw = draw
+        self._room_at_s = 20.0
+        self._inlets_at_s = 15.0
+
+    def polls(self, at_s: float, air_c: float, power_kw: float, running: frozenset[int]) -> list[Poll]:
+        """What comes in at this time, after STEP_S in this air."""
+        for sensor in self._all:
+            sensor.feel(air_c, power_kw, STEP_S)
+            if at_s >= sensor.next_at_s:
+                sensor.measure(at_s)
+        polls: list[Poll] = []
+        if at_s >= self._room_at_s and self.rooms:
+            self._room_at_s += self._draw.room_poll_s
+            polls.append(room_poll(self.rooms, at_s))
+        if at_s >= self._inlets_at_s and self.inlets:
+            self._inlets_at_s += self._draw.inlet_poll_s
+            polls += inlet_polls(self.inlets, at_s, running)
+        return polls
+
+
+def unstopped(draw: Draw, makers: Mapping[str, Maker], settings: PolicySettings, pools: Pools
+              ) -> tuple[Truth, dict[str, Outcome]]:
+    """When each policy trips in a room where nobody stops anything: until then all see the same."""
+    truth = truth_of(draw)
+    settings = replace(settings, stop_s=draw.site.stop_s)
+    policies = {name: make(settings, EPOCH) for name, make in makers.items()}
+    tripped: dict[str, tuple[float, str]] = {}
+    told = {name: Counter[str]() for name in policies}
+    senses, heat, site = Senses(draw, pools), draw.site.start, draw.site
+    running = frozenset(range(site.hosts))
+    end_s = min(draw.horizon_s, truth.critical_s + 1200.0)
+    at_s = 0.0
+    while at_s < end_s and len(tripped) < len(policies):
+        heat = warmed(site.room, heat, site.power_kw, draw.cooling_kw(heat.air_c, at_s), STEP_S)
+        at_s += STEP_S
+        polls = senses.polls(at_s, heat.air_c, site.power_kw, running)
+        if not polls:
+            continue
+        for name, policy in policies.items():
+            if name in tripped:
+                continue
+            for poll in polls:
+                policy.take(poll)
+            for decision in policy.decide(EPOCH + at_s):
+                told[name][decision.what] += 1
+                if decision.what is What.TRIPPED:
+                    tripped[name] = at_s, decision.reason
+    return truth, {
+        name: _judged(draw, truth, *tripped.get(name, (NEVER, "")), told[name]) for name in policies
+    }
+
+
+def _judged(draw: Draw, truth: Truth, trip_s: float, why: str, told: Counter[str]) -> Outcome:
+    stop_s = draw.site.stop_s
+    return Outcome(
+        draw.number, trip_s, None if truth.critical_s == NEVER else truth.critical_s - trip_s - stop_s,
+        truth.is_saveable(stop_s), is_false=trip_s < NEVER and truth.high_s == NEVER,
+        is_needless=trip_s < NEVER and truth.critical_s == NEVER, stops=int(trip_s < NEVER), told=told, why=why)
+
+
+BOOT_S = 240.0
+"""From the order until a host draws its idle power; its guests take as long again."""
+IDLE = 0.6
+"""Of a host's power at work."""
+STAGGER_S = 60.0
+"""Between two hosts on the way up."""
+
+
+class Hosts:
+    """Which hosts run, and what the room draws for them."""
+
+    def __init__(self, draw: Draw) -> None:
+        site = draw.site
+        self._stop_s = site.stop_s
+        self._rest_kw = site.power_kw * site.rest
+        self._host_kw = site.power_kw * (1 - site.rest) / site.hosts
+        self._on_from: dict[int, float] = dict.fromkeys(range(site.hosts), -math.inf)
+        self._count = site.hosts
+        self._stops_from: float | None = None
+        self.first_order_s: float | None = None
+
+    def stop(self, at_s: float) -> None:
+        if self._stops_from is None:
+            self._stops_from = at_s
+            self.first_order_s = None
+            self._on_from = {host: since for host, since in self._on_from.items() if since <= at_s}
+
+    def start_first(self, at_s: float) -> None:
+        self._stops_from = None
+        self._on_from = {0: at_s + BOOT_S}
+        self.first_order_s = at_s
+
+    def start_rest(self, at_s: float) -> None:
+        self._on_from |= {host: at_s + BOOT_S + STAGGER_S * host for host in range(1, self._count)}
+
+    @property
+    def is_staged(self) -> bool:
+        """The first is ordered on and the rest is not."""
+        return self.first_order_s is not None and len(self._on_from) == 1
+
+    def running(self, at_s: float) -> frozenset[int]:
+        """Power in the stop: guests go off in the first 40 % of X, the hosts one by one until its end."""
+        return frozenset(host for host, since in self._on_from.items() if since <= at_s < self._off_at(host))
+
+    def _off_at(self, host: int) -> float:
+        if self._stops_from is None:
+            return math.inf
+        return self._stops_from + self._stop_s * (0.4 + 0.6 * (host + 1) / self._count)
+
+    def power_kw(self, at_s: float) -> float:
+        power_kw = self._rest_kw
+        for host in self.running(at_s):
+            load = min(1.0, IDLE + (1 - IDLE) * max(0.0, at_s - self._on_from[host]) / BOOT_S)
+            if self._stops_from is not None:
+                load = min(load, max(IDLE, 1 - (1 - IDLE) * (at_s - self._stops_from) / (0.4 * self._stop_s)))
+            power_kw += load * self._host_kw
+        return power_kw
+
+
+class Life:
+    """A draw lived through under one policy."""
+
+    def __init__(self, draw: Draw, policy: Policy, pools: Pools) -> None:
+        self._draw = draw
+        self._policy = policy
+        self._hosts = Hosts(draw)
+        self._senses = Senses(draw, pools)
+        self._courses: list[Course] = list(draw.courses)
+        self._has_relapsed = False
+        self._good_from_s = draw.back_s if draw.back_s is not None else NEVER
+        """The cooling is back for good."""
+        self._cool_from_s: float | None = None
+        """Since when the air has been at or under LOW with it."""
+        self.orders: list[tuple[float, bool]] = []
+        """When hosts were allowed back, and whether there was cooling then."""
+        self.early_rest = 0
+        self.stops: list[float] = []
+        self.why = ""
+        self.was_hot = False
+        self.told: Counter[str] = Counter()
+
+    def through(self) -> Iterator[tuple[float, float, tuple[Decision, ...]]]:
+        """Step by step: the time, the air, what was decided."""
+        draw, site = self._draw, self._draw.site
+        heat: Heat = site.start
+        at_s = 0.0
+        while at_s < draw.horizon_s:
+            power_kw = self._hosts.power_kw(at_s)
+            share = min((course.share(at_s) for course in self._courses), default=1.0)
+            heat = warmed(site.room, heat, power_kw, share * site.cooling.kw(heat.air_c), STEP_S)
+            at_s += STEP_S
+            running = self._hosts.running(at_s)
+            self.was_hot = self.was_hot or (heat.air_c >= CRITICAL_C and bool(running))
+            self._note_cool(at_s, heat.air_c)
+            polls = self._senses.polls(at_s, heat.air_c, power_kw, running)
+            decided: tuple[Decision, ...] = ()
+            if polls:
+                for poll in polls:
+                    self._policy.take(poll)
+                decided = self._policy.decide(EPOCH + at_s)
+                for decision in decided:
+                    self._act(decision, at_s, is_cooled=share > 0)
+                self._stage(at_s, is_cooled=share > 0)
+            yield at_s, heat.air_c, decided
+
+    def _note_cool(self, at_s: float, air_c: float) -> None:
+        if at_s < self._good_from_s or air_c > LOW_C:
+            self._cool_from_s = None
+        elif self._cool_from_s is None and (self._draw.relapse is None or self._has_relapsed):
+            self._cool_from_s = at_s
+
+    def _act(self, decision: Decision, at_s: float, *, is_cooled: bool) -> None:
+        self.told[decision.what] += 1
+        if decision.what is What.TRIPPED:
+            self.stops.append(at_s)
+            self.why = self.why or decision.reason
+            self._hosts.stop(at_s)
+        elif decision.what is What.PERMISSIVE:
+            self.orders.append((at_s, is_cooled))
+            self._hosts.start_first(at_s)
+            self._fail_again(at_s)
+
+    def _fail_again(self, at_s: float) -> None:
+        again = self._draw.relapse
+        if again is not None and not self._has_relapsed and at_s >= self._good_from_s:
+            self._has_relapsed = True
+            fails_s = at_s + again.after_s
+            self._good_from_s = fails_s + again.lasts_s
+            self._courses.append(Outage(fails_s, self._good_from_s, again.restart_s))
+
+    def _stage(self, at_s: float, *, is_cooled: bool) -> None:
+        first_s = self._hosts.first_order_s
+        if first_s is None or not self._hosts.is_staged:
+            return
+        if self._policy.is_clear(EPOCH + first_s, EPOCH + at_s):
+            self._hosts.start_rest(at_s)
+            self.early_rest += not is_cooled
+
+    @property
+    def restart_s(self) -> float | None:
+        """From true recovery until the last order to come back, if that was after it."""
+        if not self.orders or self._cool_from_s is None:
+            return None
+        return self.orders[-1][0] - self._cool_from_s
+
+
+def lived(draw: Draw, make: Maker, settings: PolicySettings, pools: Pools, truth: Truth) -> Outcome:
+    life = Life(draw, make(replace(settings, stop_s=draw.site.stop_s), EPOCH), pools)
+    for _ in life.through():
+        pass
+    trip_s = life.stops[0] if life.stops else NEVER
+    needed = int(truth.high_s < NEVER) + int(draw.relapse is not None and bool(life.orders))
+    judged = _judged(draw, truth, trip_s, life.why, life.told)
+    return replace(
+        judged, was_hot=life.was_hot, restart_s=life.restart_s, stops=len(life.stops), stops_needed=needed,
+        early=sum(not is_cooled for _, is_cooled in life.orders), early_rest=life.early_rest,
+        is_left_off=bool(life.stops) and (not life.orders or life.orders[-1][0] < life.stops[-1]))
+
+
