@@ -92,19 +92,20 @@ def judge_network(body: object, network_id: str) -> NetworkFacts:
     raise Refused(f"Meraki's answer for network {network_id} does not name its organisation")
 
 
-def judge_devices(pages: Iterable[Answer]) -> dict[str, str | None]:
-    """Return the devices' serial numbers with their names, None where a device bears none.
+def judge_devices(pages: Iterable[Answer]) -> dict[str, tuple[str | None, str | None]]:
+    """Return the devices' serial numbers with their names and MAC addresses, None where a device shows none.
 
     :raises Refused: a page is no list.
     """
-    names: dict[str, str | None] = {}
+    names: dict[str, tuple[str | None, str | None]] = {}
     for page in pages:
         if not isinstance(page.body, list):
             raise Refused("Meraki's list of devices is not a list")
         for device in page.body:
             if isinstance(device, dict) and isinstance(serial := device.get("serial"), str) and serial:
-                name = device.get("name")
-                names[serial] = name if isinstance(name, str) and name else None
+                name, mac = device.get("name"), device.get("mac")
+                names[serial] = (name if isinstance(name, str) and name else None,
+                                 mac if isinstance(mac, str) and mac else None)
     return names
 
 

@@ -30,6 +30,8 @@ class SensorDescription:
     serial: str
     name: str | None
     """None where nobody has named it in the dashboard."""
+    mac: str | None = None
+    """As Meraki writes it: 00:18:0a:00:00:01."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,8 @@ class Meraki:
             network = await self._find_network(until)
             path = ("organizations", network.organisation_id, "devices")
             pages = await self._transport.get_pages(path, query, until)
-        names = judge_devices(pages)
-        sensors = tuple(SensorDescription(serial, names[serial]) for serial in sorted(names))
+        known = judge_devices(pages)
+        sensors = tuple(SensorDescription(serial, *known[serial]) for serial in sorted(known))
         return NetworkDescription(self._network_id, network.name, network.organisation_id, sensors)
 
     @property
