@@ -1,0 +1,1 @@
+"""What the policy would have done: it goes through recorded temperatures as it would have met them."""

@@ -1,0 +1,183 @@
+"""What was recorded, as the instants at which the policy would have been given it.
+
+Rows of one instant are one answer of each kind of source. What came besides, of a wrong clock or twice, is named.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from statistics import median
+
+from thermo_guard.core.readings import Kind, Poll, Reading, Rejected
+
+from .rows import NOTHING, Rows, Senders, Tally
+from .time_order import Fate, never_falls, place
+
+INSTANT_S = 1.0
+"""Rows that are no further apart are one answer."""
+LATEST_S = 86400.0
+"""A row that was delivered later than this tells nothing any more."""
+TWICE = "sent again with the same time and value: counted once"
+TWO_VALUES = "two values of one sensor at the same time"
+FUTURE = "time ahead of the rows that follow"
+LATE = "time behind the rows before it"
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """What came at one moment."""
+
+    at: float
+    polls: tuple[Poll, ...]
+
+
+@dataclass(slots=True)
+class Recording:
+    """The rows of all files, in time."""
+
+    senders: Senders = field(default_factory=Senders)
+    tally: Tally = field(default_factory=Tally)
+    notes: list[str] = field(default_factory=list)
+    """What was remarkable of a whole file."""
+    files: list[Rows] = field(default_factory=list)
+    _starts: list[int] = field(default_factory=list)
+    now: array[float] = field(default_factory=lambda: array("d"))
+    """When the policy was given each row, seconds since 1970 UTC; the rows of all files one after the other."""
+    at: array[float] = field(default_factory=lambda: array("d"))
+    sender: array[int] = field(default_factory=lambda: array("L"))
+    celsius: array[float] = field(default_factory=lambda: array("d"))
+    nonsense: dict[int, str] = field(default_factory=dict)
+    fates: dict[int, Fate] = field(default_factory=dict)
+
+    def add(self, rows: Rows) -> None:
+        """Take in one file, put in time."""
+        placed = place(rows.at, rows.sender)
+        start = len(self.now)
+        self.files.append(rows)
+        self._starts.append(start)
+        self.now.extend(placed.now)
+        self.at.extend(rows.at)
+        self.sender.extend(rows.sender)
+        self.celsius.extend(rows.celsius)
+        self.nonsense.update({start + row: why for row, why in rows.nonsense.items()})
+        self.fates.update({start + row: fate for row, fate in placed.fates.items()})
+        for row, fate in sorted(placed.fates.items()):
+            self.tally.add(FUTURE if fate is Fate.FUTURE else LATE, rows.place(row), moment(rows.at[row]))
+        if placed.note:
+            self.notes.append(f"{rows.name} {placed.note}")
+
+    def __len__(self) -> int:
+        return len(self.now)
+
+    def sensors(self, kind: Kind) -> list[str]:
+        return sorted(sensor for sensor, of_kind in self.senders.names if of_kind is kind)
+
+    def cadence_s(self, kind: Kind) -> float | None:
+        """The usual time between two answers of a kind; None where there are not two."""
+        is_kind = [of_kind is kind for _, of_kind in self.senders.names]
+        times = sorted({now for now, who in zip(self.now, self.sender, strict=True) if is_kind[who]})
+        apart = [after - before for before, after in pairwise(times) if after - before > INSTANT_S]
+        return median(apart) if apart else None
+
+    def instants(self) -> Iterator[Instant]:
+        """What came, instant by instant. What came twice is counted on the way."""
+        order: Sequence[int] = range(len(self.now))
+        if not never_falls(self.now):
+            order = sorted(order, key=self.now.__getitem__)
+        answers = _Answers(self)
+        now, row, count = self.now, 0, len(order)
+        while row < count:
+            end_at = now[order[row]] + INSTANT_S
+            end = row
+            while end < count and now[order[end]] <= end_at:
+                end += 1
+            yield Instant(now[order[end - 1]], answers.polls([order[n] for n in range(row, end)]))
+            row = end
+
+    def place(self, row: int) -> str:
+        file = bisect_right(self._starts, row) - 1
+        return self.files[file].place(row - self._starts[file])
+
+
+class _Answers:
+    """Makes the rows of an instant into the answers of the sources; knows what each sensor has said last."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        count = len(recording.senders.names)
+        self._last_at = [NOTHING] * count
+        self._last_celsius = [NOTHING] * count
+
+    def polls(self, rows: Sequence[int]) -> tuple[Poll, ...]:
+        of = self._recording
+        names, at, now, celsius, sender = of.senders.names, of.at, of.now, of.celsius, of.sender
+        last_at, last_celsius = self._last_at, self._last_celsius
+        readings: dict[Kind, list[Reading]] = {}
+        odd: list[int] = []
+        for row in rows:
+            who, value = sender[row], celsius[row]
+            sensor, kind = names[who]
+            mine = readings.get(kind)
+            if mine is None:
+                mine = readings[kind] = []
+            if value != value or row in of.fates:  # noqa: PLR0124 - NOTHING equals nothing, itself included
+                odd.append(row)
+                continue
+            stamp = at[row]
+            if last_at[who] == stamp:
+                odd.append(row)
+                continue
+            last_at[who], last_celsius[who] = stamp, value
+            mine.append(Reading(sensor, value, stamp, stamp, 0.0, kind))
+        rejected: dict[Kind, list[Rejected]] = {}
+        for row in odd:
+            self._take_odd(row, readings, rejected)
+        moment_s = now[rows[-1]]
+        return tuple(
+            Poll(moment_s, tuple(mine), tuple(rejected.get(kind, ())), kind, lists_all=False)
+            for kind, mine in readings.items()
+        )
+
+    def _take_odd(
+        self, row: int, readings: dict[Kind, list[Reading]], rejected: dict[Kind, list[Rejected]]
+    ) -> None:
+        """A row without a value, of a wrong time, or of a time that its sensor has told of already."""
+        of = self._recording
+        who, stamp, now, value = of.sender[row], of.at[row], of.now[row], of.celsius[row]
+        sensor, kind = of.senders.names[who]
+        fate, why = of.fates.get(row), of.nonsense.get(row)
+        if fate is Fate.FUTURE:
+            why = f"future: stamped {moment(stamp)}, {span(stamp - now)} ahead"
+        elif fate is Fate.LATE and why is None and value == value:  # noqa: PLR0124 - as above
+            if now - stamp <= LATEST_S:
+                readings[kind].append(Reading(sensor, value, stamp, now, now - stamp, kind))
+        elif why is None and value == value:  # noqa: PLR0124 - as above
+            if self._last_celsius[who] == value:
+                of.tally.add(TWICE, of.place(row))
+                return
+            why = f"two values at the same time: {self._last_celsius[who]:g} and {value:g}"
+            of.tally.add(TWO_VALUES, of.place(row), f"{self._last_celsius[who]:g} and {value:g} of {sensor}")
+            readings[kind][:] = [one for one in readings[kind] if one.sensor != sensor or one.stamp != stamp]
+        if why is not None:
+            rejected.setdefault(kind, []).append(Rejected(sensor, why, kind))
+
+
+def moment(at: float) -> str:
+    """A time as the program writes it: UTC, fractions only where there are any."""
+    try:
+        text = datetime.fromtimestamp(at, UTC).isoformat(timespec="auto" if at % 1 else "seconds")
+    except (OverflowError, ValueError, OSError):
+        return f"{at:g}"
+    return text.removesuffix("+00:00") + "Z"
+
+
+def span(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 3 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"

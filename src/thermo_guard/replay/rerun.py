@@ -1,0 +1,170 @@
+"""The policy over a recording: given each instant at its time, asked between them as often as the guard would ask.
+
+What was recorded is what happened without the guard: no host has stopped for its trip. So the degrees after a trip are
+those of a room that went on, and the margin is against the time at which that room became CRITICAL.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from thermo_guard.core.decisions import Course, Decision, What
+from thermo_guard.core.policy_settings import PolicySettings
+from thermo_guard.core.readings import Kind, Poll
+
+from .recording import Instant, Recording
+
+ASKED_EVERY_S = 60.0
+SLOW_S = 120.0
+"""Rows that usually come further apart were not the guard's polls: it asks each minute and is answered."""
+ANSWERS_FOR = 2.5
+"""For so many of its usual times between two rows a slow source is taken to answer."""
+_TICKS = ((3600.0, ASKED_EVERY_S), (86400.0, 300.0), (8 * 86400.0, 3600.0))
+"""How often the policy is asked in a pause of the recording, by how long it has lasted. After eight days nothing
+changes any more."""
+
+
+@dataclass(slots=True)
+class Trip:
+    """One trip and what came of it."""
+
+    at: float
+    high_at: float | None
+    """Since when the hottest that counted stood at or above HIGH; None where it did not when it tripped."""
+    critical_at: float | None
+    """When the recorded room became CRITICAL; None where it never did."""
+    stop_s: float
+    permissive_at: float | None = None
+
+    @property
+    def margin_s(self) -> float | None:
+        """Time left when everything was off, until the recorded room was CRITICAL; negative: it came too late."""
+        return None if self.critical_at is None else self.critical_at - self.at - self.stop_s
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the policy made of a recording."""
+
+    began_at: float | None = None
+    ended_at: float | None = None
+    hottest_c: float | None = None
+    """Of the sensors that counted."""
+    hottest_at: float | None = None
+    trips: list[Trip] = field(default_factory=list)
+    blind_s: float = 0.0
+    counts: dict[What, int] = field(default_factory=dict)
+
+
+class Rerun:
+    """One way through a recording; `outcome` is complete when `decisions` has been gone through."""
+
+    def __init__(
+        self, recording: Recording, settings: PolicySettings, cooling_restored_at: float | None = None
+    ) -> None:
+        """:param cooling_restored_at: seconds since 1970; what is permissive says how long after it that came."""
+        self.outcome = Outcome()
+        self._recording = recording
+        self._settings = settings
+        self._restored_at = cooling_restored_at
+        self._stop_s = settings.stop_s or 0.0
+        self._off_at: float | None = None
+        self._high_at: float | None = None
+        self._critical_at: float | None = None
+        self._blind_since: float | None = None
+        self._heard_at: dict[Kind, float] = {}
+        self._told_at: dict[Kind, float] = {}
+        self._answers_for_s: dict[Kind, float] = {
+            kind: ANSWERS_FOR * cadence_s for kind in Kind
+            if (cadence_s := recording.cadence_s(kind)) is not None and cadence_s > SLOW_S
+        }
+
+    def decisions(self) -> Iterator[Decision]:
+        """What is decided, in time."""
+        course: Course | None = None
+        before = 0.0
+        for instant in self._recording.instants():
+            if course is None:
+                course = Course(self._settings, instant.at)
+                self.outcome.began_at = instant.at
+            else:
+                for now in self._ticks(before, instant.at):
+                    yield from self._asked(course, now)
+            self._take(course, instant)
+            yield from self._asked(course, instant.at)
+            before = instant.at
+        if course is not None:
+            self.outcome.ended_at = before
+            if self._blind_since is not None:
+                self.outcome.blind_s += before - self._blind_since
+
+    def _take(self, course: Course, instant: Instant) -> None:
+        for poll in instant.polls:
+            course.take(poll)
+            self._heard_at[poll.kind] = self._told_at[poll.kind] = instant.at
+
+    def _ticks(self, before: float, until: float) -> Iterator[float]:
+        """The times between two instants at which the policy is asked, just after those at which something ends."""
+        if until - before <= 1.5 * ASKED_EVERY_S:
+            return
+        times = {before + self._settings.blind_after_s + 1.0}
+        since_s = 0.0
+        for lasts_s, every_s in _TICKS:
+            while since_s < lasts_s and before + since_s < until:
+                since_s += every_s
+                times.add(before + since_s + 1.0)
+        if self._off_at is not None:
+            times.add(self._off_at)
+        yield from sorted(time for time in times if before < time < until)
+
+    def _asked(self, course: Course, now: float) -> Iterator[Decision]:
+        """Let the policy decide, and keep what the closing summary needs."""
+        if self._off_at is not None and now >= self._off_at:
+            self._off_at, course.are_hosts_on = None, False
+        for kind, lasts_s in self._answers_for_s.items():
+            heard_at = self._heard_at.get(kind)
+            if heard_at is not None and now - heard_at <= lasts_s and now - self._told_at[kind] >= ASKED_EVERY_S:
+                course.take(Poll(now, kind=kind, lists_all=False))
+                self._told_at[kind] = now
+        decided = course.decide(now)
+        assessment = course.assessment
+        hottest_c = None if assessment is None else assessment.hottest_c
+        if hottest_c is not None:
+            self._follow(hottest_c, now)
+        for decision in decided:
+            yield self._noted(decision, course)
+
+    def _follow(self, hottest_c: float, now: float) -> None:
+        outcome, settings = self.outcome, self._settings
+        if outcome.hottest_c is None or hottest_c > outcome.hottest_c:
+            outcome.hottest_c, outcome.hottest_at = hottest_c, now
+        if hottest_c < settings.high_c:
+            self._high_at = None
+        elif self._high_at is None:
+            self._high_at = now
+        if hottest_c < settings.critical_c:
+            self._critical_at = None
+        elif self._critical_at is None:
+            self._critical_at = now
+            if outcome.trips and outcome.trips[-1].permissive_at is None and outcome.trips[-1].critical_at is None:
+                outcome.trips[-1].critical_at = now
+
+    def _noted(self, decision: Decision, course: Course) -> Decision:
+        outcome, at = self.outcome, decision.at
+        outcome.counts[decision.what] = outcome.counts.get(decision.what, 0) + 1
+        match decision.what:
+            case What.TRIPPED:
+                outcome.trips.append(Trip(at, self._high_at, self._critical_at, self._stop_s))
+                self._off_at = at + self._stop_s
+            case What.PERMISSIVE:
+                self._off_at, course.are_hosts_on = None, True
+                if outcome.trips:
+                    outcome.trips[-1].permissive_at = at
+                if self._restored_at is not None:
+                    facts = {**decision.facts, "after_cooling_restored_s": round(at - self._restored_at)}
+                    return replace(decision, facts=facts)
+            case What.BLIND:
+                self._blind_since = at
+            case What.SIGHTED:
+                outcome.blind_s += at - (at if self._blind_since is None else self._blind_since)
+                self._blind_since = None
+        return decision
