@@ -27,7 +27,7 @@ from .core.readings import AlertCount, Poll, Reading
 from .core.record import Record, fold
 from .core.scope import scope_of
 from .core.snapshot import Snapshot
-from .core.survey import DataFolder, Memory, Network, Survey
+from .core.survey import BrokerSeen, DataFolder, Memory, Network, Survey
 from .engine.loop import HISTORY_S
 from .ports import Clock, Fault, Hypervisor, PowerController, RoomSensors, Unauthorized
 
@@ -59,6 +59,8 @@ class Sides:
     """SHA-256 of what vCenter presents, asked for only where that is not trusted."""
     infrastructure: Callable[[], Awaitable[Infrastructure]] | None = None
     """What this machine shows of what the guard leans on; asked for last, when names and logins have been tried."""
+    broker: Callable[[], Awaitable[BrokerSeen]] | None = None
+    """Who has spoken over the broker on site; None: there is none."""
     is_one_account: bool = False
     """The hosts' own login is an account of a domain: what each of them refuses counts against the same one."""
 
@@ -115,8 +117,8 @@ async def survey(
     :param at_once: so many single looks together.
     """
     looks = _Looks(sides.clock, at_once)
-    (poll, network, count), (cluster, missing, direct), bmcs = await asyncio.gather(
-        _look_at_room(looks, sides), _look_at_cluster(looks, sides),
+    (poll, network, count), broker, (cluster, missing, direct), bmcs = await asyncio.gather(
+        _look_at_room(looks, sides), _look_at_broker(looks, sides), _look_at_cluster(looks, sides),
         asyncio.gather(*(looks.at(bmc.observe) for bmc in sides.bmcs)),
     )
     leans_on = None if sides.infrastructure is None else await looks.at(sides.infrastructure)
@@ -124,7 +126,7 @@ async def survey(
         at=sides.clock.now(), network=network, poll=poll, alert_count=count, cluster=cluster, missing=missing,
         direct=direct, bmcs={bmc.address: look for bmc, look in zip(sides.bmcs, bmcs, strict=True)},
         clock_ahead_s=sides.clock_ahead_s(), folder=folder, memory=memory,
-        infrastructure=leans_on if isinstance(leans_on, Infrastructure) else Infrastructure(),
+        infrastructure=leans_on if isinstance(leans_on, Infrastructure) else Infrastructure(), broker=broker,
     )
 
 
@@ -193,6 +195,10 @@ async def _look_at_room(
         return network, network, network
     poll, count = await asyncio.gather(looks.at(sides.sensors.poll), looks.at(sides.sensors.alert_count))
     return poll, network, count
+
+
+async def _look_at_broker(looks: _Looks, sides: Sides) -> BrokerSeen | Unseen | None:
+    return None if sides.broker is None else await looks.at(sides.broker)
 
 
 async def _look_at_cluster(

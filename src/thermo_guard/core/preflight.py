@@ -12,6 +12,7 @@ from .infrastructure import infrastructure_findings
 from .plant import Unseen
 from .policy import PolicySettings
 from .preflight_bmcs import bmc_findings, pairs_of
+from .preflight_broker import broker_findings
 from .preflight_cluster import cluster_findings
 from .preflight_room import room_findings
 from .runbook import Runbook
@@ -51,6 +52,7 @@ def findings(survey: Survey, terms: Terms) -> tuple[Finding, ...]:
     return (
         *_of_settings(terms),
         *room_findings(survey, terms.policy),
+        *broker_findings(survey, terms.policy),
         *cluster_findings(
             survey, vcenter_vm=terms.vcenter_vm, has_esxi_logins=terms.has_esxi_logins,
             vm_shutdown_s=terms.vm_shutdown_s, answers_questions=terms.answers_questions, runbook=terms.runbook,

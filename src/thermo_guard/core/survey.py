@@ -27,6 +27,16 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerSeen:
+    """The broker to which gateways on site publish."""
+
+    address: str
+    """host:port."""
+    heard: Mapping[str, float]
+    """When each sensor last spoke over it, by serial number, or MAC address where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class DataFolder:
     """The guard's folder on the disk."""
 
@@ -87,3 +97,5 @@ class Survey:
     memory: Memory | Unseen
     """Unseen: there is a journal that cannot be read."""
     infrastructure: Infrastructure = field(default_factory=Infrastructure)
+    broker: BrokerSeen | Unseen | None = None
+    """None: none is configured."""

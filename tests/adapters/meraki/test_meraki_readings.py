@@ -126,7 +126,7 @@ async def test_the_count_of_alarms(peer: MerakiPeer, meraki: Meraki, clock: Step
 
 
 async def test_the_network_is_described(peer: MerakiPeer, meraki: Meraki) -> None:
-    """`check` gets the network's name, its organisation and its sensors with the names and MAC addresses that they bear."""
+    """`check` gets the network's name, its organisation and its sensors with their names and MAC addresses."""
     peer.set_sensors({ONE: {"name": "Rack 1 top"}})
     sensors = (SensorDescription(ONE, "Rack 1 top", "00:18:0a:00:00:00"),
                SensorDescription(TWO, None, "00:18:0a:00:00:01"))

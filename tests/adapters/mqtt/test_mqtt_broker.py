@@ -44,11 +44,13 @@ class Room:
         return self.meraki
 
     @asynccontextmanager
-    async def opened(self, broker: Broker | None = None, **how: Any) -> AsyncIterator[Mqtt]:
+    async def opened(
+        self, broker: Broker | None = None, *, is_guard: bool = True, **how: Any
+    ) -> AsyncIterator[Mqtt]:
         broker = broker or Broker("127.0.0.1", self.peer.port)
-        memory = MqttMemory(self.folder)
+        memory = MqttMemory(self.folder, is_guard=is_guard)
         serials = Serials(self.serials, memory, self.clock)
-        mqtt = Mqtt(broker, NETWORK, self.clock, memory, serials, **{"is_guard": True, **how})
+        mqtt = Mqtt(broker, NETWORK, self.clock, memory, serials, **how)
         try:
             yield mqtt
         finally:

@@ -21,9 +21,12 @@ log = structlog.get_logger()
 
 
 class MqttMemory:
-    """:param data_dir: it is read at once; nothing is made in it before there is something to keep."""
+    """:param data_dir: it is read at once; nothing is made in it before there is something to keep.
+    :param is_guard: whoever else looks, as `check` does, writes nothing and has no name at the broker.
+    """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, is_guard: bool) -> None:
+        self.is_guard = is_guard
         self._path = data_dir / MQTT_FILE
         self._is_told = False
         self._client_id = ""
@@ -42,7 +45,9 @@ class MqttMemory:
 
     @property
     def client_id(self) -> str:
-        """Of this data folder: two guards of one name would put each other off the broker for ever."""
+        """Of this data folder: two of one name would put each other off the broker for ever. Empty: no guard."""
+        if not self.is_guard:
+            return ""
         if not self._client_id:
             self._client_id = f"thermo-guard-{secrets.token_hex(4)}"
             self._keep()
@@ -76,6 +81,8 @@ class MqttMemory:
 
     def _keep(self) -> None:
         """Put a whole new file in the place of the old one."""
+        if not self.is_guard:
+            return
         text = json.dumps({"client_id": self._client_id, "serials": self._serials, "heard": self._heard}, indent=2)
         beside = self._path.with_suffix(".tmp")
         try:

@@ -27,13 +27,12 @@ class Mqtt:
 
     :param sensors: serial numbers that count, any case; they come out as spelt there. None: every sensor.
     :param ahead_s: how far the guard's clock is ahead of Meraki's, by which the gateways are set; None: not known.
-    :param is_guard: it connects under the data folder's own name; everybody else who looks must not.
     """
 
-    def __init__(  # noqa: PLR0913 - each is an edge or a setting of its own
+    def __init__(
         self, broker: Broker, network_id: str, clock: Clock, memory: MqttMemory, serials: Serials, *,
         sensors: tuple[str, ...] | None = None, ahead_s: Callable[[], float | None] = lambda: None,
-        names: Names | None = None, is_guard: bool = False,
+        names: Names | None = None,
     ) -> None:
         self.address = broker.address
         self._clock = clock
@@ -41,11 +40,9 @@ class Mqtt:
         self._serials = serials
         self._spelling = None if sensors is None else {serial.upper(): serial for serial in sensors}
         self._ahead_s = ahead_s
-        self._is_guard = is_guard
         self._polled_at: float | None = None
         self._told: set[str] = set()
-        client_id = memory.client_id if is_guard else ""
-        self._subscription = Subscription(broker, topic_of(network_id), clock, names, client_id)
+        self._subscription = Subscription(broker, topic_of(network_id), clock, names, memory.client_id)
 
     async def next(self) -> Poll:
         """As `ports.Messages`.
@@ -76,7 +73,7 @@ class Mqtt:
         :raises Fault: as `next`.
         """
         await self._subscription.up()
-        if not self._is_guard:
+        if not self._memory.is_guard:
             await self._clock.sleep(LISTEN_S)
         newest = self._subscription.newest
         serials = await self._serials.of({*newest, *self._memory.heard})
