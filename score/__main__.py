@@ -16,7 +16,7 @@ from score.work import CALM, GROUPS, SETTINGS, groups_spent, rows_scored
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "DECISIONS.md"
 DRAWS = 1000
-WEEKS = 700
+WEEKS = 580
 """Of benign rooms: more than 30 sensor-years."""
 
 

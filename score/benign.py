@@ -134,7 +134,7 @@ def minutes(quiet: Quiet, pools: Pools) -> Iterator[tuple[float, list[Poll]]]:
     air = Air(quiet.key, pools, len(rooms))
     air_c = air.minute(0.0)[0]
     power_kw = quiet.site.power_kw
-    sensors = [Sensor(plan, quiet.key, pools, plan.probe.settled_c(air_c, power_kw)) for plan in quiet.sensors]
+    sensors = [Sensor(plan, quiet.key, pools, air_c, power_kw, STEP_S) for plan in quiet.sensors]
     room, inlets = sensors[:len(rooms)], sensors[len(rooms):]
     running = frozenset(range(quiet.site.hosts))
     at_s = 0.0
@@ -142,7 +142,7 @@ def minutes(quiet: Quiet, pools: Pools) -> Iterator[tuple[float, list[Poll]]]:
         at_s += STEP_S
         air_c, door_at, door_k = air.minute(at_s)
         for n, sensor in enumerate(sensors):
-            sensor.feel(air_c, power_kw, STEP_S)
+            sensor.feel(air_c, power_kw)
             if at_s >= sensor.next_at_s:
                 sensor.measure(at_s, extra_k=door_k if n == door_at else 0.0)
         yield at_s, [room_poll(room, at_s), *inlet_polls(inlets, at_s, running)]

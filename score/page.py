@@ -10,7 +10,7 @@ from score.measures import Burn, Calm, burn_of, calm_of, poisson_upper, quantile
 from score.policies import ANY, OURS, POLICIES, SEEN, TWO
 from score.rows import ROWS, Row
 from score.traces import Trace
-from score.verdict import minutes
+from score.verdict import Price, Prices, minutes
 from score.work import CALM, GROUPS, Scored
 from thermo_guard.core.decisions import What
 
@@ -21,8 +21,9 @@ is typed in.
 
 - **{ours}**: the policy as it ships, every setting at its default; it is told X, the time to stop everything.
 - **{any}**: one room sensor at or above 35 degC trips at once.
-- **{two}**: two room sensors for a minute (one, where there is only one). Both restart, all hosts at once, when every
-  room sensor has been below 30 degC for 15 min.
+- **{two}**: two room sensors for a minute (one, where there is only one).
+
+Both rules restart all hosts at once when every room sensor has been below 30 degC for 15 min.
 
 ## How to read it
 A draw is a room: volume, racks, 3 to 20 kW, heat in the mass, walls, outside air, cooling, time X to stop everything (5
@@ -42,7 +43,7 @@ one. A row is {draws:,} draws, the same for every policy; number and row are the
   **needless**: trips where it never comes to 40 degC.
 - **too early**: an order for hosts to come back while the cooling is gone: for the first, and for the rest.
   **restart**: from true recovery (cooling back for good, and the air at or below 30 degC from there on) to the last
-  order to come back. **flaps**: stops beyond those that the cooling's course needs. **left off**: hours later still off.
+  order to come back. **flaps**: stops beyond those that the cooling's course needs. **left off**: still off at the end.
 - **trips a sensor-year**: of room sensors alone, inlets not counted; at most so many with 95 % confidence.
 """
 
@@ -87,26 +88,36 @@ def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
 
 
-def prices(found: Findings) -> dict[str, str]:
-    """What each baseline pays, by this run: its false trips in benign rooms, and the burning rooms it does not stop."""
-    paid = {}
-    for name in verdict.BASELINES:
-        costs = []
-        for group in GROUPS:
-            if not (spent := found.groups.get(group.name)):
-                continue
+def prices(found: Findings) -> Prices:
+    """What each baseline pays, by this run: its false trips in benign rooms, and the burning rooms it loses."""
+    paid = {name: {Price.FALSE_TRIPS: _false_trips(found, name), Price.ROOMS_LOST: _rooms_lost(found, name)}
+            for name in verdict.BASELINES}
+    return {name: {price: words for price, words in mine.items() if words} for name, mine in paid.items()}
+
+
+def _false_trips(found: Findings, name: str) -> str:
+    costs: list[tuple[int, str]] = []
+    for group in GROUPS:
+        if spent := found.groups.get(group.name):
             mine, theirs = (calm_of([s[n] for s in spent], group.days, "") for n in (OURS, name))
-            if theirs.trips > mine.trips:
-                rates = [calm.trips / calm.years for calm in (theirs, mine)]
-                costs.append(f"{rates[0]:.3g} false trips a sensor-year against {rates[1]:.3g} ({group.name.lower()})")
-        if not costs:
-            for row_name, scored in found.rows.items():
-                mine_, theirs_ = (burn_of([s.outcomes[n] for s in scored], 0) for n in (OURS, name))
-                if theirs_.saved < mine_.saved:
-                    costs.append(f"{mine_.saved - theirs_.saved} rooms lost that ours saves ({row_name.lower()})")
-        if costs:
-            paid[name] = "it pays with " + ", ".join(costs)
-    return paid
+            costs.append((theirs.trips - mine.trips, (
+                f"which costs {theirs.trips / theirs.years:.3g} false trips a sensor-year against "
+                f"{mine.trips / mine.years:.3g} ({group.name})")))
+    return _dearest(costs)
+
+
+def _rooms_lost(found: Findings, name: str) -> str:
+    costs: list[tuple[int, str]] = []
+    for row_name, scored in found.rows.items():
+        mine, theirs = (burn_of([s.outcomes[n] for s in scored], 0) for n in (OURS, name))
+        costs.append((mine.saved - theirs.saved, (
+            f"which costs {mine.saved - theirs.saved} rooms that ours saves ({row_name})")))
+    return _dearest(costs)
+
+
+def _dearest(costs: list[tuple[int, str]]) -> str:
+    more, words = max(costs, default=(0, ""))
+    return words if more > 0 else ""
 
 
 def _figures(scored: Sequence[Scored]) -> dict[str, Burn]:
@@ -118,7 +129,7 @@ def _of(row: Row) -> str:
     return f"**{row.name}**: {row.what}."
 
 
-def _burns(found: Findings, paid: Mapping[str, str]) -> list[str]:
+def _burns(found: Findings, paid: Prices) -> list[str]:
     lines: list[list[str]] = []
     said: list[str] = []
     for row in ROWS:
@@ -159,7 +170,7 @@ def _share(hits: int, of: int) -> str:
     return f"{hits} = {100 * hits / of:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def _returns(found: Findings, paid: Mapping[str, str]) -> list[str]:
+def _returns(found: Findings, paid: Prices) -> list[str]:
     lines: list[list[str]] = []
     said: list[str] = []
     for row in ROWS:
@@ -179,7 +190,7 @@ def _returns(found: Findings, paid: Mapping[str, str]) -> list[str]:
     return ["## Rooms that recover", _table(head, lines), "\n".join(said)]
 
 
-def _calms(found: Findings, paid: Mapping[str, str]) -> list[str]:
+def _calms(found: Findings, paid: Prices) -> list[str]:
     lines: list[list[str]] = []
     said: list[str] = []
     for group in GROUPS:

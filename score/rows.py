@@ -78,7 +78,7 @@ def light_room(number: int) -> Draw:
         site = site_of(dice, 0.5, 4.0)
         sensors = _cast(dice, site)
         fails_s = dice.uniform(*QUIET_S)
-        draw = Draw(row, number, site, sensors, (Outage(fails_s),), fails_s, fails_s + 8 * 3600)
+        draw = Draw(row, number, site, sensors, (Outage(fails_s),), fails_s, fails_s + 5 * 3600)
         settles_c = site.room.outside_c + site.power_kw / site.room.leak_kw_per_k
         if settles_c < CRITICAL_C - 0.5:
             return draw
@@ -90,7 +90,7 @@ def partial_loss(number: int) -> Draw:
     site = site_of(dice, 3.0, 20.0)
     fails_s = dice.uniform(*QUIET_S)
     fails = Outage(fails_s, left=dice.uniform(0.1, 0.8))
-    return Draw("partial loss", number, site, _cast(dice, site), (fails,), fails_s, fails_s + 6 * 3600)
+    return Draw("partial loss", number, site, _cast(dice, site), (fails,), fails_s, fails_s + 4 * 3600)
 
 
 def dip(number: int) -> Draw:

@@ -57,17 +57,17 @@ class Senses:
         self.rooms: list[Sensor] = []
         self.inlets: list[Sensor] = []
         for plan in draw.sensors:
-            felt_c = plan.probe.settled_c(start.air_c, draw.site.power_kw)
-            (self.rooms if plan.kind is Kind.ROOM else self.inlets).append(Sensor(plan, draw.key, pools, felt_c))
+            (self.rooms if plan.kind is Kind.ROOM else self.inlets).append(
+                Sensor(plan, draw.key, pools, start.air_c, draw.site.power_kw, STEP_S))
         self._all = [*self.rooms, *self.inlets]
         self._draw = draw
         self._room_at_s = 20.0
-        self._inlets_at_s = 15.0
+        self._inlets_at_s = 20.0
 
     def polls(self, at_s: float, air_c: float, power_kw: float, running: frozenset[int]) -> list[Poll]:
         """What comes in at this time, after STEP_S in this air."""
         for sensor in self._all:
-            sensor.feel(air_c, power_kw, STEP_S)
+            sensor.feel(air_c, power_kw)
             if at_s >= sensor.next_at_s:
                 sensor.measure(at_s)
         polls: list[Poll] = []
@@ -126,6 +126,8 @@ IDLE = 0.6
 """Of a host's power at work."""
 STAGGER_S = 60.0
 """Between two hosts on the way up."""
+OVER_S = 4500.0
+"""A draw ends so long after everything is back."""
 
 
 class Hosts:
@@ -139,6 +141,8 @@ class Hosts:
         self._on_from: dict[int, float] = dict.fromkeys(range(site.hosts), -math.inf)
         self._count = site.hosts
         self._stops_from: float | None = None
+        self._settled_s = -math.inf
+        """From here on every host that is on is at work."""
         self.first_order_s: float | None = None
 
     def stop(self, at_s: float) -> None:
@@ -150,18 +154,25 @@ class Hosts:
     def start_first(self, at_s: float) -> None:
         self._stops_from = None
         self._on_from = {0: at_s + BOOT_S}
+        self._settled_s = at_s + 2 * BOOT_S
         self.first_order_s = at_s
 
     def start_rest(self, at_s: float) -> None:
         self._on_from |= {host: at_s + BOOT_S + STAGGER_S * host for host in range(1, self._count)}
+        self._settled_s = at_s + 2 * BOOT_S + STAGGER_S * self._count
 
     @property
     def is_staged(self) -> bool:
         """The first is ordered on and the rest is not."""
         return self.first_order_s is not None and len(self._on_from) == 1
 
+    @property
+    def are_back(self) -> bool:
+        """All of them run, or have been told to."""
+        return self._stops_from is None and len(self._on_from) == self._count
+
     def running(self, at_s: float) -> frozenset[int]:
-        """Power in the stop: guests go off in the first 40 % of X, the hosts one by one until its end."""
+        """In a stop guests go off in the first 40 % of X, the hosts one by one until its end."""
         return frozenset(host for host, since in self._on_from.items() if since <= at_s < self._off_at(host))
 
     def _off_at(self, host: int) -> float:
@@ -169,9 +180,11 @@ class Hosts:
             return math.inf
         return self._stops_from + self._stop_s * (0.4 + 0.6 * (host + 1) / self._count)
 
-    def power_kw(self, at_s: float) -> float:
+    def power_kw(self, at_s: float, running: frozenset[int]) -> float:
+        if self._stops_from is None and at_s > self._settled_s:
+            return self._rest_kw + self._host_kw * len(running)
         power_kw = self._rest_kw
-        for host in self.running(at_s):
+        for host in running:
             load = min(1.0, IDLE + (1 - IDLE) * max(0.0, at_s - self._on_from[host]) / BOOT_S)
             if self._stops_from is not None:
                 load = min(load, max(IDLE, 1 - (1 - IDLE) * (at_s - self._stops_from) / (0.4 * self._stop_s)))
@@ -206,8 +219,9 @@ class Life:
         draw, site = self._draw, self._draw.site
         heat: Heat = site.start
         at_s = 0.0
-        while at_s < draw.horizon_s:
-            power_kw = self._hosts.power_kw(at_s)
+        running = self._hosts.running(at_s)
+        while at_s < draw.horizon_s and not self._is_over(at_s):
+            power_kw = self._hosts.power_kw(at_s, running)
             share = min((course.share(at_s) for course in self._courses), default=1.0)
             heat = warmed(site.room, heat, power_kw, share * site.cooling.kw(heat.air_c), STEP_S)
             at_s += STEP_S
@@ -224,6 +238,12 @@ class Life:
                     self._act(decision, at_s, is_cooled=share > 0)
                 self._stage(at_s, is_cooled=share > 0)
             yield at_s, heat.air_c, decided
+
+    def _is_over(self, at_s: float) -> bool:
+        """The cooling is back for good, and the hosts have long been so too."""
+        last_s = max(self._good_from_s, self.orders[-1][0] if self.orders else 0.0)
+        return self._hosts.are_back and at_s > last_s + OVER_S and (
+            self._draw.relapse is None or self._has_relapsed or not self.stops)
 
     def _note_cool(self, at_s: float, air_c: float) -> None:
         if at_s < self._good_from_s or air_c > LOW_C:

@@ -60,26 +60,24 @@ class SensorPlan:
 class Sensor:
     """One sensor in a draw. Its noise is drawn in any case, so that a fault shifts no dice."""
 
-    def __init__(self, plan: SensorPlan, key: str, pools: Pools, felt_c: float) -> None:
+    def __init__(self, plan: SensorPlan, key: str, pools: Pools, air_c: float, power_kw: float, step_s: float) -> None:
         self.plan = plan
-        self.felt_c = felt_c
+        self.felt_c = plan.probe.settled_c(air_c, power_kw)
+        self._bias_c, self._near_k_per_kw = plan.probe.bias_c, plan.probe.near_k_per_kw
+        self._left = math.exp(-step_s / plan.probe.tau_s)
         self.next_at_s = plan.phase_s
         is_room = plan.kind is Kind.ROOM
         stride = max(1, round(plan.cadence_s / 5)) if is_room else 1
         self._noise = Stream(pools.air if is_room else pools.inlets, stride, f"{key}/{plan.name}")
         self._dice = random.Random(f"{key}/{plan.name}/fault")
-        self._decays: dict[float, float] = {}
         self._stuck_c: float | None = None
         self.sent: Reading | Rejected | None = None
         self._at_s = 0.0
 
-    def feel(self, air_c: float, power_kw: float, seconds: float) -> None:
-        probe = self.plan.probe
-        decay = self._decays.get(seconds)
-        if decay is None:
-            decay = self._decays[seconds] = math.exp(-seconds / probe.tau_s)
-        settled_c = air_c + probe.bias_c + probe.near_k_per_kw * power_kw
-        self.felt_c = settled_c + (self.felt_c - settled_c) * decay
+    def feel(self, air_c: float, power_kw: float) -> None:
+        """Follow the air for a step."""
+        settled_c = air_c + self._bias_c + self._near_k_per_kw * power_kw
+        self.felt_c = settled_c + (self.felt_c - settled_c) * self._left
 
     def measure(self, at_s: float, *, extra_k: float = 0.0) -> None:
         """Take the measurement that is due."""

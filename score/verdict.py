@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from score.measures import Burn, Calm, Return
@@ -9,6 +10,16 @@ from score.policies import ANY, OURS, TWO
 
 Figures = TypeVar("Figures")
 BASELINES = (ANY, TWO)
+
+
+class Price(StrEnum):
+    """What a baseline may pay for being better in a figure."""
+
+    FALSE_TRIPS = "false trips"
+    """It is sooner, since it believes a single sensor."""
+    ROOMS_LOST = "rooms lost"
+    """It trips less, since it waits for longer."""
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +30,7 @@ class Column(Generic[Figures]):
     of: Callable[[Figures], float | None]
     is_more_better: bool
     shown: Callable[[float], str]
+    price: Price = Price.NONE
 
 
 def minutes(seconds: float) -> str:
@@ -33,10 +45,12 @@ def count(number: float) -> str:
 
 
 BURN: Sequence[Column[Burn]] = (
-    Column("saved", lambda b: b.saved if b.saveable else None, is_more_better=True, shown=count),
-    Column("margin p1", lambda b: b.least_s, is_more_better=True, shown=minutes),
-    Column("margin median", lambda b: b.median_s, is_more_better=True, shown=minutes),
-    Column("false", lambda b: b.false, is_more_better=False, shown=count),
+    Column("saved", lambda b: b.saved if b.saveable else None, is_more_better=True, shown=count,
+           price=Price.FALSE_TRIPS),
+    Column("margin p1", lambda b: b.least_s, is_more_better=True, shown=minutes, price=Price.FALSE_TRIPS),
+    Column("margin median", lambda b: b.median_s, is_more_better=True, shown=minutes, price=Price.FALSE_TRIPS),
+    Column("false", lambda b: b.false, is_more_better=False, shown=count, price=Price.ROOMS_LOST),
+    Column("needless", lambda b: b.needless, is_more_better=False, shown=count, price=Price.ROOMS_LOST),
 )
 RETURN: Sequence[Column[Return]] = (
     Column("a host on at 40 degC", lambda r: r.hot, is_more_better=False, shown=count),
@@ -55,6 +69,7 @@ class Worse:
     column: str
     ours: str
     theirs: str
+    price: Price
 
 
 def worse(columns: Sequence[Column[Figures]], figures: Mapping[str, Figures]) -> list[Worse]:
@@ -66,23 +81,25 @@ def worse(columns: Sequence[Column[Figures]], figures: Mapping[str, Figures]) ->
             if mine is None or theirs is None:
                 continue
             if theirs > mine if column.is_more_better else theirs < mine:
-                found.append(Worse(baseline, column.name, column.shown(mine), column.shown(theirs)))
+                found.append(Worse(baseline, column.name, column.shown(mine), column.shown(theirs), column.price))
     return found
 
 
-def verdict(columns: Sequence[Column[Figures]], figures: Mapping[str, Figures], price: Mapping[str, str]) -> str:
-    """A sentence for a row.
+Prices = Mapping[str, Mapping[Price, str]]
+"""By baseline: what it pays elsewhere in this run, in words; absent where it pays nothing."""
 
-    :param price: what each baseline pays elsewhere, as this run has found; empty where it pays nothing.
-    """
+
+def verdict(columns: Sequence[Column[Figures]], figures: Mapping[str, Figures], prices: Prices) -> str:
+    """A sentence for a row."""
     losses = worse(columns, figures)
     if not losses:
         return "not worse than either baseline in any figure"
     told = []
     for baseline in BASELINES:
-        mine = [loss for loss in losses if loss.than == baseline]
-        if mine:
-            said = ", ".join(f"{loss.column} {loss.ours} against {loss.theirs}" for loss in mine)
-            paid = price.get(baseline) or "it pays for that in no row: **a weakness of ours**"
-            told.append(f'worse than "{baseline}": {said}; {paid}')
+        for price in Price:
+            mine = [loss for loss in losses if loss.than == baseline and loss.price is price]
+            if mine:
+                said = ", ".join(f"{loss.column} {loss.ours} against {loss.theirs}" for loss in mine)
+                paid = prices.get(baseline, {}).get(price, "**which nothing excuses**")
+                told.append(f'worse than "{baseline}": {said}, {paid}')
     return "; ".join(told)
