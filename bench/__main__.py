@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("planner", "site", "inventory", "start", "outlets", "incident", "simulate")
+NAMES = ("planner", "site", "inventory", "start", "outlets", "incident", "simulate", "replay")
 
 
 def main() -> int:

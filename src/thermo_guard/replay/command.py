@@ -1,5 +1,6 @@
 """Reads what is to be replayed, goes through it, and shows it: the work of `thermo-guard replay`."""
 
+import gc
 import json
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ def go_through(sources: Sources, asked: Asked, *, plot: Path | None, as_json: bo
     if plot is not None:
         require()
     recording = _read(sources, asked)
+    gc.freeze()  # a million rows come and go, and none of them refers to itself
     rerun = Rerun(recording, asked.policy, asked.cooling_restored_at)
     screen = Screen(Console(stderr=as_json, highlight=False), asked, is_silent=as_json)
     marks = Marks()

@@ -5,7 +5,8 @@ Rows of one instant are one answer of each kind of source. What came besides, of
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -20,10 +21,14 @@ INSTANT_S = 1.0
 """Rows that are no further apart are one answer."""
 LATEST_S = 86400.0
 """A row that was delivered later than this tells nothing any more."""
+LEAST_ROWS = 3
+OFTEN = 50
+"""A sensor with fewer rows than the first, where the others have so many, is a slip of whoever wrote the file."""
 TWICE = "sent again with the same time and value: counted once"
 TWO_VALUES = "two values of one sensor at the same time"
 FUTURE = "time ahead of the rows that follow"
 LATE = "time behind the rows before it"
+SLIP = "a sensor that nearly no row names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,17 @@ class Instant:
 
     at: float
     polls: tuple[Poll, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """How the sensors of one kind were recorded."""
+
+    sensors: tuple[str, ...] = ()
+    cadence_s: float | None = None
+    """The usual time between two answers; None where there are not two."""
+    lists_all: bool = False
+    """One answer tells of most of them: who is missing for days was taken away."""
 
 
 @dataclass(slots=True)
@@ -51,6 +67,10 @@ class Recording:
     celsius: array[float] = field(default_factory=lambda: array("d"))
     nonsense: dict[int, str] = field(default_factory=dict)
     fates: dict[int, Fate] = field(default_factory=dict)
+    habits: Mapping[Kind, Habit] = field(default_factory=dict)
+    """As `settle` finds them."""
+    slips: frozenset[int] = frozenset()
+    """Numbers of senders that are none."""
 
     def add(self, rows: Rows) -> None:
         """Take in one file, put in time."""
@@ -72,15 +92,32 @@ class Recording:
     def __len__(self) -> int:
         return len(self.now)
 
-    def sensors(self, kind: Kind) -> list[str]:
-        return sorted(sensor for sensor, of_kind in self.senders.names if of_kind is kind)
+    def settle(self) -> None:
+        """Find out how each kind was recorded, when all files are in."""
+        rows_of = Counter(self.sender)
+        names = self.senders.names
+        rooms = {sensor for sensor, kind in names if kind is Kind.ROOM}
+        names[:] = [(f"{sensor} (inlet)" if kind is Kind.BMC and sensor in rooms else sensor, kind)
+                    for sensor, kind in names]
+        slips: set[int] = set()
+        for kind in Kind:
+            mine = [who for who in rows_of if names[who][1] is kind]
+            if mine and median(rows_of[who] for who in mine) >= OFTEN:
+                slips |= {who for who in mine if rows_of[who] < LEAST_ROWS}
+        self.slips = frozenset(slips)
+        self.habits = {kind: self._habit(kind, rows_of) for kind in Kind}
 
-    def cadence_s(self, kind: Kind) -> float | None:
-        """The usual time between two answers of a kind; None where there are not two."""
-        is_kind = [of_kind is kind for _, of_kind in self.senders.names]
-        times = sorted({now for now, who in zip(self.now, self.sender, strict=True) if is_kind[who]})
+    def _habit(self, kind: Kind, rows_of: Mapping[int, int]) -> Habit:
+        names = self.senders.names
+        mine = [who for who in rows_of if names[who][1] is kind and who not in self.slips]
+        is_mine = [who in mine for who in range(len(names))]
+        times = sorted({now for now, who in zip(self.now, self.sender, strict=True) if is_mine[who]})
         apart = [after - before for before, after in pairwise(times) if after - before > INSTANT_S]
-        return median(apart) if apart else None
+        at_once = sum(rows_of[who] for who in mine) / (len(apart) + 1)
+        return Habit(
+            tuple(sorted(names[who][0] for who in mine)), median(apart) if apart else None,
+            lists_all=at_once >= len(mine) / 2,
+        )
 
     def instants(self) -> Iterator[Instant]:
         """What came, instant by instant. What came twice is counted on the way."""
@@ -114,11 +151,14 @@ class _Answers:
     def polls(self, rows: Sequence[int]) -> tuple[Poll, ...]:
         of = self._recording
         names, at, now, celsius, sender = of.senders.names, of.at, of.now, of.celsius, of.sender
-        last_at, last_celsius = self._last_at, self._last_celsius
+        last_at, last_celsius, slips = self._last_at, self._last_celsius, of.slips
         readings: dict[Kind, list[Reading]] = {}
         odd: list[int] = []
         for row in rows:
             who, value = sender[row], celsius[row]
+            if who in slips:
+                of.tally.add(SLIP, of.place(row), names[who][0])
+                continue
             sensor, kind = names[who]
             mine = readings.get(kind)
             if mine is None:
@@ -137,7 +177,7 @@ class _Answers:
             self._take_odd(row, readings, rejected)
         moment_s = now[rows[-1]]
         return tuple(
-            Poll(moment_s, tuple(mine), tuple(rejected.get(kind, ())), kind, lists_all=False)
+            Poll(moment_s, tuple(mine), tuple(rejected.get(kind, ())), kind, of.habits[kind].lists_all)
             for kind, mine in readings.items()
         )
 

@@ -62,6 +62,7 @@ class Rerun:
         self, recording: Recording, settings: PolicySettings, cooling_restored_at: float | None = None
     ) -> None:
         """:param cooling_restored_at: seconds since 1970; what is permissive says how long after it that came."""
+        recording.settle()
         self.outcome = Outcome()
         self._recording = recording
         self._settings = settings
@@ -75,7 +76,7 @@ class Rerun:
         self._told_at: dict[Kind, float] = {}
         self._answers_for_s: dict[Kind, float] = {
             kind: ANSWERS_FOR * cadence_s for kind in Kind
-            if (cadence_s := recording.cadence_s(kind)) is not None and cadence_s > SLOW_S
+            if (cadence_s := recording.habits[kind].cadence_s) is not None and cadence_s > SLOW_S
         }
 
     def decisions(self) -> Iterator[Decision]:
@@ -98,6 +99,7 @@ class Rerun:
                 self.outcome.blind_s += before - self._blind_since
 
     def _take(self, course: Course, instant: Instant) -> None:
+        self._stop_hosts(course, instant.at)
         for poll in instant.polls:
             course.take(poll)
             self._heard_at[poll.kind] = self._told_at[poll.kind] = instant.at
@@ -116,10 +118,14 @@ class Rerun:
             times.add(self._off_at)
         yield from sorted(time for time in times if before < time < until)
 
-    def _asked(self, course: Course, now: float) -> Iterator[Decision]:
-        """Let the policy decide, and keep what the closing summary needs."""
+    def _stop_hosts(self, course: Course, now: float) -> None:
+        """They are taken to be off when the time to stop everything has passed since the trip."""
         if self._off_at is not None and now >= self._off_at:
             self._off_at, course.are_hosts_on = None, False
+
+    def _asked(self, course: Course, now: float) -> Iterator[Decision]:
+        """Let the policy decide, and keep what the closing summary needs."""
+        self._stop_hosts(course, now)
         for kind, lasts_s in self._answers_for_s.items():
             heard_at = self._heard_at.get(kind)
             if heard_at is not None and now - heard_at <= lasts_s and now - self._told_at[kind] >= ASKED_EVERY_S:

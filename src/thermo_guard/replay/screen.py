@@ -67,7 +67,7 @@ class Screen:
     def begin(self, recording: Recording) -> None:
         for note in (*self._asked.notes, *recording.notes):
             self._line(f"Note: {note}.".replace("..", "."))
-        absent = set(self._asked.policy.sensors or ()) - set(recording.sensors(Kind.ROOM))
+        absent = set(self._asked.policy.sensors or ()) - set(recording.habits[Kind.ROOM].sensors)
         if absent:
             self._line(f"Note: nothing is recorded of {', '.join(sorted(absent))}.")
         if not self._is_silent:
@@ -124,7 +124,7 @@ def _summary(recording: Recording, outcome: Outcome, asked: Asked) -> list[tuple
     lines = [("with", f"{limits}, {votes}, {span(policy.stop_s or 0)} to stop everything")]
     if outcome.began_at is None or outcome.ended_at is None:
         return [*lines, ("recorded", "nothing that can be replayed"), *_not_taken(recording)]
-    room, inlets = recording.sensors(Kind.ROOM), recording.sensors(Kind.BMC)
+    room, inlets = recording.habits[Kind.ROOM].sensors, recording.habits[Kind.BMC].sensors
     when = f"{moment(outcome.began_at)} to {moment(outcome.ended_at)} ({span(outcome.ended_at - outcome.began_at)})"
     whose = f"{many(len(room), 'room sensor')} and {many(len(inlets), 'inlet')}"
     lines.append(("recorded", f"{when}: {len(recording):,} rows of {whose}"))
