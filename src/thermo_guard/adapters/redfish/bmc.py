@@ -1,4 +1,4 @@
-"""One BMC as a PowerController: which computer it is built into, its power, On and ForceOff.
+"""One BMC as a PowerController: which computer it is built into, its power, On and ForceOff; and as an Inlet.
 
 There is no power button in here, which would toggle, and no graceful off, which ESXi does better.
 """
@@ -10,13 +10,16 @@ from pathlib import Path
 
 import structlog
 
-from thermo_guard.core.plant import BmcSeen
+from thermo_guard.core.plant import BmcSeen, Power
+from thermo_guard.core.readings import Poll
 from thermo_guard.ports import Ambiguous, Clock, Fault, Logins, Names, Pins, Refused, Transient, Unauthorized
 
 from .endpoint import Trust
+from .inlet_look import InletLook
 from .system import (
     OFF,
     ON_OR_COMING,
+    Node,
     System,
     action_info_resets,
     bios_auto_power_on,
@@ -33,13 +36,17 @@ NO_RESET_S = 20 * 60.0
 """After a refused reset none is asked for this long. A missing right locks no account: only this process keeps it."""
 MEMBERS = 16
 """Of the systems that a BMC shows at most so many are looked at."""
+POWER_AGE_S = 30.0
+"""Power that was seen within this time says whether a server runs, without a look of its own."""
+_RUNS = {Power.ON: True, Power.OFF: False}
 
 
 class Bmc:
-    """A BMC over Redfish; implements `ports.PowerController`.
+    """A BMC over Redfish; implements `ports.PowerController` and `ports.Inlet`.
 
     One operation at a time: BMCs are slow, and some answer a second connection with an error. A look ends within
-    `request_timeout_s`, redirects and waits included; `power_on` and `force_off` within three times that.
+    `request_timeout_s`, redirects and waits included; `power_on` and `force_off` within three times that. The search
+    for the inlet's sensor lets the others in after each page.
 
     Where a BMC shows several systems (a baseboard of accelerators, a DPU), the one that most looks like the computer
     is taken: a UUID, a PowerState, a Reset, a serial; then the first by path. A wrong choice is harmless: its UUID
@@ -51,13 +58,14 @@ class Bmc:
         and insecure.
     :param names: how a host name is resolved; None: as aiohttp does it.
     :param pins: read at each request, so that one that is added while the guard runs counts at once.
+    :param inlet_sensor: the sensor of its inlet, as the BMC names it; None: it is chosen, see `inlet`.
     :raises ValueError: host, fingerprint or ca_file cannot be used; the text says why.
     """
 
     def __init__(  # noqa: PLR0913 - each is a setting of its own
         self, host: str, username: str, password: str, clock: Clock, *,
         logins: Logins, fingerprint: str | None = None, ca_file: Path | None = None, insecure: bool = False,
-        names: Names | None = None, pins: Pins | None = None,
+        names: Names | None = None, pins: Pins | None = None, inlet_sensor: str | None = None,
         connect_timeout_s: float = 5.0, request_timeout_s: float = 30.0,
     ) -> None:
         self._address = host
@@ -72,6 +80,9 @@ class Bmc:
         self._resets: tuple[str, ...] = ()
         self._bios_policy: str | None = None
         self._reset_refused_until = 0.0
+        self._power = Power.UNKNOWN
+        self._power_seen_at: float | None = None
+        self._inlet = InletLook(host, clock, self._read, inlet_sensor)
 
     @property
     def address(self) -> str:
@@ -86,6 +97,22 @@ class Bmc:
                 serials=system.serials, allowed_resets=system.reset_types, auto_power_on=system.auto_power_on,
                 model=system.model,
             )
+
+    @property
+    def inlet_sensor(self) -> str | None:
+        """The sensor that is taken as the inlet, as the BMC names it; None before it was found."""
+        return self._inlet.sensor
+
+    async def inlet(self) -> Poll:
+        """What the server's inlet shows; one GET, and one for its power where that was not seen lately.
+
+        :raises Refused: it has no inlet sensor; it is not searched for again within an hour.
+        :raises Fault: as `observe`.
+        """
+        async with self._turn:
+            if self._power_seen_at is None or self._clock.now() - self._power_seen_at > POWER_AGE_S:
+                await self._look()
+        return await self._inlet.poll(_RUNS.get(self._power))
 
     async def power_on(self) -> None:
         """Ask for On unless it is on or coming on already, and return once that is accepted, not when it is on.
@@ -172,7 +199,13 @@ class Bmc:
         """The system now; that it could be seen shows that the login works."""
         system = await self._find()
         self._wire.accept()
+        self._power, self._power_seen_at = system.power, self._clock.now()
         return system
+
+    async def _read(self, path: str, until: float) -> Node | None:
+        """A page that is no part of its power."""
+        async with self._turn:
+            return await self._wire.read(path, min(until, self._wire.deadline()))
 
     async def _find(self) -> System:
         """Look where it was, and for it first where it is not known yet, or no longer there."""

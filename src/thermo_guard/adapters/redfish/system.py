@@ -60,7 +60,7 @@ class System:
 
 
 def system_of(path: str, body: Node) -> System:
-    reset = _node(_node(body.get("Actions")).get("#ComputerSystem.Reset"))
+    reset = node_of(node_of(body.get("Actions")).get("#ComputerSystem.Reset"))
     uuid = text_of(body.get("UUID"))
     power_state = text_of(body.get("PowerState"))
     serials = _serials(body)
@@ -96,26 +96,26 @@ def sessions_of(root: Node) -> str | None:
     service = link_of(root.get("SessionService"))
     if service is None:
         return None
-    return link_of(_node(root.get("Links")).get("Sessions")) or f"{service.rstrip('/')}/Sessions"
+    return link_of(node_of(root.get("Links")).get("Sessions")) or f"{service.rstrip('/')}/Sessions"
 
 
 def action_info_resets(body: Node) -> tuple[str, ...]:
     """Reset types of an ActionInfo resource; empty where it names none."""
-    for parameter in _nodes(body.get("Parameters")):
+    for parameter in nodes_of(body.get("Parameters")):
         if parameter.get("Name") == "ResetType":
             return _texts(parameter.get("AllowableValues"))
     return ()
 
 
 def bios_auto_power_on(body: Node) -> str | None:
-    attributes = _node(body.get("Attributes")) or body  # iLO 4 has no Attributes level
+    attributes = node_of(body.get("Attributes")) or body  # iLO 4 has no Attributes level
     return next((word for name in _MAINS_RETURN_ATTRIBUTES if (word := _policy(attributes.get(name)))), None)
 
 
 def message_id(body: object) -> str | None:
     """The first extended message's id, of an error answer; only what looks like one, e.g. Base.1.0.AccessDenied."""
-    error = _node(_node(body).get("error"))
-    for message in _nodes(error.get("@Message.ExtendedInfo")):
+    error = node_of(node_of(body).get("error"))
+    for message in nodes_of(error.get("@Message.ExtendedInfo")):
         found = text_of(message.get("MessageId")) or text_of(message.get("MessageID"))  # iLO 4 writes the latter
         if found:
             return _plain(found)
@@ -124,7 +124,7 @@ def message_id(body: object) -> str | None:
 
 
 def link_of(node: object) -> str | None:
-    return text_of(_node(node).get("@odata.id"))
+    return text_of(node_of(node).get("@odata.id"))
 
 
 def text_of(value: object) -> str | None:
@@ -142,8 +142,8 @@ def _serials(body: Node) -> tuple[str, ...]:
 
 def _auto_power_on(body: Node) -> str | None:
     """What it does when the mains come back, in Redfish's words where they are known."""
-    oem = _node(body.get("Oem"))
-    hpe = _node(oem.get("Hpe")) or _node(oem.get("Hp"))  # the latter on iLO 4
+    oem = node_of(body.get("Oem"))
+    hpe = node_of(oem.get("Hpe")) or node_of(oem.get("Hp"))  # the latter on iLO 4
     found = (body.get("PowerRestorePolicy"), hpe.get("PowerAutoOn"))
     return next((word for value in found if (word := _policy(value))), None)
 
@@ -157,11 +157,11 @@ def _plain(text: str) -> str:
     return "".join(sign for sign in text if sign.isascii() and sign.isprintable())[:100]
 
 
-def _node(value: object) -> Node:
+def node_of(value: object) -> Node:
     return value if isinstance(value, dict) else {}
 
 
-def _nodes(value: object) -> Iterator[Node]:
+def nodes_of(value: object) -> Iterator[Node]:
     return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
 
 

@@ -102,6 +102,26 @@ class Wire:
         :raises Missing: 404.
         :raises Fault: as the algebra says; Unauthorized, and nothing is sent, while a refused login is remembered.
         """
+        return self._json(await self._asked(path, until, with_login=with_login))
+
+    async def read(self, path: str, until: float) -> Node | None:
+        """As `get`, for a page without which the BMC can be worked with: None where it is not there, cannot be
+        understood, or is not for this account to read, which tells nothing of the login.
+        """
+        try:
+            answer = await self._asked(path, until, with_login=True)
+            if answer.status != 403:
+                return self._json(answer)
+            why = answer.text
+        except Refused as fault:
+            if fault.trouble is not None:  # nothing was sent at all
+                raise
+            why = str(fault)
+        log.debug("bmc.page_missed", bmc=self._name, path=path, reason=why)
+        return None
+
+    async def _asked(self, path: str, until: float, *, with_login: bool) -> Answer:
+        """What a GET is answered in the end: with another login where that can help, after the waits it asks for."""
         self._raise_if_refused()
         url = self._own(path)
         for left in range(RETRIES, -1, -1):
@@ -117,7 +137,7 @@ class Wire:
             if not left or self._clock.now() + pause_s >= until:
                 break
             await self._clock.sleep(pause_s)
-        return self._json(answer)
+        return answer
 
     async def peek(self, path: str, until: float) -> Node:
         """A page that only adds detail: empty where it cannot be had, and no reason to stop asking the others."""
