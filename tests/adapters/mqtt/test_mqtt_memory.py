@@ -1,11 +1,14 @@
 """DATA_DIR/mqtt.json: what the guard knows of its sensors outlives the process, and is never needed."""
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from thermo_guard.adapters.mqtt import MqttMemory
+from peers.meraki_bench import StepClock
+from thermo_guard.adapters.mqtt import MqttMemory, Serials
 from thermo_guard.adapters.mqtt.memory import MQTT_FILE
 
 
@@ -59,3 +62,14 @@ def test_a_disk_that_takes_nothing_is_told_once(tmp_path: Path) -> None:
         memory.note_heard({"mac": 1.0}, 1.0)
     assert [log["event"] for log in logs] == ["mqtt.memory_not_read", "mqtt.memory_not_kept"]
     assert memory.serials == {"mac": "Q-1"}
+
+
+async def test_a_sensor_waits_for_its_name_at_its_first_word(tmp_path: Path) -> None:
+    """Named by its address first and by its serial number later it would be two sensors, and one of them silent."""
+    async def ask() -> Mapping[str, str | None]:
+        await asyncio.sleep(0)
+        return {"Q-1": "00-18-0A-00-00-01", "Q-2": None}
+
+    serials = Serials(ask, MqttMemory(tmp_path, is_guard=True), StepClock())
+    assert await serials.of(["00:18:0a:00:00:01"]) == {"00:18:0a:00:00:01": "Q-1"}
+    await serials.aclose()

@@ -157,7 +157,7 @@ class Subscription:
             is_login = getattr(error.rc, "value", error.rc) in BAD_LOGIN
             return (Unauthorized if is_login else Transient)(f"The MQTT broker {at} refuses the connection: {error}")
         if self._is_up:
-            return Transient(f"The connection to the MQTT broker {at} has ended: {error.__cause__ or error}")
+            return Transient(f"The connection to the MQTT broker {at} has ended.")
         fault = Transient(f"The MQTT broker {at} cannot be reached: {error}")
         is_untrusted = isinstance(error.__context__, ssl.SSLCertVerificationError)
         return fault.of(Trouble.UNTRUSTED) if is_untrusted else fault
