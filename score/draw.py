@@ -72,13 +72,15 @@ class Draw:
     false_back_s: float | None = None
     """When it comes back only to go again."""
     relapse: "Relapse | None" = None
+    blind_s: tuple[float, float] | None = None
+    """Between these no sensor of the room is heard."""
 
     @property
     def key(self) -> str:
         return f"{self.row}/{self.number}"
 
     def cooling_kw(self, air_c: float, at_s: float) -> float:
-        share = min((course.share(at_s) for course in self.courses), default=1.0)
+        share = min([course.share(at_s) for course in self.courses])
         return share * self.site.cooling.kw(air_c) if share > 0.0 else 0.0
 
 

@@ -41,7 +41,8 @@ one. A row is {draws:,} draws, the same for every policy; number and row are the
   stood at LOW (inlets at their own). No rule that holds a floor and asks for a second source can do better.
 - **false**: trips in draws in which unstopped the air never comes to 35 degC, and how many such draws there are.
   **needless**: trips where it never comes to 40 degC.
-- **too early**: an order for hosts to come back while the cooling is gone: for the first, and for the rest.
+- **too early**: an order for hosts to come back while the cooling is gone, or while no room sensor has been heard for
+  10 min: for the first, and for the rest.
   **restart**: from true recovery (cooling back for good, and the air at or below 30 degC from there on) to the last
   order to come back. **flaps**: stops beyond those that the cooling's course needs. **left off**: still off at the end.
 - **trips a sensor-year**: of room sensors alone, inlets not counted; at most so many with 95 % confidence.

@@ -108,13 +108,13 @@ def dip(number: int) -> Draw:
 
 
 def weekend(number: int) -> Draw:
-    """The cooling fades within 6 to 24 hours."""
+    """The cooling fades within 6 to 18 hours."""
     dice = _dice("weekend", number)
     site = site_of(dice, 3.0, 8.0)
     fails_s = dice.uniform(*QUIET_S)
-    fades = Decline(fails_s, dice.uniform(6.0, 24.0) * 3600, dice.uniform(0.0, 0.3))
+    fades = Decline(fails_s, dice.uniform(6.0, 18.0) * 3600, dice.uniform(0.0, 0.3))
     sensors = _cast(dice, site)
-    return Draw("weekend", number, site, sensors, (fades,), fails_s, fails_s + fades.lasts_s + 4 * 3600,
+    return Draw("weekend", number, site, sensors, (fades,), fails_s, fails_s + fades.lasts_s + 3600,
                 inlet_poll_s=60.0)
 
 
@@ -153,6 +153,25 @@ def relapse(number: int) -> Draw:
     again = Relapse(dice.uniform(300.0, 2400.0), dice.uniform(1800.0, 5400.0), dice.uniform(120.0, 900.0))
     return Draw("relapse", number, site, sensors, (Outage(fails_s, back_s, dice.uniform(120.0, 900.0)),), fails_s,
                 back_s + 7 * 3600, back_s=back_s, relapse=again)
+
+
+def recovery_one_bad(number: int) -> Draw:
+    draw = replace(recovery(number), row="recovery, one bad")
+    dice = _dice(draw.row, number)
+    start_s = dice.uniform(600.0, (draw.back_s or 0.0) + 600.0)
+    return replace(draw, sensors=spoilt(draw.sensors, {"room-0": faulty(dice, wrong_of(number), start_s)}))
+
+
+def recovery_blind(number: int) -> Draw:
+    """Silent from 20 to 60 min after the failure until half an hour to two hours after the cooling is back."""
+    draw = replace(recovery(number), row="recovery, blind")
+    dice = _dice(draw.row, number)
+    start_s = draw.fails_s + dice.uniform(1200.0, 3600.0)
+    end_s = max(start_s, draw.back_s or 0.0) + dice.uniform(1800.0, 7200.0)
+    wrong = dice.choice((Wrong.OFFLINE, Wrong.GONE))
+    silent = {sensor.name: Fault(wrong, start_s, end_s=end_s) for sensor in draw.sensors if sensor.kind is Kind.ROOM}
+    return replace(draw, sensors=spoilt(draw.sensors, silent), blind_s=(start_s, end_s),
+                   horizon_s=draw.horizon_s + 7200.0)
 
 
 # Sensor faults in a burning room
@@ -215,7 +234,7 @@ ROWS = (
     Row("Total loss, 1, 2 or 4 sensors", "the same with another number of room sensors", other_counts),
     Row("Total loss, slow sensors", "the same with three that measure every 2 to 20 min", slow_sensors),
     Row("Partial loss", "10 to 80 % of the cooling is left", partial_loss),
-    Row("Slow weekend rise", "the cooling fades within 6 to 24 h, 3 to 8 kW", weekend),
+    Row("Slow weekend rise", "the cooling fades within 6 to 18 h, 3 to 8 kW", weekend),
     Row("Light room", "all cooling gone, and the room settles below 40 degC by itself", light_room),
     Row("Dips", "one to three times without cooling for 1 to 6 min", dip),
     Row("Burning, one of three bad", "total loss, one room sensor wrong in one of 15 ways", burning_one_bad,
@@ -226,6 +245,10 @@ ROWS = (
         has_clean_twin=True),
     Row("Recovery", "total loss; after 20 to 180 min the cooling is back, at full power within 2 to 30 min", recovery,
         is_lived=True),
+    Row("Recovery, one of three bad", "the same with one room sensor wrong in one of 15 ways", recovery_one_bad,
+        is_lived=True),
+    Row("Recovery, room blind", "the same, the room's sensors silent from 20 to 60 min after the failure until 30 to "
+        "120 min after the cooling is back", recovery_blind, is_lived=True),
     Row("False recovery", "back after 20 to 60 min, gone again 6 min later, back for good after 20 to 60 min more",
         false_recovery, is_lived=True),
     Row("Relapse", "gone again 5 to 40 min after the first host is back, for 30 to 90 min", relapse, is_lived=True),

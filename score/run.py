@@ -126,6 +126,8 @@ IDLE = 0.6
 """Of a host's power at work."""
 STAGGER_S = 60.0
 """Between two hosts on the way up."""
+BLIND_S = 600.0
+"""Readings that are older are no ground for a restart."""
 OVER_S = 4500.0
 """A draw ends so long after everything is back."""
 
@@ -222,7 +224,7 @@ class Life:
         running = self._hosts.running(at_s)
         while at_s < draw.horizon_s and not self._is_over(at_s):
             power_kw = self._hosts.power_kw(at_s, running)
-            share = min((course.share(at_s) for course in self._courses), default=1.0)
+            share = min([course.share(at_s) for course in self._courses])
             heat = warmed(site.room, heat, power_kw, share * site.cooling.kw(heat.air_c), STEP_S)
             at_s += STEP_S
             running = self._hosts.running(at_s)
@@ -235,8 +237,8 @@ class Life:
                     self._policy.take(poll)
                 decided = self._policy.decide(EPOCH + at_s)
                 for decision in decided:
-                    self._act(decision, at_s, is_cooled=share > 0)
-                self._stage(at_s, is_cooled=share > 0)
+                    self._act(decision, at_s, is_cooled=share > 0 and not self._is_blind(at_s))
+                self._stage(at_s, is_cooled=share > 0 and not self._is_blind(at_s))
             yield at_s, heat.air_c, decided
 
     def _is_over(self, at_s: float) -> bool:
@@ -245,8 +247,13 @@ class Life:
         return self._hosts.are_back and at_s > last_s + OVER_S and (
             self._draw.relapse is None or self._has_relapsed or not self.stops)
 
+    def _is_blind(self, at_s: float) -> bool:
+        """What its last readings said of it is no reason to restart."""
+        silent = self._draw.blind_s
+        return silent is not None and silent[0] + BLIND_S <= at_s < silent[1]
+
     def _note_cool(self, at_s: float, air_c: float) -> None:
-        if at_s < self._good_from_s or air_c > LOW_C:
+        if at_s < self._good_from_s or air_c > LOW_C or self._is_blind(at_s):
             self._cool_from_s = None
         elif self._cool_from_s is None and (self._draw.relapse is None or self._has_relapsed):
             self._cool_from_s = at_s

@@ -42,6 +42,7 @@ class Fault:
     start_s: float
     size: float = 0.0
     """K an hour of a drift, K of a spike."""
+    end_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Sensor:
         celsius = quantised(self.felt_c + extra_k + noise, self.plan.probe.step_c)
         fault = self.plan.fault
         stamp = EPOCH + float(int(at_s))
-        if fault is None or at_s < fault.start_s:
+        if fault is None or not fault.start_s <= at_s < fault.end_s:
             self._stuck_c = celsius
             self._send(celsius, stamp, at_s)
         else:
