@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 
 LOW, BAND, HIGH, CRITICAL, BLIND = "low", "band", "high", "critical", "blind"
+KEPT = 200
 UNKNOWN_BETWEEN_S = 2700
 """Two measurements further apart than the oldest that still counts say nothing of the time between."""
 
@@ -47,6 +48,8 @@ class Oracle:
     cool_since: int | None = None
     """Of the unbroken time in which the room was seen cool by enough sensors."""
     has_cooled: bool = False
+    suspects: set[str] = field(default_factory=set)
+    """Whom the guard does not believe; why, test_plausibility.py has."""
 
     def told(self, sensor: str, stamp: int, celsius: float, at: int) -> None:
         """A sample that is served again is the same measurement; one older than the last adds nothing."""
@@ -76,7 +79,8 @@ class Oracle:
         return min(self.wanted, 1 if len(self.names) == 1 else self.rules.degrade_to)
 
     def fresh(self, now: int) -> list[str]:
-        return [name for name in self.names if self.samples.get(name) and self._is_fresh(self.samples[name], now)]
+        return [name for name in self.names if name not in self.suspects
+                and self.samples.get(name) and self._is_fresh(self.samples[name], now)]
 
     def _is_fresh(self, samples: list[Sample], now: int) -> bool:
         """Not from the future, and not stale: SENSOR_MAX_AGE, or 2.5 times its cadence within 300 to 2700."""
@@ -94,25 +98,43 @@ class Oracle:
     def _stands_high(self, samples: list[Sample]) -> bool:
         """At or above HIGH for TRIP_ON_DELAY, on measurements with different stamps and none below between."""
         first = None
-        for sample, later in zip(reversed(samples), [None, *reversed(samples)], strict=False):
-            is_broken = later is not None and later.stamp - sample.stamp > UNKNOWN_BETWEEN_S
-            if sample.celsius < self.rules.high_c or is_broken:
+        for place in range(len(samples) - 1, -1, -1):
+            gap_s = 0 if first is None else first.stamp - samples[place].stamp
+            if samples[place].celsius < self.rules.high_c or gap_s > self._longest_gap_s(samples[:place + 1]):
                 break
-            first = sample
+            first = samples[place]
         return first is not None and samples[-1].stamp - first.stamp >= self.rules.on_delay_s
 
+    def _longest_gap_s(self, samples: list[Sample]) -> float:
+        """Of a sensor that is known to be slow, from five measurements on, 2.5 times its cadence."""
+        if len(samples) < 5:
+            return UNKNOWN_BETWEEN_S
+        return max(UNKNOWN_BETWEEN_S, 2.5 * median(b.stamp - a.stamp for a, b in pairwise(samples[-12:])))
+
     def is_critical(self, now: int) -> bool:
-        """One fresh sensor, if its measurement before stood above LOW or a second sensor stands high."""
+        """One fresh sensor, if its measurement before stood above LOW or a second sensor stands high, and not most of
+        its neighbours have measured since and stand still, at or below LOW.
+        """
         fresh = {name: self.samples[name] for name in self.fresh(now)}
         high = {name for name, samples in fresh.items() if samples[-1].celsius >= self.rules.high_c}
         for name, samples in fresh.items():
             if samples[-1].celsius < self.rules.critical_c:
                 continue
             was_warm = (len(samples) > 1 and samples[-2].celsius > self.rules.low_c
-                        and samples[-1].stamp - samples[-2].stamp <= UNKNOWN_BETWEEN_S)
-            if was_warm or high - {name}:
+                        and samples[-1].stamp - samples[-2].stamp <= self._longest_gap_s(samples))
+            against = [other for other in fresh if other != name and self._stands_still(fresh[other], samples[-1].at)]
+            if (was_warm or high - {name}) and 2 * len(against) <= len(fresh) - 1:
                 return True
         return False
+
+    def _stands_still(self, samples: list[Sample], against_at: int) -> bool:
+        """At or below LOW, within ten minutes of what it is held against, and not a degree up in a quarter of an
+        hour.
+        """
+        last = samples[-1]
+        lately = [sample.celsius for sample in samples[-KEPT:] if last.at - sample.at <= 900]
+        has_moved = last.celsius - min(lately) >= 1.0 and last.celsius - min(lately) >= max(lately) - last.celsius
+        return last.celsius <= self.rules.low_c and last.at >= against_at - 600 and not has_moved
 
     def by_sensors(self, now: int) -> str | None:
         """The level, as long as the source answers; None while its first answer is awaited."""

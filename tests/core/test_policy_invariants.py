@@ -121,6 +121,7 @@ def test_a_restart_knows_what_was_known(settings: PolicySettings, polls: list[Po
     """The room rebuilt from kept readings votes as the one that was killed: no alarm is lost or made by a restart."""
     if not polls:
         return
+    polls = [replace(poll, rejected=()) for poll in polls]  # that a sensor sent nonsense is not kept
     cut = data.draw(st.integers(0, len(polls) - 1))
     room = Room(STARTS_AT)
     kept: dict[tuple[str, float], Reading] = {}

@@ -45,18 +45,27 @@ def test_the_count_of_alarms_is_only_corroboration(count: AlertCount | Unseen) -
 
 def test_a_sensor_above_low_would_never_let_the_room_recover() -> None:
     """A voting sensor that already reads above LOW fails for the way back: as the room stands nothing would return."""
-    (only,) = worse(poll=polled(s2=31.0))
+    (only,) = worse(replace(TERMS, policy=policy(low_c=26.0)), poll=polled(s2=27.0))
     assert (only.verdict, only.way) == (Verdict.FAIL, Way.BACK)
-    assert only.text.startswith(f"{SENSORS[1]}: 31.0 degC")
+    assert only.text.startswith(f"{SENSORS[1]}: 27.0 degC")
     assert "nothing would be brought back" in only.text
 
 
 def test_a_sensor_at_high_keeps_the_site_off() -> None:
     """A voting sensor at or above HIGH stands in the way back; at CRITICAL it is said that it trips alone."""
-    (only,) = worse(poll=polled(s1=35.0))
+    low = policy(low_c=24.0, high_c=26.0)
+    (only,) = worse(replace(TERMS, policy=low), poll=polled(s1=26.0))
     assert (only.verdict, only.way) == (Verdict.FAIL, Way.BACK)
     assert "alone" not in only.text
-    assert "alone is enough" in worse(poll=polled(s1=41.0))[0].text
+    critical = replace(TERMS, policy=replace(low, critical_c=27.0))
+    assert "alone is enough" in worse(critical, poll=polled(s1=27.0))[0].text
+
+
+def test_a_suspect_sensor_is_named_with_its_reason() -> None:
+    """One that no neighbour follows does not vote: `check` warns of it and says why."""
+    (only,) = worse(poll=polled(s1=35.0))
+    assert only.verdict is Verdict.WARN
+    assert "suspect and does not vote: 35.0 degC, and its neighbours do not follow" in only.text
 
 
 def test_more_votes_than_sensors_are_no_alarm() -> None:

@@ -34,11 +34,13 @@ STEP_K_PER_S = 8.0 / 60.0
 """Air and a probe move by no more than this between two measurements: a closed rack's door gave 6.4 K in a minute."""
 APART_K = 6.0
 """Further from its neighbours than this, both taken from their usual levels, is contradiction."""
-STRANGE_K = 12.0
+STRANGE_K = 16.0
 """And so is this between the values themselves, whatever is usual: another place, or another thing, is measured."""
 STILL_K = 1.0
 """Who has moved less than this in 15 minutes stays where he was."""
 STILL_OVER_S = 900.0
+ALONE_S = 60.0
+"""What a first measurement is held against may be so much older."""
 DRIFT_K = 4.0
 """From its neighbours, while those are quiet."""
 DRIFT_FOR_S = 3600.0
@@ -67,26 +69,28 @@ class Voice:
 
 
 def examined(
-    tracks: Mapping[str, Track], names: Iterable[str], able: Callable[[Track], bool], settings: PolicySettings,
+    tracks: Mapping[str, Track], names: Sequence[str], able: Callable[[Track], bool], settings: PolicySettings,
 ) -> dict[str, Track]:
     """The tracks of one kind that have become suspect, stay so, or are believed again; only those that change.
 
-    :param names: of one kind, in order.
+    :param names: of one kind, all among the tracks.
     :param able: fresh, and where its measurements count.
     """
-    voices = {name: Voice(name, track, able(track)) for name in names if (track := tracks.get(name)) is not None}
     changed: dict[str, Track] = {}
-    if not _is_worth_it(voices.values()):
+    if not _is_worth_it([tracks[name] for name in names], able):
         return changed
+    voices = {name: Voice(name, tracks[name], able(tracks[name])) for name in sorted(names)}
     quiet = [voice for voice in voices.values() if voice.is_able and voice.track.suspicion is None]
-    for voice in sorted(voices.values(), key=lambda voice: -abs(voice.track.above_usual_k)):
+    for voice in sorted(voices.values(), key=lambda voice: (-abs(voice.track.above_usual_k), voice.name)):
         if not voice.is_able:
             continue
         others = [other for other in quiet if other.name != voice.name]
-        company = [other for other in voices.values() if other.is_able and other.name != voice.name]
-        why = _alone(voice.track, others, company) or _among(voice.track, others, settings)
-        is_borne_out = why is None and any(_bears_out(other.track, voice.track) for other in others)
-        track = _judged(voice.track, why, is_borne_out=is_borne_out)
+        company = [other for other in voices.values() if other.is_able and other.name != voice.name and (
+            other.track.suspicion is None or other.track.suspicion.is_alone)]
+        why = _alone(voice.track, others)
+        alone = None if why else _stepped(voice.track, company) or _among(voice.track, others, company, settings)
+        is_borne_out = why is None and alone is None and any(_bears_out(one.track, voice.track) for one in company)
+        track = _judged(voice.track, why or alone, is_alone=alone is not None, is_borne_out=is_borne_out)
         if track is not voice.track:
             changed[voice.name] = track
             if track.suspicion is not None and voice in quiet:
@@ -94,25 +98,22 @@ def examined(
     return changed
 
 
-def _is_worth_it(voices: Iterable[Voice]) -> bool:
+def _is_worth_it(tracks: Iterable[Track], able: Callable[[Track], bool]) -> bool:
     """Most of the time nothing strikes the eye: no misfit, nobody far from the others, nobody silent for long."""
-    lowest, highest = math.inf, -math.inf
-    least_c, most_c = math.inf, -math.inf
-    for voice in voices:
-        track = voice.track
-        celsius = track.recent[-1].celsius
-        if track.suspicion is not None or not COLDEST_C < celsius <= HOTTEST_C or (
-            track.same >= STUCK_TIMES and track.recent[-1].measured_at - track.same_from >= STUCK_ALONE_S
-        ):
+    degrees, above = [], []
+    for track in tracks:
+        last = track.recent[-1]
+        celsius = last.celsius
+        if track.suspicion is not None or not COLDEST_C < celsius <= HOTTEST_C:
             return True
-        if len(track.recent) > 1 and abs(celsius - track.recent[-2].celsius) > STEP_K:
+        if track.same >= STUCK_TIMES and last.measured_at - track.same_from >= STUCK_ALONE_S:
             return True
-        if not voice.is_able:
-            continue
-        above = track.above_usual_k
-        lowest, highest = min(lowest, above), max(highest, above)
-        least_c, most_c = min(least_c, celsius), max(most_c, celsius)
-    return highest - lowest > STUCK_K or most_c - least_c > STRANGE_K
+        if len(track.recent) > 1 and not -STEP_K <= celsius - track.recent[-2].celsius <= STEP_K:
+            return True
+        if able(track):
+            degrees.append(celsius)
+            above.append(0.0 if track.usual_c is None else celsius - track.usual_c)
+    return len(degrees) > 1 and (max(above) - min(above) > STUCK_K or max(degrees) - min(degrees) > STRANGE_K)
 
 
 def refused(track: Track, reason: str, at: float) -> Track:
@@ -121,14 +122,15 @@ def refused(track: Track, reason: str, at: float) -> Track:
     return replace(track, suspicion=Suspicion(reason, since, judged=track.last.stamp))
 
 
-def _judged(track: Track, why: str | None, *, is_borne_out: bool) -> Track:
+def _judged(track: Track, why: str | None, *, is_alone: bool, is_borne_out: bool) -> Track:
     """The track with its suspicion begun, renewed, nearer to its end, or ended."""
     now, doubt = track.last, track.suspicion
     if why is not None:
         if doubt is not None and doubt.judged == now.stamp and doubt.good_from is None:
-            return track if doubt.reason == why else replace(track, suspicion=doubt._replace(reason=why))
+            renewed = doubt._replace(reason=why, is_alone=is_alone)
+            return track if renewed == doubt else replace(track, suspicion=renewed)
         since = now.measured_at if doubt is None else doubt.since
-        return replace(track, suspicion=Suspicion(why, since, judged=now.stamp))
+        return replace(track, suspicion=Suspicion(why, since, judged=now.stamp, is_alone=is_alone))
     if doubt is None:
         return track
     if is_borne_out:
@@ -148,12 +150,8 @@ def _bears_out(other: Track, track: Track) -> bool:
     return abs(away_k) > STUCK_K and other.above_usual_k * math.copysign(1.0, away_k) >= abs(away_k) / 2
 
 
-def _alone(track: Track, others: Sequence[Voice], company: Sequence[Voice]) -> str | None:
-    """What is wrong with what it says, whatever the room does.
-
-    :param others: that are believed.
-    :param company: all others, since two that jump together are no two faults.
-    """
+def _alone(track: Track, others: Sequence[Voice]) -> str | None:
+    """What is wrong with what it says, whatever the room does."""
     now, before = track.last, track.before
     expected = _expected(track, others)
     is_sudden = before is None or track.suspicion is not None or abs(now.celsius - before.celsius) > STEP_K
@@ -171,8 +169,6 @@ def _alone(track: Track, others: Sequence[Voice], company: Sequence[Voice]) -> s
             if expected is None and _is_fahrenheit(now.celsius, 25.0, within_k=15.0):
                 return f"{now.celsius:.1f} degC is out of range, and looks like degrees Fahrenheit"
             return f"{now.celsius:g} degC is out of range: a server room is between {COLDEST_C:g} and {HOTTEST_C:g}"
-    if before is not None and (why := _stepped(track, company)) is not None:
-        return why
     return _is_stuck_alone(track)
 
 
@@ -193,7 +189,9 @@ def _is_fahrenheit(celsius: float, expected_c: float, *, within_k: float = FAHRE
 
 def _stepped(track: Track, company: Sequence[Voice]) -> str | None:
     """It jumps further than air does, and no neighbour goes with it."""
-    before, now = track.recent[-2], track.recent[-1]
+    before, now = track.before, track.last
+    if before is None:
+        return None
     step_k = now.celsius - before.celsius
     if abs(step_k) <= STEP_K + STEP_K_PER_S * max(0.0, now.stamp - before.stamp):
         return None
@@ -221,16 +219,22 @@ def _is_stuck_alone(track: Track) -> str | None:
     return f"it is stuck at {track.last.celsius:.1f} degC: no change for {same_s / 3600:.0f} h"
 
 
-def _among(track: Track, others: Sequence[Voice], settings: PolicySettings) -> str | None:
-    """What is wrong with it as its neighbours see it."""
+def _among(
+    track: Track, others: Sequence[Voice], company: Sequence[Voice], settings: PolicySettings
+) -> str | None:
+    """What is wrong with it as its neighbours see it.
+
+    :param others: that are believed.
+    :param company: those, and who was alone with what he said: two that say the same are no longer.
+    """
     if not others:
         return None
     if (why := _is_stuck(track, others)) is not None:
         return why
     against = [other for other in others if _contradicts(other.track, track, settings)]
     if against:
-        support = [other for other in others if other not in against and _supports(other.track, track)]
-        is_tie = len(against) == 1 and len(others) == 1
+        support = [other for other in company if other not in against and _supports(other.track, track)]
+        is_tie = len(against) == len(others) == 1
         is_further = abs(track.above_usual_k) > abs(others[0].track.above_usual_k)
         if len(against) > len(support) and (not is_tie or is_further):
             said = ", ".join(f"{other.name} {other.track.last.celsius:.1f}" for other in against[:3])
@@ -240,12 +244,12 @@ def _among(track: Track, others: Sequence[Voice], settings: PolicySettings) -> s
 
 def _contradicts(other: Track, track: Track, settings: PolicySettings) -> bool:
     """`other` has measured since, is elsewhere, and has stayed there."""
-    apart_k = track.above_usual_k - other.above_usual_k
-    is_strange = abs(track.last.celsius - other.last.celsius) > STRANGE_K + 2 * settings.dead_band_k
-    if abs(apart_k) <= APART_K and not is_strange:
+    apart_k = abs(track.last.celsius - other.last.celsius)
+    is_usual = abs(track.above_usual_k - other.above_usual_k) <= APART_K
+    if apart_k <= APART_K or (is_usual and apart_k <= STRANGE_K):
         return False
-    if other.last.measured_at < track.recent[-1].measured_at - STUCK_FOR_S:
-        return False
+    if other.last.measured_at <= (track.before or track.last).measured_at - (0.0 if track.before else ALONE_S):
+        return False  # it has not measured since
     is_hot = track.last.celsius > other.last.celsius
     if is_hot and other.last.celsius > settings.low_of(other.kind):
         return False  # a warm neighbour speaks for heat

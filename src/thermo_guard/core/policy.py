@@ -45,10 +45,10 @@ def assess(room: Room, settings: PolicySettings, now: float) -> tuple[Room, Asse
         forgot, assessment = assess(left, settings, now)
         if assessment.level is Level.LOW:
             return forgot, assessment
-    if room.unexamined:
+    if room.unexamined_at is not None:
         tracks = dict(room.tracks)
         examine(tracks, settings, now)
-        room = replace(room, tracks=tracks, unexamined=frozenset())
+        room = replace(room, tracks=tracks, unexamined_at=None)
     return _Judgement(room, settings, now).given()
 
 
@@ -60,11 +60,12 @@ class _Judgement:
         names = settings.sensors if settings.sensors is not None else room.sensors
         silent_s = now - (room.started_at if room.polled_at is None else room.polled_at)
         unheard = f"no answer from the sensors' source for {silent_s:.0f} s"
+        self.inlets = tally(Kind.BMC, room.inlets, room.tracks, settings, now)
         self.room = tally(
             Kind.ROOM, names, room.tracks, settings, now, has_alarm=self._has_alarm(),
             unheard=unheard if silent_s > settings.blind_after_s else "",
+            are_others_high=bool(room.inlets) and len(self.inlets.voters) >= self.inlets.demand,
         )
-        self.inlets = tally(Kind.BMC, room.inlets, room.tracks, settings, now)
         self.blind = self.room.blind
         has_inlets = bool(self.blind) and not self._is_awaited() and bool(room.inlets) and not self.inlets.blind
         self.decides = self.inlets if has_inlets else self.room
@@ -96,7 +97,7 @@ class _Judgement:
         after = Room(
             room.started_at, room.tracks, room.sensors, room.inlets, room.polled_at,
             room.held if level in {Level.BLIND, None} else level, cool_since, has_cooled, room.missing_since,
-            room.rejected, room.unexamined, stages, blind_since, self.projection if level is Level.BLIND else None,
+            room.rejected, room.unexamined_at, stages, blind_since, self.projection if level is Level.BLIND else None,
             self._projected_at(level), room.alarmed_since, room.alarm_at,
         )
         hottest = self.decides.hottest
@@ -319,7 +320,7 @@ class _Judgement:
                 why = self._why_left_out(track)
             last = track.recent[-1]
             yield SensorNow(name, last.celsius, self.now - last.measured_at, is_valid, is_voting, why, kind.kind,
-                            track.suspicion is not None)
+                            track.suspicion is not None or rejected is not None)
 
     def _why_left_out(self, track: Track) -> str:
         if track.suspicion is not None:

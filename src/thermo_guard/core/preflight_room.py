@@ -116,6 +116,9 @@ def _of_sensor(label: str, sensor: SensorNow, track: Track | None, policy: Polic
     cadence = track.cadence_s
     every = "" if cadence is None else f", measured every {_minutes(cadence)}"
     said = f"{label}: {sensor.celsius:.1f} degC, {_minutes(sensor.age_s)} old{every}"
+    if sensor.is_suspect and track.suspicion is not None:
+        return warn(Area.ROOM, f"{said}: it is suspect and does not vote: {track.suspicion.reason}",
+                    "Look at the sensor and at its place; it counts again when it has behaved for a while.")
     if not sensor.is_fresh:
         return warn(Area.ROOM, f"{said}: too old to count, {_minutes(track.max_age_s(policy))} are the most",
                     "See in the dashboard whether it is online, its battery, and its gateway.")

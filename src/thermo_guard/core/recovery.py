@@ -47,6 +47,8 @@ def not_recovered(
         return "the sensors have not measured again since it became cool"
     since = max(cool_since, now - RISE_OVER_S)
     for name, track in (*room.valid.items(), *inlets.valid.items()):
+        if track.recent[-1].celsius - min([m[0] for m in track.recent]) <= settings.rise_c:
+            continue  # not even over longer
         if (rise_k := risen_k(track, since)) > settings.rise_c + EPSILON_K:
             return f"{name} has risen by {rise_k:.1f} K in the last {RISE_OVER_S / 60:.0f} min"
     return _not_settled(room, settings)

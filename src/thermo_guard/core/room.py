@@ -1,6 +1,6 @@
 """What is known of the room: what the sensors deliver, each measurement once, and held against the others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from . import plausibility
@@ -37,8 +37,8 @@ class Room:
     """The first of the answers without a longer break that have not listed a sensor at all, by sensor."""
     rejected: Mapping[str, str] = field(default_factory=dict)
     """Why the last poll's value of a sensor was no measurement."""
-    unexamined: frozenset[str] = frozenset()
-    """Sensors that have measured since they were last held against each other."""
+    unexamined_at: float | None = None
+    """When the guard was given what it has not held against the rest yet; None: nothing."""
     stages: Stages = field(default_factory=lambda: _NO_STAGES)
     blind_since: float | None = None
     going: Projection | None = None
@@ -57,8 +57,9 @@ def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
     rejected = {r.sensor: r.reason for r in poll.rejected if r.sensor != UNNAMED}
     if rejected:
         tracks = dict(room.tracks)
-        for name in rejected.keys() & tracks.keys():
-            tracks[name] = plausibility.refused(tracks[name], rejected[name], poll.at)
+        for name in rejected.keys() & tracks.keys() & room.rejected.keys():  # once may be a slip
+            if before.polled_at is None or poll.at > before.polled_at:
+                tracks[name] = plausibility.refused(tracks[name], rejected[name], poll.at)
         room = replace(room, tracks=tracks)
     if poll.kind is Kind.BMC:
         if rejected.keys() - set(room.inlets):
@@ -74,7 +75,7 @@ def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
         rejected = _kept(room, poll, rejected)
     return Room(
         room.started_at, room.tracks, sensors, room.inlets, poll.at, room.held, room.cool_since, room.has_cooled,
-        missing_since, rejected, room.unexamined, room.stages, room.blind_since, room.going,
+        missing_since, rejected, room.unexamined_at, room.stages, room.blind_since, room.going,
         room.projected_at, room.alarmed_since, room.alarm_at,
     )
 
@@ -92,29 +93,28 @@ def _missing(before: Room, poll: Poll, missing: Iterable[str]) -> Mapping[str, f
     return {name: poll.at if is_first else before.missing_since.get(name, poll.at) for name in missing}
 
 
-def remembered(room: Room, readings: Sequence[Reading], settings: PolicySettings) -> Room:
+def remembered(room: Room, readings: Collection[Reading], settings: PolicySettings) -> Room:
     """The room after readings that may be old: as `seen`, without counting as an answered poll."""
     if not readings:
         return room
-    tracks, waiting = dict(room.tracks), set(room.unexamined)
+    tracks, given_at = dict(room.tracks), room.unexamined_at
     for reading in readings:
-        name = reading.sensor
+        name, seen_at = reading.sensor, reading.seen_at
         before = tracks.get(name)
-        after = taken(before, reading, settings)
-        if before is None or after.recent[-1].stamp != before.recent[-1].stamp:
-            if name in waiting and before is not None:  # each measurement is held against what the others said then
-                examine(tracks, settings, before.recent[-1].measured_at)
-                waiting.clear()
-                after = taken(tracks[name], reading, settings)
-            waiting.add(name)
-        tracks[name] = after
+        is_new = before is None or reading.stamp > before.recent[-1].stamp
+        if is_new and given_at is not None and seen_at > given_at:
+            examine(tracks, settings, given_at)  # each measurement is held against what the others said then
+            given_at, before = None, tracks.get(name)
+        tracks[name] = taken(before, reading, settings)
+        if is_new:
+            given_at = seen_at if given_at is None else max(given_at, seen_at)
     sensors, inlets = room.sensors, room.inlets
     if len(tracks) != len(room.tracks) or not (sensors or inlets):
         sensors = tuple(sorted({*sensors, *(name for name, track in tracks.items() if track.kind is Kind.ROOM)}))
         inlets = tuple(sorted({*inlets, *(name for name, track in tracks.items() if track.kind is Kind.BMC)}))
     return Room(
         room.started_at, tracks, sensors, inlets, room.polled_at, room.held, room.cool_since, room.has_cooled,
-        room.missing_since, room.rejected, frozenset(waiting), room.stages, room.blind_since, room.going,
+        room.missing_since, room.rejected, given_at, room.stages, room.blind_since, room.going,
         room.projected_at, room.alarmed_since, room.alarm_at,
     )
 

@@ -16,6 +16,8 @@ MAX_AGE_BOUNDS_S = (300.0, 2700.0)
 """A sensor's reading is stale somewhere between 5 and 45 minutes, whatever cadence it shows."""
 KEPT_MEASUREMENTS = 12
 """At least so many are kept a sensor, for its cadence; more where a window in time needs them."""
+SURE_OF_CADENCE = 5
+"""From fewer a gap cannot be told from a slow sensor."""
 KEPT_S = 1200.0
 """And all of so long, for slopes and rises."""
 USUAL_OVER_S = 7 * 24 * 3600.0
@@ -44,6 +46,8 @@ class Suspicion(NamedTuple):
     """How many measurements in a row it has behaved for."""
     judged: float = 0.0
     """Stamp of the measurement that was judged last: each counts once."""
+    is_alone: bool = False
+    """What it says is possible; only its neighbours do not follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class Track:
     def break_s(self) -> float:
         """After a longer silence nothing is known of the time between."""
         high = MAX_AGE_BOUNDS_S[1]
-        return max(high, 2.5 * cadence_s) if (cadence_s := self.cadence_s) is not None else high
+        return max(high, 2.5 * (self.cadence_s or 0.0)) if len(self.recent) >= SURE_OF_CADENCE else high
 
     def is_fresh(self, settings: PolicySettings, now: float) -> bool:
         """A measurement from the future is not: the guard's clock was set back since it was kept."""
@@ -132,10 +136,8 @@ def taken(track: Track | None, reading: Reading, settings: PolicySettings) -> Tr
         is_broken = new.stamp - last.stamp > MAX_AGE_BOUNDS_S[1] and new.stamp - last.stamp > track.break_s()
         hot_from = new.stamp if track.hot_from is None or is_broken else track.hot_from
     recent = (*recent, new)
-    if len(recent) > KEPT_MEASUREMENTS:
-        oldest = new.measured_at - max(settings.watch_s, settings.on_delay_s, KEPT_S)
-        if recent[1].measured_at < oldest:
-            recent = _shortened(recent, oldest)
+    if len(recent) > KEPT_MEASUREMENTS and recent[1].measured_at < new.measured_at - KEPT_S:
+        recent = _shortened(recent, new.measured_at - max(settings.watch_s, settings.on_delay_s, KEPT_S))
     is_same = new.celsius == last.celsius
     usual_c, usual_from = _usual(track, new, settings.low_of(reading.kind))
     return Track(
@@ -180,8 +182,9 @@ def _usual(track: Track, new: Measurement, low_c: float) -> tuple[float | None, 
         return last.celsius, last.measured_at
     if last.celsius >= low_c:
         return track.usual_c, track.usual_from
-    known_s = new.measured_at - track.usual_from
-    weight = min(1.0, max(0.0, new.measured_at - last.measured_at) / max(USUAL_LEAST_S, min(known_s, USUAL_OVER_S)))
+    step_s, known_s = new.measured_at - last.measured_at, new.measured_at - track.usual_from
+    over_s = USUAL_OVER_S if known_s > USUAL_OVER_S else max(USUAL_LEAST_S, known_s)
+    weight = 0.0 if step_s < 0.0 else step_s / over_s if step_s < over_s else 1.0
     return track.usual_c + weight * (last.celsius - track.usual_c), track.usual_from
 
 

@@ -61,11 +61,12 @@ def votes_needed(settings: PolicySettings, count: int, kind: Kind = Kind.ROOM) -
 
 def tally(
     kind: Kind, names: Sequence[str], tracks: Mapping[str, Track], settings: PolicySettings, now: float,
-    *, unheard: str = "", has_alarm: bool = False,
+    *, unheard: str = "", has_alarm: bool = False, are_others_high: bool = False,
 ) -> Tally:
     """Count one kind.
 
     :param has_alarm: Meraki's own alarm stands, and may vote.
+    :param are_others_high: the other kind has stood high meanwhile.
     """
     valid = {
         name: track for name in names
@@ -77,7 +78,7 @@ def tally(
     is_alone = len(names) == 1 and votes is None  # one sensor is no second opinion where two were asked for
     floor = min(wanted, 1 if is_alone else settings.degrade_to)
     demand = max(floor, min(wanted, len(valid)))
-    voters = _voters(valid, demand, settings, now)
+    voters = _voters(valid, demand, settings, now, are_others_high=are_others_high)
     if has_alarm and voters and len(voters) == demand - 1:
         voters.append("Meraki's own alarm")
     return Tally(kind, names, valid, voters, wanted, floor, demand, unheard)
@@ -90,14 +91,16 @@ def counts(track: Track) -> bool:
     return track.running_from is None or track.last.measured_at - track.running_from >= FANS_S
 
 
-def _voters(valid: Mapping[str, Track], demand: int, settings: PolicySettings, now: float) -> list[str]:
+def _voters(
+    valid: Mapping[str, Track], demand: int, settings: PolicySettings, now: float, *, are_others_high: bool
+) -> list[str]:
     """Who stands at or above HIGH for the on-delay, on measurements of his own.
 
-    A sensor that is too slow for that is believed to have stood there since, where others stand there with it.
+    A sensor that is too slow to show that twice is believed to have stood there since, where the other kind has.
     """
     hot = [(name, track) for name, track in valid.items() if track.hot_from is not None]
     voters = [name for name, track in hot if track.last.stamp - (track.hot_from or 0.0) >= settings.on_delay_s]
-    if len(voters) < demand and len(hot) >= max(demand, 2):
+    if len(voters) < demand <= len(hot) and are_others_high:
         return [name for name, track in hot if name in voters or _has_stood(track, settings, now)]
     return voters
 
