@@ -105,6 +105,19 @@ class VmPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class InletPlan:
+    """The sensor at a server's air inlet, which its BMC shows."""
+
+    is_there: bool = True
+    shows_when_off: bool = True
+    """It shows the air around it also while its server is off; otherwise nothing."""
+    bias_k: float | None = None
+    """What it is off by; None: drawn by the seed."""
+    step_c: float = 1.0
+    """Degrees that one count stands for."""
+
+
+@dataclass(frozen=True, slots=True)
 class BmcPlan:
     address: str
     host: str | None
@@ -118,6 +131,7 @@ class BmcPlan:
     """It says Off whatever its server does."""
     is_dead: bool = False
     """It never answers."""
+    inlet: InletPlan = InletPlan()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .edges import Faults
+from .inlets import InletFault
 from .machines import Stage
 from .room import SensorFault
 from .world import World
@@ -81,6 +82,8 @@ def checked(world: World, happening: Happening) -> None:
         _named(happening.target, names(world))
     if happening.what == "sensor":
         _fault(happening.how)
+    if happening.what == "inlet":
+        _inlet_fault(happening.how)
     if happening.what == "move VM":
         _named(happening.how, world.cluster.hosts)
 
@@ -130,6 +133,13 @@ def _fault(how: str) -> SensorFault:
         raise ValueError(f"how: {how!r} is no fault of a sensor; there are {', '.join(SensorFault)}") from None
 
 
+def _inlet_fault(how: str) -> InletFault:
+    try:
+        return InletFault(how)
+    except ValueError:
+        raise ValueError(f"how: {how!r} is no fault of an inlet; there are {', '.join(InletFault)}") from None
+
+
 def _named(name: str, names: Collection[str]) -> None:
     if name not in names:
         raise ValueError(f"{name or 'nothing'!r} is not there; there are {', '.join(sorted(names))}")
@@ -143,6 +153,7 @@ WHATS: Mapping[str, Act] = {
     "cut WAN": _in_world(lambda world, _: world.cut_wan()),
     "mend WAN": _in_world(lambda world, _: world.mend_wan()),
     "sensor": _in_world(_sensor),
+    "inlet": _in_world(lambda world, one: world.set_inlet(one.target, _inlet_fault(one.how))),
     "hang guest": _hang_guest,
     "switch VM on": _in_world(lambda world, one: world.turn_vm(one.target, is_on=True)),
     "switch VM off": _in_world(lambda world, one: world.turn_vm(one.target, is_on=False)),
@@ -175,7 +186,7 @@ def _hosts_with_bmc(world: World) -> Collection[str]:
 _TARGETS: Mapping[str, Callable[[World], Collection[str]]] = {
     **dict.fromkeys(("hang guest", "switch VM on", "switch VM off", "move VM"), _vms),
     **dict.fromkeys(("cut power", "press power", "break host", "mend host"), _hosts),
-    **dict.fromkeys(("kill BMC", "hang BMC", "revive BMC"), _hosts_with_bmc),
+    **dict.fromkeys(("kill BMC", "hang BMC", "revive BMC", "inlet"), _hosts_with_bmc),
     "sensor": lambda world: {*world.room.sensors, ""},
 }
 """What each is done to; the others are done to the room."""

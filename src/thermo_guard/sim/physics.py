@@ -150,6 +150,10 @@ class Probe:
         return settled + (felt_c - settled) * math.exp(-seconds / self.tau_s)
 
 
+INTAKE = Probe(tau_s=60.0)
+"""How the air at a server's front, which its fans draw past the sensor, follows the room's."""
+
+
 def quantised(celsius: float, step_c: float) -> float:
     """The nearest count, without the dust of binary fractions."""
     return round(round(celsius / step_c) * step_c, 6)

@@ -82,6 +82,8 @@ class VirtualRoom:
         """Its constants as they stand now."""
         self.heat = physics.steady(plan.room, plan.cooling, power_kw)
         self.peak_c = self.heat.air_c
+        self.intake_c = self.heat.air_c
+        """The air at the servers' fronts."""
         self.sensors = {
             sensor.serial: Sensor(
                 sensor, seed, sensor.probe.settled_c(self.heat.air_c, power_kw), timeline.now
@@ -139,6 +141,7 @@ class VirtualRoom:
         cooling_kw = cooling.kw(self.heat.air_c) * self.cooling_share if cooling is not None else 0.0
         self.heat = physics.warmed(self._room, self.heat, power_kw, cooling_kw, seconds)
         self.peak_c = max(self.peak_c, self.heat.air_c)
+        self.intake_c = physics.INTAKE.felt_c(self.intake_c, self.heat.air_c, power_kw, seconds)
         for sensor in self.sensors.values():
             sensor.felt_c = sensor.plan.probe.felt_c(sensor.felt_c, self.heat.air_c, power_kw, seconds)
 

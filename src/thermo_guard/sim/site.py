@@ -3,10 +3,12 @@
 Every machine is reached by the name or address that it was given, and every account goes through its door.
 """
 
+from collections.abc import Sequence
+
 from thermo_guard.core.commands import Command, Verb
-from thermo_guard.core.plant import BmcSeen
-from thermo_guard.core.readings import AlertCount, Poll
-from thermo_guard.ports import Clock, Logins, Unauthorized
+from thermo_guard.core.plant import BmcSeen, Power
+from thermo_guard.core.readings import AlertCount, Kind, Poll, Reading
+from thermo_guard.ports import Clock, Inlet, Logins, Refused, Unauthorized
 
 from .doors import Door, Doors
 from .edges import SENSORS as SENSORS  # noqa: PLC0414 - drills take it from here
@@ -54,11 +56,12 @@ class SiteSensors:
 
 
 class SiteBmc:
-    """ports.PowerController of one virtual BMC. It lives on standby power, whatever its host does."""
+    """ports.PowerController and ports.Inlet of one virtual BMC. It lives on standby power, whatever its host does."""
 
     def __init__(self, edges: Edges, state: BmcState) -> None:
         self._edges = edges
         self._state = state
+        self._sensor = edges.world.inlets[state.plan.address]
 
     @property
     def address(self) -> str:
@@ -68,6 +71,22 @@ class SiteBmc:
         await self._reach()
         world = self._edges.world
         return self._state.seen(world.now, world.cluster.bmc_power(self._state))
+
+    @property
+    def inlet_sensor(self) -> str | None:
+        return "Inlet Temp" if self._sensor.plan.is_there else None
+
+    async def inlet(self) -> Poll:
+        await self._reach()
+        if not self._sensor.plan.is_there:
+            raise Refused(f"BMC {self.address} shows no inlet sensor: name one by inlet_sensor in ILO_HOSTS")
+        world, celsius = self._edges.world, self._sensor.shown_c
+        power = self._state.seen(world.now, world.cluster.bmc_power(self._state)).power
+        readings = () if celsius is None else (Reading(
+            self.address, celsius, stamp=world.now, seen_at=world.now, age_s=0.0, kind=Kind.BMC,
+            is_running={Power.ON: True, Power.OFF: False}.get(power),
+        ),)
+        return Poll(world.now, readings, kind=Kind.BMC, lists_all=False)
 
     async def power_on(self) -> None:
         await self._reach()
@@ -137,6 +156,7 @@ class VirtualSite:
         self.sensors = SiteSensors(edges)
         self.hypervisor = StandaloneHosts(edges) if world.plan.is_standalone else SiteHypervisor(edges)
         self.bmcs = [SiteBmc(edges, state) for state in world.cluster.bmcs.values()]
+        self.inlets: Sequence[Inlet] = self.bmcs
         self.ports = SitePorts(edges)
 
     def begin_process(self, logins: Logins | None = None) -> None:

@@ -16,6 +16,7 @@ from .cluster_services import ClusterServices
 from .drs import Drs
 from .followers import Agents, FaultTolerance
 from .hands import Hands, protect_from
+from .inlets import InletFault, inlets_of
 from .machines import VmState
 from .network import VirtualNetwork
 from .physics import STEP_S
@@ -40,6 +41,8 @@ class World:
         self.cluster.watchers += _watchers_of(self.cluster)
         self.network = VirtualNetwork(plan, self.cluster, self.timeline)
         self.room = VirtualRoom(plan, seed, self.timeline, self.power_kw)
+        self.inlets = inlets_of(self.cluster.bmcs.values(), self.cluster, self.room, seed)
+        """What each BMC's inlet sensor shows, by its address."""
         self._grid_at = starts_at
 
     @property
@@ -114,6 +117,13 @@ class World:
 
     def set_sensor(self, serial: str, fault: SensorFault) -> None:
         self.room.set_fault(serial, fault)
+
+    def set_inlet(self, host: str, fault: InletFault) -> None:
+        """Let the inlet sensor of a host go wrong, or be right again."""
+        for bmc in self.cluster.bmcs.values():
+            if bmc.plan.host == host:
+                self.inlets[bmc.plan.address].set_fault(fault)
+        self.timeline.note("inlet.fault", host, fault.value)
 
     def cut_power(self, host: str) -> None:
         """Take a host's power away at once."""

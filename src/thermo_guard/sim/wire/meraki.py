@@ -70,16 +70,17 @@ class MerakiFace:
         limit_clock: Callable[[], float] = monotonic_now,
     ) -> None:
         self._organisation = Organisation(organisation_id)
-        self._networks = {
+        self.networks = {
             network_id: Network(network_id, number, rooms[network_id], self._organisation)
             for number, network_id in enumerate(sorted(rooms))
         }
+        """By Meraki's id."""
         self._clock = clock
         self._key = key
         self._host = host
         self._port = port
         self._limit = _RateLimit(limit_clock)
-        self._webhooks = Webhooks(self._networks, clock)
+        self._webhooks = Webhooks(self.networks, clock)
         self.url = ""
         """What MERAKI_API_BASE_URL is set to; known once entered."""
 
@@ -121,7 +122,7 @@ class MerakiFace:
     async def _as_in_life(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Move the worlds to now; then drop, decline or answer, under the site's time."""
         now = self._clock.now()
-        for network in self._networks.values():
+        for network in self.networks.values():
             network.world.advance(now)
         if self._is_cut_off(request):
             if request.transport is not None:
@@ -141,7 +142,7 @@ class MerakiFace:
         named = request.query.getall("networkIds[]", [])
         if "network" in request.match_info:
             named = [request.match_info["network"]]
-        asked = [self._networks[each] for each in named if each in self._networks] or list(self._networks.values())
+        asked = [self.networks[each] for each in named if each in self.networks] or list(self.networks.values())
         return bool(asked) and not any(network.world.network.is_wan_up for network in asked)
 
     def _refusal(self, request: web.Request) -> web.StreamResponse | None:
@@ -155,7 +156,7 @@ class MerakiFace:
             return declined(429, "API rate limit exceeded for organization", {"Retry-After": "1"})
         if request.match_info.get("org", self._organisation.id) != self._organisation.id:
             return declined(404, "Not found")
-        if request.match_info.get("network", "") not in {"", *self._networks}:
+        if request.match_info.get("network", "") not in {"", *self.networks}:
             return declined(404, "Not found")
         return None
 
@@ -170,7 +171,7 @@ class MerakiFace:
         if wrong := complaint(request.query, NETWORK_QUERY, most_per_page=100_000):
             return wrong
         is_wanted = "sensor" in request.query.getall("productTypes[]", ["sensor"])
-        rows = [network.row() for network in self._networks.values()] if is_wanted else []
+        rows = [network.row() for network in self.networks.values()] if is_wanted else []
         return page(request, rows, lambda row: str(row["id"]))
 
     async def _devices(self, request: web.Request) -> web.Response:
@@ -215,7 +216,7 @@ class MerakiFace:
 
     def _asked(self, query: MultiMapping[str]) -> list[Network]:
         ids = query.getall("networkIds[]", [])
-        return [network for network in self._networks.values() if not ids or network.id in ids]
+        return [network for network in self.networks.values() if not ids or network.id in ids]
 
     # ---- of a network ----
 
@@ -251,7 +252,7 @@ class MerakiFace:
         return web.json_response(receiver.row(), status=201)
 
     def _network_of(self, request: web.Request) -> Network:
-        return self._networks[request.match_info["network"]]
+        return self.networks[request.match_info["network"]]
 
 
 class _RateLimit:

@@ -74,13 +74,14 @@ class WireSite:
     :param clock: the site's own time.
     :param speed: its seconds for a real one, as the loop has it that runs this.
     :param folder: where the simulators' files are written.
+    :param broker: host:port of an MQTT broker that is there, for what gateways publish; empty: they publish nothing.
     :param has_vsphere: False: sensors and BMCs alone, which need no Go program.
     :raises OverlayMissing: on entering, there is no simulator of vSphere here.
     """
 
     def __init__(
         self, plans: Sequence[RoomPlan], clock: Clock, *, speed: float, folder: Path, has_vsphere: bool = True,
-        seed: int = 1,
+        seed: int = 1, broker: str = "",
     ) -> None:
         self._plans = plans
         self._clock = clock
@@ -88,6 +89,7 @@ class WireSite:
         self._folder = folder
         self._has_vsphere = has_vsphere
         self._seed = seed
+        self._broker = broker
         self._stack = AsyncExitStack()
         self.rooms: dict[str, Room] = {}
         """By name, once it is entered."""
@@ -101,6 +103,10 @@ class WireSite:
             self.meraki = await stack.enter_async_context(
                 MerakiFace(worlds, self._clock, key=KEY, limit_clock=self._clock.now)
             )
+            if self._broker:
+                from .gateways import Gateways  # noqa: PLC0415 - its library is large, and seldom needed
+
+                await stack.enter_async_context(Gateways(self.meraki.networks, self._broker, self._speed))
             pace = asyncio.create_task(self._pace())
             stack.callback(pace.cancel)
             self._stack = stack.pop_all()
@@ -135,6 +141,7 @@ class WireSite:
         return {
             "MERAKI_API_KEY": KEY, "MERAKI_NETWORK_ID": room.network, "MERAKI_API_BASE_URL": self.meraki.url,
             **({} if room.vsphere is None else room.vsphere.settings()), "ILO_HOSTS": json.dumps(ilo_hosts),
+            **({"MQTT_BROKER": self._broker} if self._broker else {}),
         }
 
     async def rescale(self, speed: float) -> None:
