@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from peers import shared
-from sim.wire.on_redfish import LOGIN, PASSWORD, USERNAME, OnRedfish
+from sim.wire.on_redfish import HOST, LOGIN, PASSWORD, USERNAME, OnRedfish
 from thermo_guard.core.plant import Power
+from thermo_guard.ports import Refused
+from thermo_guard.sim.blueprint import InletPlan
+from thermo_guard.sim.inlets import InletFault
 from thermo_guard.sim.machines import Stage
 from thermo_guard.sim.wire.redfish import MOST_SESSIONS, SESSION_IDLE_S
 from thermo_guard.sim.wire.redfish_flavours import FLAVOURS, SESSIONS
@@ -64,14 +67,31 @@ async def test_the_resets_on_offer_are_the_vendors(flavour: str) -> None:
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_the_inlet_follows_the_room(flavour: str) -> None:
-    """The inlet is the room's air and what the host's place in the rack adds, in whole degrees as firmware tells it."""
+    """The guard finds the inlet among all that a BMC shows, as the world has it, and what is wrong with it later."""
     async with OnRedfish(flavour) as on:
+        inlet = on.world.inlets[on.state.plan.address]
+        first = (await on.guard.inlet()).readings[0]
+        assert (on.guard.inlet_sensor, first.celsius, first.is_running) == (
+            FLAVOURS[flavour].inlet, inlet.shown_c, True)
         on.world.fail_cooling(7200.0)
-        first = (await on.get(f"/redfish/v1/Chassis/{FLAVOURS[flavour].system}/Thermal"))["Temperatures"][0]
-        on.clock.time += 1800.0
-        later = (await on.get(f"/redfish/v1/Chassis/{FLAVOURS[flavour].system}/Thermal"))["Temperatures"][0]
-        assert later["ReadingCelsius"] > first["ReadingCelsius"]
-        assert later["ReadingCelsius"] == round(on.world.air_c + on.host.plan.inlet_offset_k)
+        on.pass_by(1800.0)
+        later = (await on.guard.inlet()).readings[0]
+        assert later.celsius == inlet.shown_c
+        assert later.celsius > first.celsius + 3
+        on.world.set_inlet(HOST, InletFault.ZERO)
+        assert [reading.celsius for reading in (await on.guard.inlet()).readings] == [0]
+        on.world.set_inlet(HOST, InletFault.SILENT)
+        assert not (await on.guard.inlet()).readings
+        on.world.set_inlet(HOST, InletFault.NONE)
+        on.set_power(is_on=False)
+        assert [reading.is_running for reading in (await on.guard.inlet()).readings] == [False]
+
+
+async def test_a_server_without_an_inlet_sensor() -> None:
+    """Of what else its BMC shows nothing is taken for the inlet."""
+    async with OnRedfish("supermicro", inlet=InletPlan(is_there=False)) as on:
+        with pytest.raises(Refused, match="it shows CPU Temp, System Temp"):
+            await on.guard.inlet()
 
 
 @pytest.mark.parametrize(("flavour", "status", "word"), [

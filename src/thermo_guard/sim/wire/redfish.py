@@ -178,9 +178,9 @@ class RedfishFace:
     def _sight(self) -> Sight:
         state, world = self._state, self._world
         seen = state.seen(world.now, world.cluster.bmc_power(state))
-        host = world.cluster.hosts.get(state.plan.host or "")
-        offset_k = host.plan.inlet_offset_k if host is not None else 0.0
-        return Sight(seen, host.stage if host is not None else Stage.UP, world.air_c + offset_k)
+        host, inlet = world.cluster.hosts.get(state.plan.host or ""), world.inlets[state.plan.address]
+        stage = host.stage if host is not None else Stage.UP
+        return Sight(seen, stage, world.air_c, inlet.shown_c, inlet.plan.is_there)
 
     def _declined(
         self, status: int, message: str, about: str = "", headers: Mapping[str, str] | None = None

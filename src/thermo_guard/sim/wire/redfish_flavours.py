@@ -32,7 +32,10 @@ class Sight:
 
     seen: BmcSeen
     stage: Stage
-    inlet_c: float
+    air_c: float
+    inlet_c: float | None
+    """What its inlet sensor shows; None: nothing."""
+    has_inlet: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,10 @@ class Flavour:
     """Status and message of a reset that changes nothing; None: it is accepted."""
     reset_status: int
     redfish_version: str
+    others: tuple[tuple[str, str, float | None], ...]
+    """What else its Thermal shows: name, context, and how much warmer than the room; None: it is not there."""
+    inlet_at: int = 0
+    """The inlet's place among them."""
     has_slash_redirect: bool = False
     """Its root is sent on to the same with a slash at the end, with 308."""
 
@@ -172,14 +179,28 @@ class Flavour:
         )
 
     def _thermal(self, sight: Sight) -> Body:
+        """The inlet among others that may be taken for it; what is not there reads 0, or nothing."""
         path = f"{self._chassis_path}/Thermal"
-        inlet: Body = {
-            "@odata.id": f"{path}#{'' if self.vendor == 'HPE' else '/'}Temperatures/0", "MemberId": "0",
-            "Name": self.inlet, "PhysicalContext": self.inlet_context, "ReadingCelsius": round(sight.inlet_c),
-            "SensorNumber": 1, "Status": {"Health": "OK", "State": "Enabled"}, "UpperThresholdCritical": 42,
-            "UpperThresholdFatal": 47 if self.vendor == "HPE" else None,
+        is_on = sight.seen.power is not Power.OFF
+        others = [(name, context, sight.air_c + over_k if is_on and over_k else None) for name, context, over_k
+                  in self.others]
+        if sight.has_inlet:
+            others.insert(self.inlet_at, (self.inlet, self.inlet_context, sight.inlet_c))
+        found = [self._thermometer(path, number, *one) for number, one in enumerate(others)]
+        return _page(path, "Thermal", "Thermal", Id="Thermal", Temperatures=found)
+
+    def _thermometer(self, path: str, number: int, name: str, context: str, celsius: float | None) -> Body:
+        is_hpe = self.vendor == "HPE"
+        body: Body = {
+            "@odata.id": f"{path}#{'' if is_hpe else '/'}Temperatures/{number}", "MemberId": str(number), "Name": name,
+            "PhysicalContext": context, "SensorNumber": number + 1,
         }
-        return _page(path, "Thermal", "Thermal", Id="Thermal", Temperatures=[inlet])
+        if celsius is None:
+            return body | {"ReadingCelsius": 0 if is_hpe else None, "Status": {"State": "Absent"}}
+        body |= {"ReadingCelsius": round(celsius), "Status": {"Health": "OK", "State": "Enabled"}}
+        if name == self.inlet:
+            body |= {"UpperThresholdCritical": 42, "UpperThresholdFatal": 47 if is_hpe else None}
+        return body
 
     def _manager(self, sight: Sight) -> Body:
         now = datetime.fromtimestamp(sight.seen.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -217,13 +238,18 @@ _VERSIONS = {
 
 _HPE_RESETS = ("On", "ForceOff", "GracefulShutdown", "ForceRestart", "Nmi", "PushPowerButton", "GracefulRestart")
 
+_HPE_SENSORS = (
+    ("02-CPU 1", "CPU", 18.0), ("05-P1 PMM 1-8", "Memory", None), ("25-P/S 1 Inlet", "PowerSupply", 8.0),
+    ("27-P/S 2 Inlet", "PowerSupply", None), ("32-Board Inlet", "SystemBoard", 2.0),
+)
+
 
 def _ilo(number: int, firmware: str) -> Flavour:
     return Flavour(
         vendor="HPE", manufacturer="HPE", product=f"iLO {number}", firmware=f"iLO {number} v{firmware}", system="1",
         manager="1", resets=_HPE_RESETS, mains_words=("PowerOn", "RemainOff", "Restore"), inlet="01-Inlet Ambient",
         inlet_context="Intake", messages="Base.1.18", redundant=(400, "iLO.2.33.InvalidOperationForSystemState"),
-        reset_status=200, redfish_version="1.20.0", has_slash_redirect=True,
+        reset_status=200, redfish_version="1.20.0", others=_HPE_SENSORS, has_slash_redirect=True,
     )
 
 
@@ -237,11 +263,14 @@ FLAVOURS: Mapping[str, Flavour] = {
                 "PowerCycle"),
         mains_words=("On", "Off", "Last"), inlet="System Board Inlet Temp", inlet_context="SystemBoard",
         messages="Base.1.12", redundant=(409, "IDRAC.2.7.PSU501"), reset_status=204, redfish_version="1.13.1",
+        others=(("CPU1 Temp", "CPU", 15.0), ("System Board Exhaust Temp", "SystemBoard", 8.0)), inlet_at=1,
     ),
     "supermicro": Flavour(
         vendor="Supermicro", manufacturer="Supermicro", product="Supermicro BMC", firmware="01.03.16", system="1",
         manager="1", resets=("On", "ForceOff", "GracefulShutdown", "GracefulRestart", "ForceRestart", "Nmi", "ForceOn"),
         mains_words=("AlwaysOn", "AlwaysOff", "LastState"), inlet="Inlet Temp", inlet_context="Intake",
         messages="Base.1.10", redundant=None, reset_status=200, redfish_version="1.11.0",
+        others=(("CPU Temp", "CPU", 20.0), ("System Temp", "Intake", 6.0), ("M2NVMeSSD Inlet Temp", "Intake", None)),
+        inlet_at=2,
     ),
 }
