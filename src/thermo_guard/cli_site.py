@@ -16,6 +16,9 @@ SpeedOption = Annotated[float, typer.Option("--speed", min=0.1, max=600.0, help=
 ScenarioOption = Annotated[str | None, typer.Option("--scenario", help="Of the plant file: what happens, and when.")]
 EnvFileOption = Annotated[Path | None, typer.Option("--env-file", help="Write a guard's settings of the first room.")]
 ControlOption = Annotated[int, typer.Option("--control", min=0, max=65535, help="Port of the control face; 0: any.")]
+MqttOption = Annotated[str, typer.Option(
+    "--mqtt", metavar="HOST:PORT", help="Publish each measurement to this broker too, as Meraki's gateways do."
+)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Addresses and settings as one line of JSON.")]
 StdinOption = Annotated[bool, typer.Option("--die-with-stdin", help="End when standard input does.")]
 
@@ -23,7 +26,7 @@ StdinOption = Annotated[bool, typer.Option("--die-with-stdin", help="End when st
 def site(
     plant: PlantArgument = None, *, speed: SpeedOption = 1.0, scenario: ScenarioOption = None,
     env_file: EnvFileOption = None, control: ControlOption = 0, as_json: JsonOption = False,
-    die_with_stdin: StdinOption = False,
+    die_with_stdin: StdinOption = False, mqtt: MqttOption = "",
 ) -> None:
     """Serve virtual server rooms on loopback: Meraki's API, a BMC for each server, vCenter and every ESXi host.
 
@@ -35,7 +38,7 @@ def site(
     try:
         code = serve(
             plant or [], speed=speed, scenario=scenario, env_file=env_file, control_port=control, as_json=as_json,
-            ends_with_stdin=die_with_stdin,
+            ends_with_stdin=die_with_stdin, broker=mqtt,
         )
     except BadPlant as bad:
         Console(stderr=True).print(str(bad), markup=False)

@@ -7,6 +7,7 @@ at it, and at another one `demo --wire`, which runs its guard at the same.
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -35,7 +36,7 @@ DEFAULT_PLANT = "vcenter-inside"
 
 def serve(
     plants: Sequence[str], *, speed: float, scenario: str | None, env_file: Path | None, control_port: int,
-    as_json: bool, ends_with_stdin: bool,
+    as_json: bool, ends_with_stdin: bool, broker: str = "",
 ) -> int:
     """Serve these plant files, or shipped examples by their names; the process's exit code.
 
@@ -53,10 +54,13 @@ def serve(
     if env_file is not None and not env_file.absolute().parent.is_dir():
         print(f"--env-file {env_file}: there is no such folder", file=sys.stderr)  # noqa: T201
         return 2
+    if broker and not re.fullmatch(r".+:[0-9]{1,5}", broker):
+        print(f"--mqtt {broker}: an MQTT broker is named by host:port", file=sys.stderr)  # noqa: T201
+        return 2
     logs.configure("console", "WARNING")
     try:
         with tempfile.TemporaryDirectory(prefix="thermo-guard-site-") as folder:
-            site = _Served(files, speed, Path(folder), control_port)
+            site = _Served(files, speed, Path(folder), control_port, broker)
             return run(site.until_ended(scenario, env_file, as_json=as_json, ends_with_stdin=ends_with_stdin),
                        speed=speed)
     except OverlayMissing as missing:
@@ -68,11 +72,12 @@ def serve(
 
 
 class _Served:
-    def __init__(self, files: Sequence[PlantFile], speed: float, folder: Path, control_port: int) -> None:
+    def __init__(self, files: Sequence[PlantFile], speed: float, folder: Path, control_port: int, broker: str) -> None:
         self._files = files
         self._speed = speed
         self._folder = folder
         self._control_port = control_port
+        self._broker = broker
 
     async def until_ended(
         self, scenario: str | None, env_file: Path | None, *, as_json: bool, ends_with_stdin: bool
@@ -83,7 +88,7 @@ class _Served:
         rooms = [room for file in self._files for room in file.rooms]
         async with AsyncExitStack() as stack:
             site = await stack.enter_async_context(
-                WireSite(rooms, clock, speed=self._speed, folder=self._folder)
+                WireSite(rooms, clock, speed=self._speed, folder=self._folder, broker=self._broker)
             )
             control = await stack.enter_async_context(ControlFace(site, clock, port=self._control_port))
             if env_file is not None:
@@ -91,7 +96,7 @@ class _Served:
             if as_json:
                 print(json.dumps(_facts(site, control, clock, epoch, self._speed)), flush=True)  # noqa: T201
             else:
-                _show(site, control, env_file, self._speed)
+                _show(site, control, env_file, self._speed, self._broker)
             for task in [asyncio.create_task(_go_through(file.scenarios.get(scenario or "", ()), site, clock))
                          for file in self._files]:
                 stack.callback(task.cancel)
@@ -137,10 +142,12 @@ def _facts(site: WireSite, control: ControlFace, clock: Clock, epoch: float, spe
     }
 
 
-def _show(site: WireSite, control: ControlFace, env_file: Path | None, speed: float) -> None:
+def _show(site: WireSite, control: ControlFace, env_file: Path | None, speed: float, broker: str) -> None:
     console = Console(soft_wrap=True, highlight=False)
     console.print("VIRTUAL SITE: nothing here is real, and everything speaks as if it were.")
     console.print(f"Meraki    {site.meraki.url}")
+    if broker:
+        console.print(f"MQTT      {broker}    every measurement is published there, as gateways do")
     console.print(f"Control   {control.url}    its own page says what it takes")
     for room in site.rooms.values():
         _show_room(console, room)
