@@ -162,40 +162,57 @@ def _take_before(line: Sequence[int], at: Sequence[float], kept: set[int]) -> No
 
 
 def _outside(line: Sequence[int], at: Sequence[float], sender: Sequence[int], kept: set[int]) -> dict[int, Fate]:
-    """The rows out of time. One that is a few seconds out of order is not; one of a sensor whose clock has been wrong
-    is where nothing else has come to its time: at its end a run would else step ahead with the wrong clock.
-    """
-    found: dict[int, Fate] = {}
-    for fate, rows, sign in ((Fate.LATE, line[::-1], -1), (Fate.FUTURE, line, 1)):
-        reached: float | None = None  # how far the others have come; backwards, signs turned
-        wrong: dict[int, float] = {}
-        following = _following(rows, at, kept, sign)
-        for row in rows:
-            mine, who = at[row] * sign, sender[row]
-            if row in kept and row not in found:
-                if who in wrong and mine >= wrong[who] and (reached is None or reached < wrong[who]):
-                    found[row] = fate
-                    wrong[who] = mine
-                    continue
-                wrong.pop(who, None)
-                reached = mine if reached is None else max(reached, mine)
-            elif row not in found:
-                after = following.get(row)
-                if after is not None and mine > after + NEAR_S:
-                    found[row] = fate
-                    wrong[who] = mine
+    """The rows out of time; a few seconds out of order is not. Rows of the run that are are taken out of `kept`."""
+    dragged = {fate: _dragged(rows, at, sender, kept, sign) for fate, rows, sign in (
+        (Fate.LATE, line[::-1], -1), (Fate.FUTURE, line, 1))}
+    found = {row: fate for fate, rows in dragged.items() for row in rows}
+    kept -= found.keys()
+    after, before = _last_kept(line[::-1], at, kept), _last_kept(line, at, kept)
+    for row in line:
+        if row not in kept and row not in found:
+            if at[row] > after.get(row, at[row]) + NEAR_S:
+                found[row] = Fate.FUTURE
+            elif at[row] < before.get(row, at[row]) - NEAR_S:
+                found[row] = Fate.LATE
     return found
 
 
-def _following(rows: Sequence[int], at: Sequence[float], kept: set[int], sign: int) -> dict[int, float]:
-    """For each row that is not kept the time of the next one that is."""
-    after: float | None = None
+def _dragged(
+    rows: Sequence[int], at: Sequence[float], sender: Sequence[int], kept: set[int], sign: int
+) -> set[int]:
+    """Rows of the run that belong to a sensor whose clock has been wrong, while nothing else has come to their time.
+
+    At the end of a file a wrong clock would else step ahead with the run.
+
+    :param sign: -1 where `rows` and time are gone through backwards.
+    """
+    found: set[int] = set()
+    reached: float | None = None  # how far the others have come
+    wrong: dict[int, float] = {}
+    follows = _last_kept(rows[::-1], at, kept)
+    for row in rows:
+        mine, who = at[row] * sign, sender[row]
+        if row not in kept:
+            if row in follows and mine > follows[row] * sign + NEAR_S:
+                wrong[who] = mine
+        elif who in wrong and mine >= wrong[who] and (reached is None or reached < wrong[who]):
+            found.add(row)
+            wrong[who] = mine
+        else:
+            wrong.pop(who, None)
+            reached = mine if reached is None else max(reached, mine)
+    return found
+
+
+def _last_kept(rows: Sequence[int], at: Sequence[float], kept: set[int]) -> dict[int, float]:
+    """For each row that is not kept the time of the one before it, in the order given, that is."""
+    last: float | None = None
     found: dict[int, float] = {}
-    for row in reversed(rows):
+    for row in rows:
         if row in kept:
-            after = at[row] * sign
-        elif after is not None:
-            found[row] = after
+            last = at[row]
+        elif last is not None:
+            found[row] = last
     return found
 
 
