@@ -20,7 +20,7 @@ from .core.preflight import Terms
 from .core.survey import Memory, Network
 from .engine.terms import LoopSettings
 from .ports import Clock, Fault, Names, PowerController
-from .survey import Preflight, Sides, look_at_folder, memory_of
+from .survey import NamedInlet, Preflight, Sides, look_at_folder, memory_of
 
 CERTIFICATE_S = 7.0
 """For the connection over which vCenter's certificate is read."""
@@ -30,7 +30,7 @@ BESIDE_THE_LOOP = 4
 
 def real_sides(
     settings: Settings, clock: Clock, sensors: Meraki, hypervisor: Vsphere, bmcs: Sequence[PowerController],
-    names: Names,
+    names: Names, *, inlets: Sequence[NamedInlet] = (),
 ) -> Sides:
     """Where the configured site is looked at from: edges that are open already."""
     own, vcenter = own_addresses(settings, names, hypervisor), settings.vcenter_host
@@ -39,7 +39,7 @@ def real_sides(
         describe=lambda: _network(sensors), clock_ahead_s=lambda: sensors.clock_ahead_s,
         vcenter_certificate=None if vcenter is None else lambda: _certificate(vcenter, names),
         infrastructure=lambda: _infrastructure(settings, names, own),
-        is_one_account=domain_of(settings.esxi_user) is not None,
+        is_one_account=domain_of(settings.esxi_user) is not None, inlets=inlets,
     )
 
 

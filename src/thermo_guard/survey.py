@@ -21,15 +21,15 @@ from .core.data_folder import storage_of
 from .core.events import Entry
 from .core.finding import Finding
 from .core.infrastructure import Infrastructure
-from .core.plant import ClusterSeen, Host, HostSeen, MissingPrivilege, Trouble, Unseen
+from .core.plant import BmcSeen, ClusterSeen, Host, HostSeen, MissingPrivilege, Trouble, Unseen
 from .core.preflight import Terms, findings
 from .core.readings import AlertCount, Poll, Reading
 from .core.record import Record, fold
 from .core.scope import scope_of
 from .core.snapshot import Snapshot
-from .core.survey import BrokerSeen, DataFolder, Memory, Network, Survey
+from .core.survey import BrokerSeen, DataFolder, InletSeen, Memory, Network, Survey
 from .engine.loop import HISTORY_S
-from .ports import Clock, Fault, Hypervisor, PowerController, RoomSensors, Unauthorized
+from .ports import Clock, Fault, Hypervisor, Inlet, PowerController, RoomSensors, Unauthorized
 
 SIDE_S = 90.0
 """Longest wait for one look: more than any adapter's own bound, which says better what is wrong."""
@@ -41,6 +41,15 @@ MOST_REFUSED = 2
 """After so many refusals it is tried nowhere else: the usual lockout counts five."""
 
 T = TypeVar("T")
+
+
+class NamedInlet(Inlet, Protocol):
+    """An inlet that says which sensor it is."""
+
+    @property
+    def inlet_sensor(self) -> str | None:
+        """As the BMC names it; None before it was found."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,8 @@ class Sides:
     """What this machine shows of what the guard leans on; asked for last, when names and logins have been tried."""
     broker: Callable[[], Awaitable[BrokerSeen]] | None = None
     """Who has spoken over the broker on site; None: there is none."""
+    inlets: Sequence[NamedInlet] = ()
+    """Those of BMCs among `bmcs`; each is asked only once its BMC has answered."""
     is_one_account: bool = False
     """The hosts' own login is an account of a domain: what each of them refuses counts against the same one."""
 
@@ -117,16 +128,17 @@ async def survey(
     :param at_once: so many single looks together.
     """
     looks = _Looks(sides.clock, at_once)
-    (poll, network, count), broker, (cluster, missing, direct), bmcs = await asyncio.gather(
+    (poll, network, count), broker, (cluster, missing, direct), (bmcs, inlets) = await asyncio.gather(
         _look_at_room(looks, sides), _look_at_broker(looks, sides), _look_at_cluster(looks, sides),
-        asyncio.gather(*(looks.at(bmc.observe) for bmc in sides.bmcs)),
+        _look_at_bmcs(looks, sides),
     )
     leans_on = None if sides.infrastructure is None else await looks.at(sides.infrastructure)
     return Survey(
         at=sides.clock.now(), network=network, poll=poll, alert_count=count, cluster=cluster, missing=missing,
-        direct=direct, bmcs={bmc.address: look for bmc, look in zip(sides.bmcs, bmcs, strict=True)},
+        direct=direct, bmcs=bmcs,
         clock_ahead_s=sides.clock_ahead_s(), folder=folder, memory=memory,
         infrastructure=leans_on if isinstance(leans_on, Infrastructure) else Infrastructure(), broker=broker,
+        inlets=inlets,
     )
 
 
@@ -199,6 +211,19 @@ async def _look_at_room(
 
 async def _look_at_broker(looks: _Looks, sides: Sides) -> BrokerSeen | Unseen | None:
     return None if sides.broker is None else await looks.at(sides.broker)
+
+
+async def _look_at_bmcs(
+    looks: _Looks, sides: Sides
+) -> tuple[dict[str, BmcSeen | Unseen], dict[str, InletSeen | Unseen]]:
+    found = await asyncio.gather(*(looks.at(bmc.observe) for bmc in sides.bmcs))
+    bmcs = {bmc.address: look for bmc, look in zip(sides.bmcs, found, strict=True)}
+    asked = [inlet for inlet in sides.inlets if isinstance(bmcs.get(inlet.address), BmcSeen)]
+    shown = await asyncio.gather(*(looks.at(inlet.inlet) for inlet in asked))
+    return bmcs, {
+        inlet.address: poll if isinstance(poll, Unseen) else InletSeen(inlet.inlet_sensor, poll)
+        for inlet, poll in zip(asked, shown, strict=True)
+    }
 
 
 async def _look_at_cluster(

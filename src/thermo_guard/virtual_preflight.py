@@ -25,7 +25,8 @@ def virtual_sides(site: VirtualSite, clock: Clock) -> Sides:
         return leans_on(site)
 
     return Sides(
-        clock, site.sensors, site.hypervisor, site.bmcs, describe, lambda: 0.0, infrastructure=infrastructure
+        clock, site.sensors, site.hypervisor, site.bmcs, describe, lambda: 0.0, infrastructure=infrastructure,
+        inlets=site.inlets,
     )
 
 

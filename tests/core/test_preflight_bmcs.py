@@ -7,6 +7,8 @@ import pytest
 from core.surveyed import BMCS, CLUSTER, REFUSED, SILENT, TERMS, bmc, cadence, judged, worse
 from thermo_guard.core.finding import Area, Verdict, Way, conclusion
 from thermo_guard.core.plant import BmcSeen, Power, Trouble, Unseen
+from thermo_guard.core.readings import Kind, Poll, Reading, Rejected
+from thermo_guard.core.survey import InletSeen
 
 
 def bmcs(**changes: BmcSeen | Unseen) -> dict[str, BmcSeen | Unseen]:
@@ -139,3 +141,36 @@ def test_a_bmc_whose_certificate_is_not_trusted_is_sent_to_pin(trouble: Trouble,
     memory = replace(cadence(120), bmc_of={"esx2": "ilo2"})
     (only,) = worse(bmcs=bmcs(ilo2=Unseen(0.0, "its certificate is not trusted", trouble=trouble)), memory=memory)
     assert words in only.remedy
+
+
+def inlet(celsius: float | None, rejected: str = "") -> InletSeen:
+    readings = () if celsius is None else (Reading("ilo1", celsius, 0.0, 0.0, 0.0, Kind.BMC),)
+    nonsense = (Rejected("ilo1", rejected, Kind.BMC),) if rejected else ()
+    return InletSeen("01-Inlet Ambient", Poll(0.0, readings, nonsense, kind=Kind.BMC, lists_all=False))
+
+
+def test_each_inlet_is_told_with_its_sensor() -> None:
+    """Which sensor is taken, and what it shows: a person must be able to tell whether it is the inlet."""
+    found = judged(inlets={"ilo1": inlet(23.0)})
+    assert [one.verdict for one in found if one.text == "ilo1: inlet 01-Inlet Ambient, 23 degC"] == [Verdict.OK]
+
+
+@pytest.mark.parametrize(("look", "said"), [
+    (Unseen(0.0, "BMC ilo1 shows no inlet sensor: name one by inlet_sensor in ILO_HOSTS"), "no inlet sensor"),
+    (inlet(0.0), "0 degC, which no inlet has"), (inlet(91.0), "91 degC, which no inlet has"),
+    (inlet(None), "shows no temperature now"), (inlet(None, "Inlet shows text"), "Inlet shows text"),
+])
+def test_an_inlet_that_shows_nothing_is_a_warning(look: InletSeen | Unseen, said: str) -> None:
+    """It costs the second opinion and no more: the room's own sensors decide; the remedy is the operator's choice."""
+    (only,) = worse(inlets={"ilo1": look})
+    assert (only.verdict, only.area) == (Verdict.WARN, Area.BMCS)
+    assert said in only.text
+    assert "inlet_sensor" in only.remedy
+
+
+def test_the_inlet_of_a_server_that_is_off_may_show_nothing() -> None:
+    """Many BMCs show no sensor then: nobody is sent to mend that."""
+    down = replace(CLUSTER.hosts[0], is_connected=False, power=Power.OFF)
+    found = worse(bmcs=bmcs(ilo1=bmc("ilo1", "esx1", power=Power.OFF)), inlets={"ilo1": inlet(None)},
+                  cluster=replace(CLUSTER, hosts=(down, *CLUSTER.hosts[1:])), direct={})
+    assert not any(finding.area is Area.BMCS for finding in found)

@@ -5,11 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from .finding import Area, Finding, Way, fail, listed, ok, warn
 from .matching import FindingKind, Matching, match_bmcs
 from .plant import BmcSeen, Host, HostSeen, Power, Trouble, Unseen
-from .survey import Memory, Survey
+from .readings import Reading
+from .survey import InletSeen, Memory, Survey
 
 SWITCHES_ON = ("On", "ForceOn")
 ALWAYS_ON = "AlwaysOn"
 """Its policy for the return of the mains, as the adapter words it."""
+COLDEST_INLET_C, WARMEST_INLET_C = 0.0, 60.0
+"""No inlet of a server that runs is beyond: a sensor that is not there reads 0."""
+NAME_ONE = "Name the right one by inlet_sensor in its entry of ILO_HOSTS; BMC_INLETS=false does without all of them."
 
 
 def matching_of(survey: Survey, overrides: Mapping[str, str]) -> Matching | None:
@@ -52,7 +56,27 @@ def bmc_findings(survey: Survey, overrides: Mapping[str, str]) -> tuple[Finding,
     elif isinstance(survey.cluster, Unseen):
         found.append(warn(Area.BMCS, "Which of them is which host cannot be told before the hosts are seen",
                           "Mend first what keeps them from being seen."))
+    off = {address for address, bmc in survey.bmcs.items() if isinstance(bmc, BmcSeen) and bmc.power is Power.OFF}
+    found += [_of_inlet(address, look, is_off=address in off) for address, look in sorted(survey.inlets.items())]
     return tuple(found)
+
+
+def _of_inlet(address: str, look: InletSeen | Unseen, *, is_off: bool) -> Finding:
+    """Never a FAIL: the room's own sensors decide."""
+    if isinstance(look, Unseen):
+        remedy = "" if look.trouble is not None or look.is_refused else NAME_ONE
+        return warn(Area.BMCS, f"{address}: its server's inlet temperature cannot be had, {look.reason}", remedy)
+    which = look.sensor or "not known yet"
+    match look.poll.readings, look.poll.rejected:
+        case [Reading(celsius=celsius), *_], _ if COLDEST_INLET_C < celsius < WARMEST_INLET_C:
+            return ok(Area.BMCS, f"{address}: inlet {which}, {celsius:g} degC")
+        case _ if is_off:
+            return ok(Area.BMCS, f"{address}: inlet {which}; its server is off, and it shows no temperature then")
+        case [Reading(celsius=celsius), *_], _:
+            return warn(Area.BMCS, f"{address}: inlet {which}, {celsius:g} degC, which no inlet has", NAME_ONE)
+        case _, [rejected, *_]:
+            return warn(Area.BMCS, f"{address}: inlet {which}, no temperature: {rejected.reason}", NAME_ONE)
+    return warn(Area.BMCS, f"{address}: inlet {which}, and it shows no temperature now", NAME_ONE)
 
 
 def _of_unseen(address: str, look: Unseen, host: str) -> Finding:

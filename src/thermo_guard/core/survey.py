@@ -77,6 +77,15 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class InletSeen:
+    """The inlet of a server, as its BMC showed it."""
+
+    sensor: str | None
+    """The one that is taken, as the BMC names it; None: none has been found yet."""
+    poll: Poll
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """What each side showed."""
 
@@ -98,4 +107,6 @@ class Survey:
     """Unseen: there is a journal that cannot be read."""
     infrastructure: Infrastructure = field(default_factory=Infrastructure)
     broker: BrokerSeen | Unseen | None = None
+    inlets: Mapping[str, InletSeen | Unseen] = field(default_factory=dict)
+    """Of each BMC that answered, by address; empty where inlets are not asked for."""
     """None: none is configured."""

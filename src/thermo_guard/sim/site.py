@@ -3,12 +3,10 @@
 Every machine is reached by the name or address that it was given, and every account goes through its door.
 """
 
-from collections.abc import Sequence
-
 from thermo_guard.core.commands import Command, Verb
 from thermo_guard.core.plant import BmcSeen, Power
 from thermo_guard.core.readings import AlertCount, Kind, Poll, Reading
-from thermo_guard.ports import Clock, Inlet, Logins, Refused, Unauthorized
+from thermo_guard.ports import Clock, Logins, Refused, Unauthorized
 
 from .doors import Door, Doors
 from .edges import SENSORS as SENSORS  # noqa: PLC0414 - drills take it from here
@@ -156,7 +154,7 @@ class VirtualSite:
         self.sensors = SiteSensors(edges)
         self.hypervisor = StandaloneHosts(edges) if world.plan.is_standalone else SiteHypervisor(edges)
         self.bmcs = [SiteBmc(edges, state) for state in world.cluster.bmcs.values()]
-        self.inlets: Sequence[Inlet] = self.bmcs
+        self.inlets = self.bmcs
         self.ports = SitePorts(edges)
 
     def begin_process(self, logins: Logins | None = None) -> None:
