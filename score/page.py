@@ -37,8 +37,8 @@ one. A row is {draws:,} draws, the same for every policy; number and row are the
 - **saveable**: physics allows it at all: an oracle that knows the true air and trips when it is 3 K above what it was
   before the failure has the last host off in time. **saved**: of those, margin at or above 0; in brackets the bounds of
   the share at 95 %. Margins are those of the saveable draws.
-- **in sight**: of the saveable, those in which a trip would have been in time when two sensors, of whatever kind, first
-  stood at LOW (inlets at their own). No rule that holds a floor and asks for a second source can do better.
+- **in sight**: of the saveable, those in which a trip would have been in time when two well sensors, of whatever kind,
+  first stood at LOW (inlets at their own). No rule that holds a floor and asks for a second source can do better.
 - **false**: trips in draws in which unstopped the air never comes to 35 degC, and how many such draws there are.
   **needless**: trips where it never comes to 40 degC.
 - **too early**: an order for hosts to come back while the cooling is gone, or while no room sensor has been heard for

@@ -86,12 +86,13 @@ def _since(before: float | None, now: float, *, holds: bool) -> float | None:
 
 
 class Seen:
-    """Trips as soon as two sources stand at the floor: no policy that keeps a floor and a second source is faster.
+    """Trips as soon as two well sensors stand at the floor: no policy that keeps a floor and a second source is faster.
 
-    A yardstick and no policy: it would trip in every warm room.
+    A yardstick and no policy: it knows which sensors are well, and would trip in every warm room.
     """
 
-    def __init__(self, settings: PolicySettings) -> None:
+    def __init__(self, settings: PolicySettings, well: frozenset[str]) -> None:
+        self._well = well
         self._settings = settings
         self._is_at_floor: dict[str, bool] = {}
         self._is_tripped = False
@@ -99,11 +100,13 @@ class Seen:
     def take(self, poll: Poll) -> None:
         above_k = self._settings.above_room_k(poll.kind)
         for reading in poll.readings:
+            if reading.sensor not in self._well:
+                continue
             self._is_at_floor[reading.sensor] = reading.celsius >= self._settings.floor_c + above_k
 
     def decide(self, now: float) -> tuple[Decision, ...]:
         at_floor = sum(self._is_at_floor.values())
-        if self._is_tripped or at_floor < min(2, max(1, len(self._is_at_floor))):
+        if self._is_tripped or at_floor < min(2, max(1, len(self._well))):
             return ()
         self._is_tripped = True
         return (Decision(now, What.TRIPPED, "high", None, f"{at_floor} sources at the floor"),)

@@ -78,7 +78,7 @@ def light_room(number: int) -> Draw:
         site = site_of(dice, 0.5, 4.0)
         sensors = _cast(dice, site)
         fails_s = dice.uniform(*QUIET_S)
-        draw = Draw(row, number, site, sensors, (Outage(fails_s),), fails_s, fails_s + 5 * 3600)
+        draw = Draw(row, number, site, sensors, (Outage(fails_s),), fails_s, fails_s + 4 * 3600)
         settles_c = site.room.outside_c + site.power_kw / site.room.leak_kw_per_k
         if settles_c < CRITICAL_C - 0.5:
             return draw

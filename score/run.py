@@ -128,7 +128,7 @@ STAGGER_S = 60.0
 """Between two hosts on the way up."""
 BLIND_S = 600.0
 """Readings that are older are no ground for a restart."""
-OVER_S = 4500.0
+OVER_S = 3600.0
 """A draw ends so long after everything is back."""
 
 

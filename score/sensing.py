@@ -66,14 +66,14 @@ class Sensor:
         self.felt_c = plan.probe.settled_c(air_c, power_kw)
         self._bias_c, self._near_k_per_kw = plan.probe.bias_c, plan.probe.near_k_per_kw
         self._left = math.exp(-step_s / plan.probe.tau_s)
-        self.next_at_s = plan.phase_s
+        self.next_at_s = 0.0
         is_room = plan.kind is Kind.ROOM
         stride = max(1, round(plan.cadence_s / 5)) if is_room else 1
         self._noise = Stream(pools.air if is_room else pools.inlets, stride, f"{key}/{plan.name}")
         self._dice = random.Random(f"{key}/{plan.name}/fault")
         self._stuck_c: float | None = None
         self.sent: Reading | Rejected | None = None
-        self._at_s = 0.0
+        self.measure(plan.phase_s - plan.cadence_s)
 
     def feel(self, air_c: float, power_kw: float) -> None:
         """Follow the air for a step."""
@@ -87,7 +87,7 @@ class Sensor:
         odds = self._dice.random()
         celsius = quantised(self.felt_c + extra_k + noise, self.plan.probe.step_c)
         fault = self.plan.fault
-        stamp = EPOCH + float(int(at_s))
+        stamp = EPOCH + float(math.floor(at_s))
         if fault is None or not fault.start_s <= at_s < fault.end_s:
             self._stuck_c = celsius
             self._send(celsius, stamp, at_s)
@@ -121,7 +121,6 @@ class Sensor:
                 self._send(celsius, EPOCH + float(int(fault.start_s)), at_s)
 
     def _send(self, celsius: float, stamp: float, at_s: float) -> None:
-        self._at_s = at_s
         self.sent = Reading(self.plan.name, celsius, stamp, EPOCH + at_s, 0.0, self.plan.kind)
 
     def shown(self, now_s: float, *, is_running: bool | None) -> Reading | Rejected | None:

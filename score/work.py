@@ -57,7 +57,8 @@ def score_draw(row: Row, number: int, makers: Mapping[str, Maker]) -> Scored:
         truth = truth_of(draw)
         outcomes = {name: lived(draw, make, SETTINGS, pools, truth) for name, make in makers.items()}
         return Scored(number, label, truth.high_s == NEVER, outcomes)
-    all_makers = {**makers, SEEN: lambda settings, _started_at: Seen(settings)}
+    well = frozenset(sensor.name for sensor in draw.sensors if sensor.fault is None)
+    all_makers = {**makers, SEEN: lambda settings, _started_at: Seen(settings, well)}
     truth, outcomes = unstopped(draw, all_makers, SETTINGS, pools)
     twins: Mapping[str, Outcome] = {}
     if row.has_clean_twin:
