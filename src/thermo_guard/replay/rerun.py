@@ -7,9 +7,11 @@ those of a room that went on, and the margin is against the time at which that r
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from thermo_guard.core.decisions import Course, Decision, What
+from thermo_guard.core.assessment import Level
+from thermo_guard.core.decisions import STILL_BLIND_EVERY_S, Course, Decision, What
 from thermo_guard.core.policy_settings import PolicySettings
 from thermo_guard.core.readings import Kind, Poll
+from thermo_guard.core.stages import Stage
 
 from .recording import Instant, Recording
 
@@ -18,7 +20,7 @@ SLOW_S = 120.0
 """Rows that usually come further apart were not the guard's polls: it asks each minute and is answered."""
 ANSWERS_FOR = 2.5
 """For so many of its usual times between two rows a slow source is taken to answer."""
-_TICKS = ((3600.0, ASKED_EVERY_S), (86400.0, 300.0), (8 * 86400.0, 3600.0))
+_TICKS = ((3600.0, ASKED_EVERY_S), (86400.0, STILL_BLIND_EVERY_S), (8 * 86400.0, 3600.0))
 """How often the policy is asked in a pause of the recording, by how long it has lasted. After eight days nothing
 changes any more."""
 
@@ -88,7 +90,7 @@ class Rerun:
                 course = Course(self._settings, instant.at)
                 self.outcome.began_at = instant.at
             else:
-                for now in self._ticks(before, instant.at):
+                for now in self._ticks(course, before, instant.at):
                     yield from self._asked(course, now)
             self._take(course, instant)
             yield from self._asked(course, instant.at)
@@ -104,19 +106,39 @@ class Rerun:
             course.take(poll)
             self._heard_at[poll.kind] = self._told_at[poll.kind] = instant.at
 
-    def _ticks(self, before: float, until: float) -> Iterator[float]:
+    def _ticks(self, course: Course, before: float, until: float) -> Iterator[float]:
         """The times between two instants at which the policy is asked, just after those at which something ends."""
         if until - before <= 1.5 * ASKED_EVERY_S:
             return
-        times = {before + self._settings.blind_after_s + 1.0}
-        since_s = 0.0
-        for lasts_s, every_s in _TICKS:
-            while since_s < lasts_s and before + since_s < until:
-                since_s += every_s
-                times.add(before + since_s + 1.0)
-        if self._off_at is not None:
-            times.add(self._off_at)
-        yield from sorted(time for time in times if before < time < until)
+        now = before + 1.0
+        while (due := self._next_tick(course, before, now)) is not None and due < until:
+            yield due
+            now = due
+
+    def _next_tick(self, course: Course, before: float, now: float) -> float | None:
+        """When something may change next without anything coming in; None where nothing does any more."""
+        every_s = next((every_s for lasts_s, every_s in _TICKS if now - before < lasts_s), None)
+        told = course.assessment
+        if every_s is None or told is None:
+            return None
+        due = now + every_s
+        if told.level is Level.BLIND and not course.is_tripped and self._settings.blind_trip_s is None:
+            due = now + max(every_s, STILL_BLIND_EVERY_S)
+        elif told.level is Level.LOW and told.stage is Stage.NONE and not course.is_tripped:
+            ends = [time for time in self._ends(course) if time > now]
+            return min(ends, default=None)
+        return min(due, self._off_at) if self._off_at is not None and self._off_at > now else due
+
+    def _ends(self, course: Course) -> Iterator[float]:
+        """When each sensor and the room's source will have been silent for too long, if nothing comes in."""
+        for track in course.room.tracks.values():
+            yield track.last.measured_at + track.max_age_s(self._settings) + 1.0
+        told_at = self._told_at.get(Kind.ROOM, course.room.started_at)
+        lasts_s = self._answers_for_s.get(Kind.ROOM)
+        if lasts_s is not None and (heard_at := self._heard_at.get(Kind.ROOM)) is not None:
+            yield heard_at + lasts_s - 1.0
+            told_at = max(told_at, heard_at + lasts_s - 1.0)
+        yield told_at + self._settings.blind_after_s + 1.0
 
     def _stop_hosts(self, course: Course, now: float) -> None:
         """They are taken to be off when the time to stop everything has passed since the trip."""
