@@ -14,11 +14,12 @@ def test_bmcs_are_taken_as_json_and_as_the_plans_literal(form: Callable[[object]
     """Both ways of writing the list give the same BMCs, with every optional key."""
     more = {
         "host": "10.0.0.9:8443", "username": "u", "password": "p\\d'\"", "esxi_host": "ESX9", "esxi_user": "root",
-        "esxi_password": "pw-esxi-9", "fingerprint": "AB" * 32, "insecure": False,
+        "esxi_password": "pw-esxi-9", "fingerprint": "AB" * 32, "insecure": False, "inlet_sensor": "MB_TEMP1",
     }  # fmt: skip
     first, second = good(ILO_HOSTS=ilo(ENTRY, more, form=form)).ilo_hosts
     assert (first.host, first.username, first.password.get_secret_value()) == ("ilo1", "guard", "pw-ilo-1")
     assert (first.esxi_host, first.fingerprint, first.insecure) == (None, None, False)
+    assert (first.inlet_sensor, second.inlet_sensor) == (None, "MB_TEMP1")
     assert (second.host, second.esxi_host, second.fingerprint) == ("10.0.0.9:8443", "ESX9", "ab" * 32)
     assert second.password.get_secret_value() == "p\\d'\""
 

@@ -143,7 +143,8 @@ async def guard(
             own_addresses=own_addresses(settings, names, site.hypervisor), aside=asyncio.to_thread,
             listeners=listeners,
             preflight=own_preflight(
-                settings, terms, real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names)
+                settings, terms,
+                real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names, inlets=site.inlets),
             ),
         )
         stack.callback(_leave, board)
@@ -241,8 +242,10 @@ class Site:
             Bmc(
                 bmc.host, bmc.username, bmc.password.get_secret_value(), clock, logins=logins,
                 fingerprint=bmc.fingerprint, ca_file=bmc.ca_file, insecure=bmc.insecure, names=names, pins=pins,
+                inlet_sensor=bmc.inlet_sensor,
             ) for bmc in settings.ilo_hosts
         ]
+        self.inlets = self.bmcs
 
     async def aclose(self) -> None:
         closing = [self.sensors.aclose(), self.hypervisor.aclose(), *(bmc.aclose() for bmc in self.bmcs)]

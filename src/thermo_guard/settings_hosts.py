@@ -40,6 +40,8 @@ class IloHost:
     ca_file: Path | None = None
     insecure: bool = False
     """The BMC's certificate is not looked at."""
+    inlet_sensor: str | None = None
+    """The sensor of its server's air inlet, as the BMC names it; None: it is chosen."""
 
 
 _KEYS: Mapping[str, Form] = {
@@ -52,6 +54,7 @@ _KEYS: Mapping[str, Form] = {
     "fingerprint": Fingerprint(),
     "ca_file": CaFile(),
     "insecure": Flag(),
+    "inlet_sensor": Text("the name of a sensor, as the BMC shows it"),
 }
 _REQUIRED = ("host", "username", "password")
 _SHOWABLE_KEY = re.compile(r"[A-Za-z][A-Za-z_ -]{0,30}", re.ASCII)
@@ -64,7 +67,7 @@ class IloHosts:
 
     wanted: str = (
         "a JSON list with an object for each BMC: host, username, password; optional esxi_host, esxi_user, "
-        "esxi_password, fingerprint, ca_file, insecure"
+        "esxi_password, fingerprint, ca_file, insecure, inlet_sensor"
     )
 
     def __call__(self, value: Any) -> tuple[IloHost, ...]:
