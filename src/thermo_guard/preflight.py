@@ -12,12 +12,13 @@ from .adapters import machine
 from .adapters.certificates import presented
 from .adapters.journal import SqlJournal
 from .adapters.meraki import Meraki
+from .adapters.mqtt import Mqtt
 from .adapters.vsphere import Vsphere
 from .config import Settings, split_host
 from .core.infrastructure import VMWARE, Infrastructure, Leaning, domain_of, resolvers_of
 from .core.plant import Unseen
 from .core.preflight import Terms
-from .core.survey import Memory, Network
+from .core.survey import BrokerSeen, Memory, Network
 from .engine.terms import LoopSettings
 from .ports import Clock, Fault, Names, PowerController
 from .survey import NamedInlet, Preflight, Sides, look_at_folder, memory_of
@@ -30,7 +31,7 @@ BESIDE_THE_LOOP = 4
 
 def real_sides(
     settings: Settings, clock: Clock, sensors: Meraki, hypervisor: Vsphere, bmcs: Sequence[PowerController],
-    names: Names, *, inlets: Sequence[NamedInlet] = (),
+    names: Names, *, inlets: Sequence[NamedInlet] = (), messages: Mqtt | None = None,
 ) -> Sides:
     """Where the configured site is looked at from: edges that are open already."""
     own, vcenter = own_addresses(settings, names, hypervisor), settings.vcenter_host
@@ -40,6 +41,7 @@ def real_sides(
         vcenter_certificate=None if vcenter is None else lambda: _certificate(vcenter, names),
         infrastructure=lambda: _infrastructure(settings, names, own),
         is_one_account=domain_of(settings.esxi_user) is not None, inlets=inlets,
+        broker=None if messages is None else lambda: _broker(messages),
     )
 
 
@@ -147,6 +149,10 @@ def recall(settings: Settings, now: float) -> Memory | Unseen:
 async def _network(meraki: Meraki) -> Network:
     told = await meraki.describe()
     return Network(told.network_id, told.name, {sensor.serial: sensor.name for sensor in told.sensors})
+
+
+async def _broker(mqtt: Mqtt) -> BrokerSeen:
+    return BrokerSeen(mqtt.address, await mqtt.spoken())
 
 
 async def _certificate(vcenter: str, names: Names) -> str:
