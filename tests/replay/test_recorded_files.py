@@ -32,7 +32,8 @@ WRITTEN = f"{HEADER}\n2026-07-05T00:00:00Z,a,room,21.5\n2026-07-05T00:00:00Z,b,b
 @pytest.mark.parametrize("content", [
     WRITTEN, WRITTEN.replace("\n", "\r\n"), WRITTEN.replace("\n", "\r"), "\ufeff" + WRITTEN, WRITTEN.rstrip("\n"),
     WRITTEN.replace("\n", "\n\n"), "\n# made by hand\n" + WRITTEN, WRITTEN.replace(",", ";"),
-    WRITTEN.replace(",", ";").replace("21.5", "21,5"), WRITTEN.replace(",", "\t"), WRITTEN.replace(",", " , "),
+    "sep=;\n" + WRITTEN.replace(",", ";").replace("21.5", "21,5"), WRITTEN.replace(",", "\t"),
+    WRITTEN.replace(",", " , "),
     WRITTEN.replace("time", "Time").replace("celsius", "CELSIUS"), WRITTEN.replace(",room,", ",Room,"),
     WRITTEN.replace("a,", '"a",').replace("21.5", '"21.5"'), WRITTEN + WRITTEN[:len(HEADER) + 1],
     "source,note,celsius,time,sensor\nroom,hot,21.5,2026-07-05T00:00:00Z,a\nbmc,,24,2026-07-05T00:00:00Z,b\n",
@@ -111,7 +112,7 @@ def test_garbage_is_counted_by_reason_and_the_first_of_it_named(tmp_path: Path) 
         "no sensor": 100, "fewer fields than the header": 100,
         "more fields than the header": 100,
     }
-    assert len(tally.examples) == 5
+    assert len(tally.examples) == 12
     assert tally.examples[0] == f"{rows.name}:8: no row of the table: 'nothing'"
 
 

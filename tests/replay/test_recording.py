@@ -90,6 +90,18 @@ def test_two_values_at_the_same_time_are_nonsense(tmp_path: Path) -> None:
     assert recording.tally.counts == {TWO_VALUES: 1}
 
 
+def test_a_clock_that_stands_still_is_nonsense(tmp_path: Path) -> None:
+    """One time for ever, and another value each time: only the first of them was measured then."""
+    rows = [row(MIDNIGHT + (min(n, 30) if sensor == "c" else n) * MINUTE, sensor, 22.0 + 0.01 * n)
+            for n in range(90) for sensor in "abc"]
+    recording = recorded(save(tmp_path, rows))
+    polled = polls(recording)
+    assert {one.sensor for _, one in rejected(polled)} == {"c"}
+    assert len(rejected(polled)) == 59
+    assert recording.tally.counts == {LATE: 59, TWO_VALUES: 59}
+    assert polled[-1].at == MIDNIGHT + 89 * MINUTE
+
+
 def test_files_are_put_together_by_time(tmp_path: Path) -> None:
     """One file a sensor, or one a day: what counts is when it was measured."""
     whole = recorded(save(tmp_path, quiet(60)))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from thermo_guard.adapters import logs
 from thermo_guard.core.decisions import Decision
 
 from . import history
@@ -35,6 +36,7 @@ def go_through(sources: Sources, asked: Asked, *, plot: Path | None, as_json: bo
 
     :raises UnreadableError: something could not be read, or the picture not be written; the text names all of it.
     """
+    logs.configure("auto", "ERROR")  # to standard error: the other one is for what was decided
     if plot is not None:
         require()
     recording = _read(sources, asked)

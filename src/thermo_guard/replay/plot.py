@@ -80,7 +80,7 @@ def draw(path: Path, recording: Recording, asked: Asked, marks: Marks) -> None:
     axes.set_xlabel("UTC")
     axes.xaxis_date("UTC")
     axes.grid(visible=True, alpha=0.3)
-    if len(recording.senders.names) <= 20:
+    if 0 < len(recording.senders.names) <= 20:
         axes.legend(loc="upper left", fontsize=7)
     try:
         figure.savefig(path, dpi=110)

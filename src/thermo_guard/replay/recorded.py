@@ -88,7 +88,7 @@ class _Reader:
         if self._layout is None:
             for line in begun:
                 self._number += 1
-                if line.strip() and not line.startswith("#"):
+                if line.strip() and not line.lower().startswith(("#", "sep=")):
                     self._layout = _layout_of(line, self.rows.name)
                     break
             else:

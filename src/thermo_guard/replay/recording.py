@@ -63,7 +63,7 @@ class Recording:
     now: array[float] = field(default_factory=lambda: array("d"))
     """When the policy was given each row, seconds since 1970 UTC; the rows of all files one after the other."""
     at: array[float] = field(default_factory=lambda: array("d"))
-    sender: array[int] = field(default_factory=lambda: array("L"))
+    sender: array[int] = field(default_factory=lambda: array("I"))
     celsius: array[float] = field(default_factory=lambda: array("d"))
     nonsense: dict[int, str] = field(default_factory=dict)
     fates: dict[int, Fate] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Recording:
     """Numbers of senders that are none."""
 
     def add(self, rows: Rows) -> None:
-        """Take in one file, put in time."""
+        """Take in one file, put in time; of `rows` only the places are left."""
         placed = place(rows.at, rows.sender)
         start = len(self.now)
         self.files.append(rows)
@@ -88,6 +88,8 @@ class Recording:
             self.tally.add(FUTURE if fate is Fate.FUTURE else LATE, rows.place(row), moment(rows.at[row]))
         if placed.note:
             self.notes.append(f"{rows.name} {placed.note}")
+        for column in (rows.at, rows.sender, rows.celsius):
+            del column[:]  # they are kept here
 
     def __len__(self) -> int:
         return len(self.now)
@@ -191,10 +193,12 @@ class _Answers:
         fate, why = of.fates.get(row), of.nonsense.get(row)
         if fate is Fate.FUTURE:
             why = f"future: stamped {moment(stamp)}, {span(stamp - now)} ahead"
-        elif fate is Fate.LATE and why is None and value == value:  # noqa: PLR0124 - as above
+        elif why is not None or value != value:  # noqa: PLR0124 - as above
+            pass
+        elif self._last_at[who] != stamp:
             if now - stamp <= LATEST_S:
                 readings[kind].append(Reading(sensor, value, stamp, now, now - stamp, kind))
-        elif why is None and value == value:  # noqa: PLR0124 - as above
+        else:
             if self._last_celsius[who] == value:
                 of.tally.add(TWICE, of.place(row))
                 return

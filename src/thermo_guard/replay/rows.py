@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from thermo_guard.core.readings import Kind
 
-SHOWN = 5
-"""So many of the rows that are no measurements are named by their place; all of them are counted."""
+SHOWN = 2
+"""So many rows are named by their place for each reason; all of them are counted."""
 NOTHING = math.nan
 """In the column of degrees: polled and got nothing, or what came was nonsense."""
 
@@ -23,11 +23,11 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     """How many, by reason; over all files."""
     examples: list[str] = field(default_factory=list)
-    """The first few, each with its place."""
+    """The first few of each reason, with their places."""
 
     def add(self, reason: str, place: str, value: str = "") -> None:
         self.counts[reason] += 1
-        if len(self.examples) < SHOWN:
+        if self.counts[reason] <= SHOWN:
             self.examples.append(f"{place}: {reason}{f': {value}' if value else ''}")
 
 
@@ -54,10 +54,10 @@ class Rows:
     """Of the file, for people."""
     at: array[float] = field(default_factory=lambda: array("d"))
     """When it was measured, seconds since 1970 UTC."""
-    sender: array[int] = field(default_factory=lambda: array("L"))
+    sender: array[int] = field(default_factory=lambda: array("I"))
     celsius: array[float] = field(default_factory=lambda: array("d"))
     """NOTHING where the cell is empty, or in `nonsense`."""
-    line: array[int] = field(default_factory=lambda: array("L"))
+    line: array[int] = field(default_factory=lambda: array("I"))
     """Where it stands; empty where the source has no lines."""
     nonsense: dict[int, str] = field(default_factory=dict)
     """Why what the sensor sent is no measurement, by row."""
