@@ -41,6 +41,8 @@ STILL_K = 1.0
 STILL_OVER_S = 900.0
 ALONE_S = 60.0
 """What a first measurement is held against may be so much older."""
+FOLLOWS_BY = 4
+"""And who has moved by less than the fourth part of what he is away."""
 DRIFT_K = 4.0
 """From its neighbours, while those are quiet."""
 DRIFT_FOR_S = 3600.0
@@ -70,14 +72,16 @@ class Voice:
 
 def examined(
     tracks: Mapping[str, Track], names: Sequence[str], able: Callable[[Track], bool], settings: PolicySettings,
+    *, witness_k: float = 0.0,
 ) -> dict[str, Track]:
     """The tracks of one kind that have become suspect, stay so, or are believed again; only those that change.
 
     :param names: of one kind, all among the tracks.
     :param able: fresh, and where its measurements count.
+    :param witness_k: how far most sensors of the other kind stand above their usual level, and have risen lately.
     """
     changed: dict[str, Track] = {}
-    if not _is_worth_it([tracks[name] for name in names], able):
+    if witness_k <= STUCK_K and not _is_worth_it([tracks[name] for name in names], able):
         return changed
     voices = {name: Voice(name, tracks[name], able(tracks[name])) for name in sorted(names)}
     quiet = [voice for voice in voices.values() if voice.is_able and voice.track.suspicion is None]
@@ -88,8 +92,14 @@ def examined(
         company = [other for other in voices.values() if other.is_able and other.name != voice.name and (
             other.track.suspicion is None or other.track.suspicion.is_alone)]
         why = _alone(voice.track, others)
-        alone = None if why else _stepped(voice.track, company) or _among(voice.track, others, company, settings)
-        is_borne_out = why is None and alone is None and any(_bears_out(one.track, voice.track) for one in company)
+        is_witnessed = witness_k > STUCK_K and voice.track.above_usual_k >= witness_k / 2
+        alone = None
+        if why is None and not is_witnessed:
+            alone = _stepped(voice.track, company) or _among(voice.track, others, company, settings)
+            if alone is None and witness_k > STUCK_K and _is_unchanged(voice.track):
+                alone = f"it is stuck at {voice.track.last.celsius:.1f} degC, while the servers' inlets have risen"
+        is_borne_out = why is None and alone is None and (
+            is_witnessed or any(_bears_out(one.track, voice.track) for one in company))
         track = _judged(voice.track, why or alone, is_alone=alone is not None, is_borne_out=is_borne_out)
         if track is not voice.track:
             changed[voice.name] = track
@@ -253,8 +263,13 @@ def _contradicts(other: Track, track: Track, settings: PolicySettings) -> bool:
     is_hot = track.last.celsius > other.last.celsius
     if is_hot and other.last.celsius > settings.low_of(other.kind):
         return False  # a warm neighbour speaks for heat
-    moved_k = other.moved_k(STILL_OVER_S)
-    return abs(moved_k) < _still_k(other) or (moved_k > 0) is not is_hot
+    return stands_still(other, apart_k if is_hot else -apart_k)
+
+
+def stands_still(other: Track, away_k: float) -> bool:
+    """It has not lately moved towards what is so far away from it, as one that only lags behind does."""
+    moved_k = other.moved_k(STILL_OVER_S) * math.copysign(1.0, away_k)
+    return moved_k < max(_still_k(other), abs(away_k) / FOLLOWS_BY)
 
 
 def _still_k(track: Track) -> float:
@@ -270,10 +285,20 @@ def _supports(other: Track, track: Track) -> bool:
     )
 
 
+def _is_unchanged(track: Track) -> bool:
+    return track.same >= STUCK_TIMES and track.last.measured_at - track.same_from >= STUCK_FOR_S
+
+
+def witness(tracks: Iterable[Track]) -> float:
+    """How far most of these sensors stand above their usual level; 0 where most have not risen lately, or one alone."""
+    above = sorted(track.above_usual_k if track.moved_k(STILL_OVER_S) >= _still_k(track) else 0.0 for track in tracks)
+    return above[(len(above) - 1) // 2] if len(above) > 1 else 0.0
+
+
 def _is_stuck(track: Track, others: Sequence[Voice]) -> str | None:
     """It has not changed at all while most of the others have moved away from it."""
     same_s = track.last.measured_at - track.same_from
-    if track.same < STUCK_TIMES or same_s < STUCK_FOR_S:
+    if not _is_unchanged(track):
         return None
     left = [other for other in others if abs(other.track.above_usual_k - track.above_usual_k) > STUCK_K
             and abs(other.track.moved_k(STILL_OVER_S)) >= 2 * _still_k(other.track)]

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from . import plausibility
 from .assessment import Assessment as Assessment  # noqa: PLC0414 - others take the policy's words from here
 from .assessment import Level as Level  # noqa: PLC0414
 from .assessment import Projection, SensorNow
@@ -29,8 +30,6 @@ from .votes import votes_needed as votes_needed  # noqa: PLC0414
 
 CONTRADICTS_WITHIN_S = 600.0
 """A neighbour's measurement that is older than this against a hot one says nothing against it."""
-STILL_K = 1.0
-STILL_OVER_S = 900.0
 CONFIRMS_FROM = 0.3
 """A second source confirms a rise that it shows at least by this share."""
 
@@ -132,8 +131,10 @@ class _Judgement:
             why = (f"{len(decides.voters)} of {len(decides.valid)} fresh sensors at or above {high_c:g} degC "
                    f"for {settings.on_delay_s:g} s, {decides.demand} needed: {said}")
             return Level.HIGH, (why, *instead)
+        if decides is self.inlets and (one := self._one_with_inlet()):
+            return Level.HIGH, (one, *instead)
         hottest_c = decides.valid[decides.hottest].last.celsius if decides.hottest is not None else -math.inf
-        if decides is self.room and hottest_c > settings.floor_c:
+        if hottest_c > settings.floor_c + settings.above_room_k(decides.kind) or (self.blind and self.room.valid):
             self.projection = self._projected()
             if self._calls_for_trip():
                 assert self.projection is not None  # noqa: S101 - nothing else calls
@@ -168,6 +169,16 @@ class _Judgement:
                 return f"{name} at {track.last.celsius:.1f} degC, critical is {settings.critical_c:g}; {why}"
         return None
 
+    def _one_with_inlet(self) -> str:
+        """The last of the room's sensors votes, and an inlet above its LOW bears it out."""
+        warm = [name for name, track in self.inlets.valid.items()
+                if track.last.celsius > self.settings.low_of(Kind.BMC)]
+        if not self.room.voters or not warm:
+            return ""
+        name = self.room.voters[0]
+        return (f"{name} at {self.room.valid[name].last.celsius:.1f} degC, and the inlet {warm[0]} bears it out with "
+                f"{self.inlets.valid[warm[0]].last.celsius:.1f}")
+
     def _is_plausible(self, name: str, track: Track) -> str:
         before, settings = track.before, self.settings
         is_near = before is not None and track.last.stamp - before.stamp <= max(MAX_AGE_BOUNDS_S[1], track.break_s())
@@ -182,34 +193,53 @@ class _Judgement:
         """More of its neighbours have measured since and stand still, at or below LOW, than not."""
         others = [other for other_name, other in self.room.valid.items() if other_name != name]
         others = others or list(self.inlets.valid.values())
-        against = [
-            other for other in others
-            if other.last.celsius <= self.settings.low_of(other.kind)
-            and other.last.measured_at >= track.last.measured_at - CONTRADICTS_WITHIN_S
-            and other.moved_k(STILL_OVER_S) < (STILL_K if other.kind is Kind.ROOM else 2 * STILL_K)
-        ]
-        return 2 * len(against) > len(others)
+        return 2 * sum(self._is_against(other, track) for other in others) > len(others)
+
+    def _is_against(self, other: Track, track: Track) -> bool:
+        return (other.last.celsius <= self.settings.low_of(other.kind)
+                and other.last.measured_at >= track.last.measured_at - CONTRADICTS_WITHIN_S
+                and plausibility.stands_still(other, track.last.celsius - other.last.celsius))
 
     def _rising(self, names: Mapping[str, Track], floor_c: float) -> list[tuple[str, Track, Slope]]:
         return [(name, track, slope) for name, track in names.items()
                 if track.recent[-1].celsius > floor_c and (slope := slope_of(track)) is not None and slope.rises]
 
     def _projected(self) -> Projection | None:
-        """Where the most urgent of the sensors above the floor is going, and who confirms it."""
-        settings = self.settings
-        rising = self._rising(self.room.valid, settings.floor_c)
-        most: tuple[float, str, Track, Slope] | None = None
-        for name, track, slope in rising:
-            left_s = time_to_s(track, settings.critical_c, slope) - (self.now - track.last.measured_at)
-            if most is None or left_s < most[0]:
-                most = (max(0.0, left_s), name, track, slope)
-        if most is None or math.isinf(most[0]):
+        """Where the most urgent of the sensors above the floor is going, and who confirms it.
+
+        Of inlets, while they decide, as many must be going there as make HIGH: the least urgent of those counts.
+        """
+        settings, rooms = self.settings, self.room.valid
+        inlets = self._rising(self.inlets.valid, settings.floor_c + settings.above_room_k(Kind.BMC))
+        if self.decides is self.inlets and not rooms:
+            urgent = self._by_urgency(inlets)
+            if len(urgent) < self.inlets.demand:
+                return None
+            left_s, name, track, slope = urgent[self.inlets.demand - 1]
+            second = urgent[0][1] if urgent[0][1] != name else name if self.inlets.demand == 1 else ""
+        else:
+            rising = self._rising(rooms, settings.floor_c)
+            urgent = self._by_urgency(rising)
+            if not urgent:
+                return None
+            left_s, name, track, slope = urgent[0]
+            second = next((one[0] for one in (*rising, *inlets)
+                           if one[0] != name and one[2].k_per_s >= CONFIRMS_FROM * slope.k_per_s), "")
+            others = [t for n, t in (*rooms.items(), *self.inlets.valid.items()) if n not in {name, second}]
+            if 2 * sum(self._is_against(other, track) for other in others) > len(others):
+                second = ""
+        if math.isinf(left_s):
             return None
-        left_s, name, track, slope = most
-        others = [one for one in rising if one[0] != name]
-        others += self._rising(self.inlets.valid, settings.floor_c + settings.above_room_k(Kind.BMC))
-        second = next((one[0] for one in others if one[2].k_per_s >= CONFIRMS_FROM * slope.k_per_s), "")
         return Projection(name, track.last.celsius, slope.k_per_s * 60, left_s, settings.stop_s, second)
+
+    def _by_urgency(self, rising: list[tuple[str, Track, Slope]]) -> list[tuple[float, str, Track, Slope]]:
+        """With the seconds until each is CRITICAL."""
+        settings = self.settings
+        return sorted(
+            ((max(0.0, time_to_s(track, settings.critical_c + settings.above_room_k(track.kind), slope)
+                  - (self.now - track.last.measured_at)), name, track, slope) for name, track, slope in rising),
+            key=lambda one: one[:2],
+        )
 
     def _calls_for_trip(self) -> bool:
         """It would be CRITICAL before everything could be stopped, a second source shows it, and it may trip."""

@@ -20,6 +20,10 @@ LEAST = 4
 MOST = 16
 """More are thinned out: the medians of as many groups say the same."""
 LONGEST_S = 3600.0
+NEWEST = 3
+"""What the last so many measurements show counts where it is less: cooling that is back shows there first."""
+LAG_S = 60.0
+"""A probe shows what the air was at least so long ago."""
 _Z = 1.96
 """Both bounds hold with 95 %."""
 
@@ -87,9 +91,20 @@ def time_to_s(track: Track, celsius: float, slope_now: Slope) -> float:
     left_k = celsius - track.last.celsius
     if left_k <= 0:
         return 0.0
-    now = slope_now.k_per_s
+    now = min(slope_now.k_per_s, _newest_k_per_s(track))
     if now <= 0:
         return math.inf
+    left_s = _time_s(track, left_k, now)
+    return max(0.0, left_s - LAG_S)
+
+
+def _newest_k_per_s(track: Track) -> float:
+    first, last = track.recent[-min(NEWEST, len(track.recent))], track.last
+    seconds = last.measured_at - first.measured_at
+    return (last.celsius - first.celsius) / seconds if seconds > 0 else math.inf
+
+
+def _time_s(track: Track, left_k: float, now: float) -> float:
     span = span_s(track)
     earlier = slope(window(track, span, ended_s=span))
     if earlier is None or earlier.k_per_s <= now:

@@ -1,24 +1,22 @@
 """When a room that was hot may be loaded again: long enough cool, no longer moving, and level while hosts come on.
 
 A room whose hosts are off falls below LOW by itself, its cooling still out, and would be hot again soon after a
-restart. It falls slowly and stays warmer than it used to be; one that is cooled comes back to where it was.
+restart. It stays warmer than it used to be; one that is cooled comes back to where it was.
 """
 
 from dataclasses import dataclass
-from statistics import median
 
 from .assessment import Assessment, Level
 from .policy_settings import PolicySettings
-from .projection import slope
 from .readings import Kind
-from .track import Track, window
+from .track import Track
 from .votes import Tally, votes_needed
 
 RISE_OVER_S = 900.0
-SETTLED_K_PER_H = 0.5
-"""A room that falls faster by itself still gives its heat to the walls."""
 NEAR_K = 3.0
-"""So near to its usual level the room is cooled; or half-way from there to LOW, if that is more."""
+"""A cooled room whose hosts are off is no warmer than it was with them at work; so much is for sensors and habit."""
+SETTLED_S = 4 * 3600.0
+"""One that has stood LOW for so long, whatever cools it, counts as cooled all the same."""
 EPSILON_K = 1e-6
 
 
@@ -51,25 +49,13 @@ def not_recovered(
             continue  # not even over longer
         if (rise_k := risen_k(track, since)) > settings.rise_c + EPSILON_K:
             return f"{name} has risen by {rise_k:.1f} K in the last {RISE_OVER_S / 60:.0f} min"
-    return _not_settled(room, settings)
-
-
-def _not_settled(room: Tally, settings: PolicySettings) -> str:
-    """Whether the room still only gives its heat away; nothing where it stands near to its usual level, or level."""
-    warm = {name: track for name, track in room.valid.items() if track.above_usual_k > _near_k(track, settings)}
-    if not warm:
-        return ""
-    slopes = [now.k_per_s for track in room.valid.values() if (now := slope(window(track, RISE_OVER_S))) is not None]
-    fall_k_per_h = -3600 * median(slopes) if slopes else 0.0
-    if fall_k_per_h <= SETTLED_K_PER_H:
+    warm = {name: track for name, track in room.valid.items() if track.above_usual_k > NEAR_K}
+    if not warm or now - cool_since >= SETTLED_S:
         return ""
     name = max(warm, key=lambda name: warm[name].above_usual_k)
-    return (f"it still gives its heat away: {name} at {warm[name].last.celsius:.1f} degC falls by {fall_k_per_h:.1f} K "
-            f"an hour and stands {warm[name].above_usual_k:.1f} K above its usual level, as if nothing cooled it")
-
-
-def _near_k(track: Track, settings: PolicySettings) -> float:
-    return max(NEAR_K, (settings.low_c - (track.usual_c or settings.low_c)) / 2)
+    track = warm[name]
+    said = f"{name} at {track.last.celsius:.1f} degC stands {track.above_usual_k:.1f} K above its usual level"
+    return f"{said}, as where the hosts are off and nothing cools"
 
 
 def risen_k(track: Track, since: float) -> float:

@@ -127,17 +127,21 @@ def alarmed(room: Room, count: AlertCount) -> Room:
 
 
 def examine(tracks: dict[str, Track], settings: PolicySettings, now: float) -> None:
-    """Hold the sensors of each kind against each other, as of `now`."""
-    rooms = [name for name, track in tracks.items() if track.kind is Kind.ROOM]
-    if settings.sensors is not None:
-        rooms = [name for name in rooms if name in settings.sensors]
+    """Hold the sensors of each kind against each other, as of `now`; the inlets bear witness for the room's own."""
+    def is_able(track: Track) -> bool:
+        return track.is_fresh(settings, now) and (track.kind is Kind.ROOM or counts(track))
+
     inlets = [name for name, track in tracks.items() if track.kind is Kind.BMC]
-    for names in (rooms, inlets):
-        if names:
-            tracks.update(plausibility.examined(
-                tracks, names, lambda track: track.is_fresh(settings, now) and (
-                    track.kind is Kind.ROOM or counts(track)), settings,
-            ))
+    witness_k = 0.0
+    if inlets:
+        tracks.update(plausibility.examined(tracks, inlets, is_able, settings))
+        believed = [tracks[name] for name in inlets if tracks[name].suspicion is None and is_able(tracks[name])]
+        if any(track.above_usual_k > plausibility.STUCK_K for track in believed):
+            witness_k = plausibility.witness(believed)
+    rooms = [name for name, track in tracks.items() if track.kind is Kind.ROOM
+             and (settings.sensors is None or name in settings.sensors)]
+    if rooms:
+        tracks.update(plausibility.examined(tracks, rooms, is_able, settings, witness_k=witness_k))
 
 
 def without_taken_away(room: Room, settings: PolicySettings) -> Room:

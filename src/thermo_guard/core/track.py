@@ -22,6 +22,8 @@ KEPT_S = 1200.0
 """And all of so long, for slopes and rises."""
 USUAL_OVER_S = 7 * 24 * 3600.0
 """The usual level follows within this time."""
+UNUSUAL_K = 1.5
+"""What is further from it than this may be no usual time: it is learned the slow way only."""
 USUAL_LEAST_S = 3600.0
 """No sooner than this does what is new outweigh what a new sensor began with."""
 
@@ -183,7 +185,8 @@ def _usual(track: Track, new: Measurement, low_c: float) -> tuple[float | None, 
     if last.celsius >= low_c:
         return track.usual_c, track.usual_from
     step_s, known_s = new.measured_at - last.measured_at, new.measured_at - track.usual_from
-    over_s = USUAL_OVER_S if known_s > USUAL_OVER_S else max(USUAL_LEAST_S, known_s)
+    is_away = not -UNUSUAL_K <= last.celsius - track.usual_c <= UNUSUAL_K
+    over_s = USUAL_OVER_S if is_away or known_s > USUAL_OVER_S else max(USUAL_LEAST_S, known_s)
     weight = 0.0 if step_s < 0.0 else step_s / over_s if step_s < over_s else 1.0
     return track.usual_c + weight * (last.celsius - track.usual_c), track.usual_from
 
