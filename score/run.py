@@ -175,6 +175,10 @@ class Hosts:
 
     def running(self, at_s: float) -> frozenset[int]:
         """In a stop guests go off in the first 40 % of X, the hosts one by one until its end."""
+        if self._stops_from is None and at_s > self._settled_s:
+            return frozenset(self._on_from)
+        if self._stops_from is not None and at_s > self._stops_from + self._stop_s:
+            return frozenset()
         return frozenset(host for host, since in self._on_from.items() if since <= at_s < self._off_at(host))
 
     def _off_at(self, host: int) -> float:
