@@ -33,7 +33,8 @@ def of_journal(path: str, senders: Senders) -> Rows:
     try:
         journal = SqlJournal.read_only(folder)
         try:
-            return _rows(f"the history in {folder}", journal.readings(0.0), senders)
+            readings = journal.readings(0.0)
+            return _rows(f"the history in {folder}", [(each.measured_at, each) for each in readings], senders)
         finally:
             journal.close()
     except Fault as fault:
@@ -46,9 +47,10 @@ def of_meraki(settings: Settings, for_s: float, senders: Senders) -> Rows:
     :raises UnreadableError: it gives no usable answer.
     """
     try:
-        return _rows("Meraki's history", asyncio.run(_asked(settings, for_s)), senders)
+        readings = asyncio.run(_asked(settings, for_s))
     except Fault as fault:
         raise UnreadableError(f"Meraki's history cannot be had: {fault}") from fault
+    return _rows("Meraki's history", [(each.stamp, each) for each in readings], senders)
 
 
 async def _asked(settings: Settings, for_s: float) -> Sequence[Reading]:
@@ -62,10 +64,11 @@ async def _asked(settings: Settings, for_s: float) -> Sequence[Reading]:
         await sensors.aclose()
 
 
-def _rows(name: str, readings: Sequence[Reading], senders: Senders) -> Rows:
+def _rows(name: str, readings: list[tuple[float, Reading]], senders: Senders) -> Rows:
+    """The rows of readings that come each with the time at which it was made."""
     rows = Rows(name)
-    for reading in sorted(readings, key=lambda each: each.measured_at):
-        rows.at.append(reading.measured_at)
+    for at, reading in sorted(readings, key=lambda each: each[0]):
+        rows.at.append(at)
         rows.sender.append(senders.number_of(reading.sensor, reading.kind))
         rows.celsius.append(reading.celsius)
     return rows

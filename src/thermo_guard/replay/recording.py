@@ -130,10 +130,10 @@ class Recording:
         now, row, count = self.now, 0, len(order)
         while row < count:
             end_at = now[order[row]] + INSTANT_S
-            end = row
+            end = row + 1
             while end < count and now[order[end]] <= end_at:
                 end += 1
-            yield Instant(now[order[end - 1]], answers.polls([order[n] for n in range(row, end)]))
+            yield Instant(now[order[end - 1]], answers.polls(order[row:end]))
             row = end
 
     def place(self, row: int) -> str:
@@ -146,40 +146,39 @@ class _Answers:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        count = len(recording.senders.names)
+        self._at, self._celsius, self._sender = recording.at, recording.celsius, recording.sender
+        self._fates, self._slips = recording.fates, recording.slips
+        self._names = [sensor for sensor, _ in recording.senders.names]
+        self._kinds = [kind for _, kind in recording.senders.names]
+        count = len(self._names)
         self._last_at = [NOTHING] * count
         self._last_celsius = [NOTHING] * count
 
     def polls(self, rows: Sequence[int]) -> tuple[Poll, ...]:
-        of = self._recording
-        names, at, now, celsius, sender = of.senders.names, of.at, of.now, of.celsius, of.sender
-        last_at, last_celsius, slips = self._last_at, self._last_celsius, of.slips
+        at, celsius, sender, fates = self._at, self._celsius, self._sender, self._fates
+        names, kinds, slips, last_at, last_celsius = (
+            self._names, self._kinds, self._slips, self._last_at, self._last_celsius)
         readings: dict[Kind, list[Reading]] = {}
         odd: list[int] = []
         for row in rows:
-            who, value = sender[row], celsius[row]
+            who, value, stamp = sender[row], celsius[row], at[row]
+            kind = kinds[who]
             if who in slips:
-                of.tally.add(SLIP, of.place(row), names[who][0])
+                self._recording.tally.add(SLIP, self._recording.place(row), names[who])
                 continue
-            sensor, kind = names[who]
-            mine = readings.get(kind)
-            if mine is None:
-                mine = readings[kind] = []
-            if value != value or row in of.fates:  # noqa: PLR0124 - NOTHING equals nothing, itself included
-                odd.append(row)
-                continue
-            stamp = at[row]
-            if last_at[who] == stamp:
+            if kind not in readings:
+                readings[kind] = []
+            if value != value or last_at[who] == stamp or row in fates:  # noqa: PLR0124 - NOTHING is not even itself
                 odd.append(row)
                 continue
             last_at[who], last_celsius[who] = stamp, value
-            mine.append(Reading(sensor, value, stamp, stamp, 0.0, kind))
+            readings[kind].append(Reading(names[who], value, stamp, stamp, 0.0, kind))
         rejected: dict[Kind, list[Rejected]] = {}
         for row in odd:
             self._take_odd(row, readings, rejected)
-        moment_s = now[rows[-1]]
+        now = self._recording.now[rows[-1]]
         return tuple(
-            Poll(moment_s, tuple(mine), tuple(rejected.get(kind, ())), kind, of.habits[kind].lists_all)
+            Poll(now, tuple(mine), tuple(rejected.get(kind, ())), kind, self._recording.habits[kind].lists_all)
             for kind, mine in readings.items()
         )
 
