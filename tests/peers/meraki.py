@@ -23,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any, Self
 
@@ -50,6 +51,7 @@ FAULTS = {
 ENDLESS = {"redirect-loop", "endless-pages"}
 
 READING_QUERY = PAGING | {"networkIds[]", "serials[]", "metrics[]"}
+HISTORY_QUERY = READING_QUERY | {"t0", "t1", "timespan"}
 DEVICE_QUERY = PAGING | {"networkIds[]", "productTypes[]", "sensorMetrics[]"}
 
 
@@ -99,6 +101,8 @@ class MerakiPeer:
     tls: ssl.SSLContext | None = None
     most_per_page: int = 1000
     sensors: dict[str, Sensor] = field(default_factory=dict)
+    past: list[tuple[float, str, float]] = field(default_factory=list)
+    """What is remembered: when, of which serial number, and the degrees; in the order of times."""
     faults: list[Fault] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     name: str = ""
@@ -123,6 +127,7 @@ class MerakiPeer:
                 f"{at}/networks/{{network}}/sensor/alerts/current/overview/byMetric", self._api(self._overview)
             )
             app.router.add_get(f"{at}/organizations/{{org}}/sensor/readings/latest", self._api(self._readings))
+            app.router.add_get(f"{at}/organizations/{{org}}/sensor/readings/history", self._api(self._history))
             app.router.add_get(f"{at}/organizations/{{org}}/devices", self._api(self._devices))
         app.router.add_post("/_control/{what}", self._control)
         app.router.add_get("/_control/requests", self._tell_requests)
@@ -277,6 +282,29 @@ class MerakiPeer:
             for row in sensor.rows(self.now())
         ]
         return self._paged(request, rows)
+
+    def _history(self, request: web.Request) -> web.Response:
+        query = request.query
+        if wrong := self._complaint(request, HISTORY_QUERY):
+            return wrong
+        if "timespan" in query:
+            until = self.now()
+            since = until - float(query["timespan"])
+        else:
+            since, until = (datetime.fromisoformat(query[name]).timestamp() for name in ("t0", "t1"))
+        serials = query.getall("serials[]", [])
+        rows = [
+            {
+                "serial": serial,
+                "network": {"id": NETWORK, "name": "Main Office"},
+                "ts": datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                "metric": "temperature",
+                "temperature": {"celsius": celsius, "fahrenheit": celsius * 1.8 + 32},
+            }
+            for at, serial, celsius in self.past
+            if since <= at <= until and (not serials or serial in serials)
+        ]
+        return page(request, rows, lambda row: f"{row['ts']}_{row['serial']}", most_per_page=self.most_per_page)
 
     def _devices(self, request: web.Request) -> web.Response:
         if wrong := self._complaint(request, DEVICE_QUERY):

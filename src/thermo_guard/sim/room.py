@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from thermo_guard.core.readings import AlertCount, Poll, Reading, Rejected
+from thermo_guard.core.readings import AlertCount, Poll, Reading
 
 from . import physics
 from .blueprint import Blueprint, SensorPlan
@@ -161,16 +161,22 @@ class VirtualRoom:
     def poll(self) -> Poll:
         """What the source answers now."""
         now = self._timeline.now
-        listed: Sequence[Sensor] = [s for s in self.sensors.values() if s.fault is not SensorFault.MISSING]
-        readings = tuple(
-            Reading(s.plan.serial, s.celsius, s.stamp, now, max(0.0, now - s.stamp))
-            for s in listed if s.fault is not SensorFault.NONSENSE
-        )
-        rejected = tuple(
-            Rejected(s.plan.serial, "implausible: not between -40 and 100 degC")
-            for s in listed if s.fault is SensorFault.NONSENSE
-        )
-        return Poll(now, readings, rejected)
+        return Poll(now, tuple(
+            Reading(s.plan.serial, s.sent_c, s.stamp, now, max(0.0, now - s.stamp)) for s in self._listed
+        ))
+
+    def past(self, for_s: float) -> Sequence[Reading]:
+        """What the source was sent in the last `for_s` seconds, oldest first."""
+        now = self._timeline.now
+        readings = [
+            Reading(s.plan.serial, celsius, stamp, now, max(0.0, now - stamp))
+            for s in self._listed for stamp, celsius in s.history if now - stamp <= for_s
+        ]
+        return sorted(readings, key=lambda reading: (reading.stamp, reading.sensor))
+
+    @property
+    def _listed(self) -> Sequence[Sensor]:
+        return [sensor for sensor in self.sensors.values() if sensor.fault is not SensorFault.MISSING]
 
     def alert_count(self) -> AlertCount:
         in_alarm = sum(sensor.celsius >= self._plan.alert_c for sensor in self.sensors.values())

@@ -3,6 +3,8 @@
 Every machine is reached by the name or address that it was given, and every account goes through its door.
 """
 
+from collections.abc import Sequence
+
 from thermo_guard.core.commands import Command, Verb
 from thermo_guard.core.plant import BmcSeen, Power
 from thermo_guard.core.readings import AlertCount, Kind, Poll, Reading
@@ -22,7 +24,7 @@ BMC_USER = "thermo-guard"
 
 
 class SiteSensors:
-    """ports.RoomSensors of the virtual room."""
+    """ports.RoomSensors and ports.Past of the virtual room."""
 
     def __init__(self, edges: Edges) -> None:
         self._edges = edges
@@ -35,6 +37,10 @@ class SiteSensors:
     async def poll(self) -> Poll:
         await self.reach()
         return self._edges.world.room.poll()
+
+    async def history(self, for_s: float) -> Sequence[Reading]:
+        await self.reach()
+        return self._edges.world.room.past(for_s)
 
     async def alert_count(self) -> AlertCount:
         await self.reach()

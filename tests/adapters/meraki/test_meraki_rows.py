@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thermo_guard.adapters.meraki.rows import (
-    COLDEST_C,
-    HOTTEST_C,
     Answer,
+    in_order,
     judge_alert_count,
     judge_devices,
+    judge_history,
     judge_network,
     judge_readings,
 )
@@ -74,21 +74,20 @@ def test_age_is_judged_by_the_servers_clock(ts: str, age_s: float) -> None:
         ([36.5], "not a number"),
         (math.nan, "not a finite"),
         (math.inf, "not a finite"),
-        (-40.01, "implausible"),
-        (100.01, "implausible"),
-        (10**400, "implausible"),
+        (-math.inf, "not a finite"),
+        (10**400, "not a finite"),
     ],
 )
-def test_what_is_no_plausible_number_is_rejected_by_name(celsius: Any, reason: str) -> None:
+def test_what_is_no_number_is_rejected_by_name(celsius: Any, reason: str) -> None:
     """Nonsense in place of degrees is unknown: it is never taken for 0, cool or hot."""
     assert reason in rejection(measured(celsius))
 
 
-@pytest.mark.parametrize("celsius", [COLDEST_C, 0, HOTTEST_C])
-def test_the_bounds_themselves_are_plausible(celsius: float) -> None:
-    """The plausible range is closed, and a true 0 is a reading."""
-    (reading,), _ = judged(measured(celsius))
-    assert reading.celsius == celsius
+@pytest.mark.parametrize("celsius", [-127, -40.01, 0, 85, 100.01, 255, 327.67, 1e300])
+def test_every_number_is_passed_on(celsius: float) -> None:
+    """How plausible a number is the policy judges, with its reason: the adapter passes on whatever is finite."""
+    (reading,), rejected = judged(measured(celsius))
+    assert (reading.celsius, rejected) == (celsius, ())
 
 
 @pytest.mark.parametrize("ts", [None, 1785931200, "", "yesterday", "2026-08-05", "2026-08-05T12:00:00", "2026-13-05T1"])
@@ -204,20 +203,90 @@ NEAR_ANSWERS = st.lists(ROWS | JSON, max_size=4) | JSON
 
 
 @given(NEAR_ANSWERS, st.none() | st.just((ONE,)))
-def test_no_json_makes_an_implausible_reading(body: Any, sensors: tuple[str, ...] | None) -> None:
-    """Whatever is sent ends as a fault, or as readings that are finite, plausible, past, and one a sensor."""
+def test_no_json_makes_anything_but_readings(body: Any, sensors: tuple[str, ...] | None) -> None:
+    """Whatever is sent ends as a fault, or as readings that are finite, past, and one a sensor."""
     try:
         readings, rejected = judge_readings([Answer(body, SEEN_AT, SERVED_AT)], NETWORK, sensors)
     except Fault:
         return
     for reading in readings:
-        assert COLDEST_C <= reading.celsius <= HOTTEST_C
+        assert math.isfinite(reading.celsius)
         assert math.isfinite(reading.stamp)
         assert math.isfinite(reading.age_s)
         assert reading.age_s >= 0
     named = [reading.sensor for reading in readings] + [each.sensor for each in rejected]
     assert len(named) == len(set(named))
     assert sensors is None or set(sensors) <= set(named)
+
+
+def moment(celsius: Any = 21.5, ts: Any = "2026-08-05T11:00:00Z", serial: str = ONE, **row: Any) -> dict[str, Any]:
+    degrees = {"ts": ts, "metric": "temperature", "temperature": {"celsius": celsius}}
+    return {"serial": serial, "network": {"id": NETWORK}, **degrees} | row
+
+
+def past(*rows: Any, sensors: tuple[str, ...] | None = None) -> tuple[tuple[Reading, ...], list[Rejected]]:
+    readings, rejected = judge_history([Answer(list(rows), SEEN_AT, SERVED_AT)], NETWORK, sensors)
+    return in_order(readings), rejected
+
+
+def test_the_past_is_told_oldest_first() -> None:
+    """Rows of the history come out in the order of their times, with the age that the server's clock gives them."""
+    readings, rejected = past(moment(22, "2026-08-05T11:30:00Z"), moment(21), moment(23, serial="Q2AA-0000-0002"))
+    assert [(each.celsius, each.age_s) for each in readings] == [(21, 3600), (23, 3600), (22, 1800)]
+    assert {each.seen_at for each in readings} == {SEEN_AT}
+    assert rejected == []
+
+
+def test_a_past_measurement_counts_once() -> None:
+    """A row that two pages bring is one measurement; two values under one time are none, whatever their order."""
+    assert len(past(moment(21), moment(21))[0]) == 1
+    assert past(moment(21), moment(40))[0] == past(moment(40), moment(21), moment(21))[0] == ()
+    assert len(past(moment(21), moment(40, serial="Q2AA-0000-0002"))[0]) == 2
+
+
+def test_the_past_is_of_the_watched_sensors() -> None:
+    """A server that ignores the filters lends this room no other room's past; names are spelt as in the settings."""
+    rows = moment(), moment(50, serial="Q2AA-0000-0009"), moment(60, network={"id": "N_2"}), moment(metric="door")
+    readings, rejected = past(*rows, sensors=(ONE.lower(),))
+    assert [(each.sensor, each.celsius) for each in readings] == [(ONE.lower(), 21.5)]
+    assert [each.reason for each in rejected] == ["belongs to another network", "no temperature among its readings"]
+
+
+@pytest.mark.parametrize("nonsense", [
+    {"celsius": None}, {"celsius": math.nan}, {"celsius": "21"}, {"ts": "2026-08-05T11:00:00"}, {"ts": 7},
+    {"ts": "2026-08-05T12:02:01Z"}, {"temperature": 21.5},
+])
+def test_nonsense_in_the_past_is_passed_over(nonsense: dict[str, Any]) -> None:
+    """One measurement that is none costs no other one."""
+    readings, rejected = past(moment(**nonsense), moment(ts="2026-08-05T11:01:00Z"))
+    assert (len(readings), [each.sensor for each in rejected]) == (1, [ONE])
+
+
+@pytest.mark.parametrize("body", [None, {}, {"errors": ["x"]}, "[]", 0])
+def test_a_past_that_is_no_list_is_refused(body: Any) -> None:
+    """An answer of another shape is a fault, never an empty past."""
+    with pytest.raises(Refused):
+        judge_history([Answer(body, SEEN_AT, SERVED_AT)], NETWORK, None)
+
+
+MOMENTS = st.builds(lambda row, more: row | more, ROWS, READINGS)
+
+
+@given(st.lists(MOMENTS | ROWS | JSON, max_size=4) | JSON, st.none() | st.just((ONE,)))
+def test_no_json_makes_a_past_that_never_was(body: Any, sensors: tuple[str, ...] | None) -> None:
+    """Whatever is sent ends as a fault, or as finite readings of the past in order, each time of a sensor once."""
+    try:
+        readings, _ = judge_history([Answer(body, SEEN_AT, SERVED_AT)], NETWORK, sensors)
+    except Fault:
+        return
+    told = in_order(readings)
+    assert [each.stamp for each in told] == sorted(each.stamp for each in told)
+    assert len({(each.sensor, each.stamp) for each in told}) == len(told)
+    for reading in told:
+        assert math.isfinite(reading.celsius)
+        assert math.isfinite(reading.stamp)
+        assert reading.age_s >= 0
+        assert sensors is None or reading.sensor in sensors
 
 
 @given(JSON)

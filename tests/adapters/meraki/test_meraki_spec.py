@@ -32,14 +32,16 @@ async def test_questions_and_answers_fit_the_description(paths: dict[str, Any]) 
         serials = [f"Q2AA-0000-{number:04}" for number in range(5)]
         peer.set_sensors({serial: {"name": f"Rack {serial[-1]}"} for serial in serials})
         peer.set_sensors({serials[0]: {"ts_form": "seconds"}, serials[1]: {"ts_form": "offset"}})
+        peer.past = [(peer.now() - 3600, serial, 21.5) for serial in serials]
         for sensors in (None, tuple(serials)):
             meraki = Meraki(KEY, NETWORK, SteadyClock(), base_url=peer.url, sensors=sensors)
             assert len((await meraki.poll()).readings) == 5
             assert (await meraki.alert_count()).temperature == 0
             assert len((await meraki.describe()).sensors) == 5
+            assert len(await meraki.history(86400)) == 5
             await meraki.aclose()
         asked = tuple(peer.requests)
-        assert len(asked) == 12
+        assert len(asked) == 22
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}) as session:
             for request in asked:
                 described = operation(paths, request.path)

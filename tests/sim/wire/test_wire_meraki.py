@@ -14,7 +14,7 @@ from thermo_guard.adapters.meraki import Meraki
 from thermo_guard.core.readings import Poll
 from thermo_guard.ports import Refused, Transient, Unauthorized
 from thermo_guard.sim.plans import office
-from thermo_guard.sim.room import SensorFault
+from thermo_guard.sim.room import NONSENSE_C, SensorFault
 from thermo_guard.sim.site import VirtualSite
 from thermo_guard.sim.wire.meraki import MerakiFace
 from thermo_guard.sim.world import World
@@ -51,7 +51,23 @@ async def test_the_adapter_sees_what_the_site_shows_in_process(on: OnMeraki, fau
             on.clock.at += wait_s
             poll = await meraki.poll()
             assert poll == await in_process(on)
-            assert len(poll.readings) == (2 if fault in {SensorFault.MISSING, SensorFault.NONSENSE} else 3)
+            assert len(poll.readings) == (2 if fault is SensorFault.MISSING else 3)
+
+
+async def test_the_adapter_is_told_the_past_that_the_site_has(on: OnMeraki) -> None:
+    """Both ways give the same past of a day, through windows and pages, oldest first and each measurement once."""
+    on.clock.at += 86400
+    on.world.set_sensor(TWO, SensorFault.NONSENSE)
+    on.clock.at += 600
+    for_s = 20 * 3600.0
+    in_process = await VirtualSite(on.world, on.clock, latency_s=0.0).sensors.history(for_s)
+    async with adapter(on) as meraki:
+        told = await meraki.history(for_s)
+    assert [(each.sensor, each.stamp, each.celsius, each.age_s) for each in told] == [
+        (each.sensor, each.stamp, each.celsius, each.age_s) for each in in_process
+    ]
+    assert len(told) > 3000
+    assert NONSENSE_C in {each.celsius for each in told}
 
 
 async def test_alarms_are_counted_and_the_network_described(on: OnMeraki) -> None:

@@ -1,12 +1,13 @@
 """What the answers say, judged: from decoded JSON to readings, rejections and counts.
 
-Pure, and trusts nothing: any JSON whatsoever ends as plausible readings, named rejections, or a `Refused`. It must not
-know how an answer was fetched. Source: Meraki Dashboard API v1.73.0, operations getOrganizationSensorReadingsLatest,
+Pure, and trusts nothing: any JSON whatsoever ends as readings, named rejections, or a `Refused`. It must not know how
+an answer was fetched, nor whether the degrees are plausible: the policy judges that. Source: Meraki Dashboard API
+v1.73.0, operations getOrganizationSensorReadingsLatest, getOrganizationSensorReadingsHistory,
 getNetworkSensorAlertsCurrentOverviewByMetric, getNetwork and getOrganizationDevices.
 """
 
-import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,13 +15,8 @@ from datetime import datetime
 from thermo_guard.core.readings import UNNAMED, Reading, Rejected
 from thermo_guard.ports import Refused
 
-COLDEST_C = -40.0
-HOTTEST_C = 100.0
-"""What the sensors can measure, with room on both sides; beyond it a number is a fault."""
-
 FUTURE_TOLERANCE_S = 120.0
 """How far a measurement may stand ahead of the answer's own time and still count as now: clocks of gateways drift."""
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +61,40 @@ def judge_readings(
     verdicts = [_choose(found[sensor]) for sensor in sorted(found)]
     readings = tuple(verdict for verdict in verdicts if isinstance(verdict, Reading))
     return readings, tuple(verdict for verdict in verdicts if isinstance(verdict, Rejected))
+
+
+def judge_history(
+    pages: Iterable[Answer], network_id: str, sensors: tuple[str, ...] | None
+) -> tuple[list[Reading], list[Rejected]]:
+    """Judge pages of the history, in which each row is one measurement; in their order, each as often as it comes.
+
+    :raises Refused: a page is no list.
+    """
+    spelling = None if sensors is None else {serial.upper(): serial for serial in sensors}
+    readings: list[Reading] = []
+    rejected: list[Rejected] = []
+    for page in pages:
+        if not isinstance(page.body, list):
+            raise Refused("Meraki's history is not a list: nothing is known of the past")
+        for row in page.body:
+            as_latest = {**row, "readings": [row]} if isinstance(row, dict) else row
+            for verdict in _judge_row(as_latest, page, network_id, spelling):
+                if isinstance(verdict, Reading):
+                    readings.append(verdict)
+                else:
+                    rejected.append(verdict)
+    return readings, rejected
+
+
+def in_order(readings: Iterable[Reading]) -> tuple[Reading, ...]:
+    """Oldest first, each measurement once; two that differ under one time are no measurement at all."""
+    once: dict[tuple[str, float], Reading | None] = {}
+    for reading in readings:
+        known = once.setdefault((reading.sensor, reading.stamp), reading)
+        if known is not None and known.celsius != reading.celsius:
+            once[reading.sensor, reading.stamp] = None
+    kept = [reading for reading in once.values() if reading is not None]
+    return tuple(sorted(kept, key=lambda reading: (reading.stamp, reading.sensor)))
 
 
 def judge_alert_count(body: object) -> int | None:
@@ -144,10 +174,8 @@ def _judge_measurement(sensor: str, measurement: Mapping[str, object], page: Ans
         return Rejected(sensor, "no degrees Celsius in its reading")
     if isinstance(celsius, bool) or not isinstance(celsius, int | float):
         return Rejected(sensor, "its degrees Celsius are not a number")
-    if isinstance(celsius, float) and not math.isfinite(celsius):
+    if not -sys.float_info.max <= celsius <= sys.float_info.max:
         return Rejected(sensor, "its degrees Celsius are not a finite number")
-    if not COLDEST_C <= celsius <= HOTTEST_C:
-        return Rejected(sensor, f"implausible: not between {COLDEST_C:.0f} and {HOTTEST_C:.0f} degC")
     stamp = _stamp(measurement.get("ts"))
     if stamp is None:
         return Rejected(sensor, "its time cannot be read")
