@@ -1,6 +1,9 @@
 """Bodies that no BMC should send: whatever comes, a look ends in a value or in one of the four faults."""
 
+import asyncio
+import contextlib
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from peers.redfish import RESET, ROOT, SYSTEM, HandClock, Reply, WrittenBmc
 from peers.redfish_bench import guarding
+from thermo_guard.adapters.redfish.inlet import WARMEST_C, choose, same_of, sensor_paths, thermometers_of
 from thermo_guard.adapters.redfish.system import (
     action_info_resets,
     bios_auto_power_on,
@@ -100,3 +104,62 @@ async def test_nonsense_with_200_is_refused(peer: WrittenBmc, tmp_path: Path, bo
     with pytest.raises(Refused, match=why):
         await guard.observe()
     await guard.aclose()
+
+
+THERMOMETER = st.fixed_dictionaries({}, optional={
+    "Name": st.sampled_from(["Inlet Ambient", "01-Inlet", "P/S 1 Inlet", "CPU"]) | JSON,
+    "ReadingCelsius": st.floats() | st.integers() | JSON, "Reading": st.floats() | JSON,
+    "Status": st.fixed_dictionaries({"State": st.sampled_from(["Enabled", "Absent"]) | JSON}) | JSON,
+    "PhysicalContext": st.just("Intake") | JSON, "MemberId": JSON, "@odata.id": LINK | JSON,
+    "ReadingUnits": st.just("Cel") | JSON, "ReadingType": st.just("Temperature") | JSON, "DataSourceUri": LINK | JSON,
+})
+THERMAL = THERMOMETER | st.fixed_dictionaries({}, optional={
+    "Temperatures": st.lists(THERMOMETER | JSON, max_size=4) | JSON,
+    "TemperatureReadingsCelsius": st.lists(THERMOMETER, max_size=4),
+    "TemperatureSummaryCelsius": st.fixed_dictionaries({"Intake": THERMOMETER | JSON}) | JSON,
+})
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(THERMAL, st.none() | st.text(max_size=5))
+def test_no_json_makes_an_inlet_of_what_is_none(body: dict[str, object], wanted: str | None) -> None:
+    """Whatever a page holds, what is chosen has a fitting name and a number that air may have; or it was named."""
+    found = thermometers_of(SYSTEM, body)
+    chosen = choose(found, wanted)
+    for one in found:
+        assert one.celsius is None or math.isfinite(one.celsius)
+        assert one.name.isprintable()
+        assert (one.celsius is None) == bool(one.shows)
+    if chosen is not None:
+        assert same_of(chosen, found) is not None
+        if wanted is None:
+            assert chosen.celsius is not None
+            assert 0 < chosen.celsius < WARMEST_C
+            assert chosen.name.isprintable()
+            assert "inlet" in chosen.name.casefold()
+            assert not chosen.name.startswith("P/S")
+    for paths in sensor_paths(body, member_paths(body), wanted):
+        assert all(isinstance(path, str) and path for path in paths)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow,
+                                                                 HealthCheck.function_scoped_fixture])
+@given(RESOURCE, st.fixed_dictionaries({}, optional=dict.fromkeys(
+    ("Thermal", "Sensors", "ThermalSubsystem"), st.fixed_dictionaries({"@odata.id": LINK | JSON}) | JSON
+)), THERMAL)
+def test_a_look_at_the_inlet_ends_whatever_is_there(
+    tmp_path: Path, collection: dict[str, object], chassis: dict[str, object], thermal: dict[str, object]
+) -> None:
+    """Pages of any shape, links to anywhere: a poll or one of the four faults, and never another server."""
+
+    async def look() -> None:
+        pages = {f"{ROOT}/Chassis": {"Members": [{"@odata.id": f"{ROOT}/Chassis/1"}], **collection},
+                 f"{ROOT}/Chassis/1": {"Thermal": {"@odata.id": f"{ROOT}/T"}, **chassis}, f"{ROOT}/T": thermal}
+        async with WrittenBmc({path: Reply(body=page) for path, page in pages.items()}) as peer:
+            guard = guarding(peer.address, HandClock(), tmp_path)
+            with contextlib.suppress(Fault):
+                poll = await guard.inlet()
+                assert len(poll.readings) + len(poll.rejected) <= 1
+            await guard.aclose()
+
+    asyncio.run(look())

@@ -18,6 +18,7 @@ from thermo_guard.adapters.pins import PinFile
 from thermo_guard.adapters.redfish import Bmc
 from thermo_guard.core.events import LoginRefused
 from thermo_guard.core.plant import Power, Trouble
+from thermo_guard.core.readings import Kind
 from thermo_guard.engine.logins import RefusedLogins
 from thermo_guard.ports import Ambiguous, Fault, PowerController, Refused, Unauthorized
 from thermo_guard.survey import trouble_of
@@ -47,6 +48,17 @@ async def guard(peer: SushyBmc) -> AsyncIterator[Bmc]:
     bmc = opened(peer, ca_file=peer.ca_file)
     yield bmc
     await bmc.aclose()
+
+
+async def test_its_inlet_is_found_and_then_read_by_one_request(peer: SushyBmc, guard: Bmc) -> None:
+    """Of the sensors that the emulator shows the one at the intake is taken; a look later asks for nothing else."""
+    poll = await guard.inlet()
+    (reading,) = poll.readings
+    assert (reading.sensor, reading.kind, poll.lists_all) == (peer.address, Kind.BMC, False)
+    assert 0 < reading.celsius < 70
+    before = len(peer.requests())
+    assert (await guard.inlet()).readings[0].celsius == reading.celsius
+    assert [one.path.rpartition("/")[2] for one in peer.requests()[before:]] == ["Thermal"]
 
 
 async def test_what_it_is_and_its_power_are_seen(peer: SushyBmc, guard: Bmc) -> None:
