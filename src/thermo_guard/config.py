@@ -20,7 +20,10 @@ __all__ = [
     "explain", "load", "load_notify_urls", "secrets", "split_host",
 ]
 
-SECRET_VARIABLES = ("MERAKI_API_KEY", "VCENTER_PASSWORD", "ESXI_PASSWORD", "ILO_HOSTS", "NOTIFY_URLS")
+SECRET_VARIABLES = (
+    "MERAKI_API_KEY", "MERAKI_WEBHOOK_SECRET", "MQTT_PASSWORD", "VCENTER_PASSWORD", "ESXI_PASSWORD", "ILO_HOSTS",
+    "NOTIFY_URLS",
+)
 """Each can also be given as NAME_FILE, the path of a file that holds it."""
 
 
@@ -107,7 +110,8 @@ def example_of(name: str) -> str:
 
 def secrets(settings: Settings) -> frozenset[str]:
     """Every string that no log, report or error may show; for redaction."""
-    found = {settings.meraki_api_key, settings.vcenter_password, settings.esxi_password}
+    found = {settings.meraki_api_key, settings.meraki_webhook_secret, settings.mqtt_password,
+             settings.vcenter_password, settings.esxi_password}
     for bmc in settings.ilo_hosts:
         found |= {bmc.password, bmc.esxi_password}
     texts = {secret.get_secret_value() for secret in found if secret is not None}

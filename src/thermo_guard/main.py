@@ -31,6 +31,7 @@ from .config import BadSettings, FirstUse, Settings, VmQuestions, explain, load,
 from .core import events as ev
 from .core.events import Entry
 from .core.policy import PolicySettings
+from .core.restart_rules import RestartRules
 from .core.runbook import Runbook
 from .core.snapshot import Snapshot
 from .core.step import Timing
@@ -293,6 +294,11 @@ def loop_settings(settings: Settings) -> LoopSettings:
             degrade_to=settings.votes_degrade_to, on_delay_s=settings.trip_on_delay,
             max_age_s=settings.sensor_max_age, recovery_hold_s=settings.recovery_hold,
             watch_s=settings.restart_watch, poll_interval_s=settings.meraki_polling_interval,
+            inlet_high_c=settings.inlet_high_threshold, inlet_low_c=settings.inlet_low_threshold,
+            inlet_votes=settings.inlet_votes, warn_c=settings.warn_threshold, shed_c=settings.shed_threshold,
+            dead_band_k=settings.dead_band, off_delay_s=settings.off_delay, stop_margin_s=settings.stop_margin,
+            projects=settings.projection, projection_floor_c=settings.projection_floor,
+            blind_trip_s=settings.blind_policy, alarm_votes=settings.meraki_alarm_votes,
         ),
         timing=Timing(
             vm_shutdown_s=settings.vm_shutdown_timeout, host_shutdown_s=settings.host_shutdown_timeout,
@@ -306,6 +312,8 @@ def loop_settings(settings: Settings) -> LoopSettings:
         mode=settings.mode,
         arm_after_s=settings.arm_after,
         poll_s=settings.meraki_polling_interval,
+        inlet_s=settings.inlet_interval,
+        restart=RestartRules(settings.restart_hours, settings.restart_needs_ack, settings.restart_max_wait),
         snapshot_s=settings.snapshot_interval,
         active_s=settings.active_interval,
         vcenter_vm=settings.vcenter_vm,

@@ -9,94 +9,24 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from .core.goal import Mode
 from .core.runbook import Runbook
 from .runbook_file import RunbookFile
-from .settings_addresses import ApiUrl, HostAddress, HostList
+from .settings_addresses import HostAddress, HostList
 from .settings_consequences import consequences
 from .settings_fields import FirstUse, LogFormat, LogLevel, VmQuestions, Written, example, in_seconds, whole
-from .settings_forms import CaFile, Celsius, Choice, Fingerprint, Flag, Folder, Secret, Serials, Text, Tiers
+from .settings_forms import CaFile, Choice, Fingerprint, Flag, Folder, Secret, Text, Tiers
 from .settings_hosts import IloHost, IloHosts, NotifyUrls
 from .settings_problems import NOT_SET, Wrong
+from .settings_room import RoomSettings
 
 
-class Settings(BaseModel):
+class Settings(RoomSettings):
     """What the composition root is given: checked, in the core's units, unchangeable."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True, use_attribute_docstrings=True
-    )
-
-    # --- Meraki: the room's sensors ---
-    meraki_api_key: Annotated[
-        SecretStr,
-        Written(Secret("the API key of a Meraki dashboard account that may read the network", 8, is_token=True)),
-        example("0123456789abcdef0123456789abcdef01234567"),
-    ]
-    """API key of a Meraki dashboard account; read access to the network suffices, and more is a risk for nothing."""
-
-    meraki_network_id: Annotated[
-        str,
-        Written(Text("the id of the network, not its name", r"[A-Za-z0-9_-]+", "which is no network id")),
-        example("L_646829496481105433"),
-    ]
-    """Id of the network that the sensors are in: L_... or N_..., from GET /organizations/{id}/networks."""
-
-    meraki_api_base_url: Annotated[str, Written(ApiUrl())] = "https://api.meraki.com/api/v1"
-    """Address of the API. Other clouds have their own, e.g. https://api.meraki.cn/api/v1; the key is sent there."""
-
-    meraki_ca_file: Annotated[Path | None, Written(CaFile()), example("/config/proxy-ca.pem")] = None
-    """PEM file of the authorities to trust for Meraki instead of the public ones: for a proxy that opens TLS."""
-
-    meraki_polling_interval: Annotated[float, in_seconds(1, 300)] = 60.0
-    """Seconds between two polls. The sensors measure every 2 to 20 min, so that a shorter one gains little and costs
-    calls; a longer one delays the trip, and above 300 s blindness could not be told within 10 min."""
-
-    meraki_sensors: Annotated[
-        tuple[str, ...] | None, Written(Serials()), example("Q2XX-AAAA-0001,Q2XX-AAAA-0002,Q2XX-AAAA-0003")
-    ] = None
-    """Serial numbers of the sensors that vote, separated by commas. By default all temperature sensors of the network:
-    name them where others hang in other rooms or in a hot aisle, which would raise or outvote the alarm."""
-
-    # --- When the room is too hot, and when it has recovered ---
-    temperature_high_threshold: Annotated[float, Written(Celsius())] = 35.0
-    """Degrees Celsius at or above which a sensor votes for the shutdown. Servers shut themselves down hard at about
-    42 at the inlet: too high leaves no time for an orderly end, too low stops the site on a warm day."""
-
-    temperature_low_threshold: Annotated[float, Written(Celsius())] = 30.0
-    """Degrees Celsius at or below which every sensor must stand for the recovery. Close to the high threshold the site
-    goes up and down with the room; below what the room reaches in summer it never comes back."""
-
-    critical_threshold: Annotated[float, Written(Celsius())] = 40.0
-    """Degrees Celsius at or above which one believable sensor is enough and nothing is waited for. Too low makes one
-    bad sensor an outage, too high comes after the servers' own emergency stop."""
-
-    trip_votes: Annotated[int | None, whole(1, 999), example("2")] = None
-    """How many sensors must stand at or above the high threshold. By default a majority, one where there is one.
-    More delay the trip when sensors fail; 1 lets one bad sensor stop the site."""
-
-    votes_degrade_to: Annotated[int, whole(1, 2)] = 2
-    """The fewest votes that still trip when sensors drop out. With 2, a room with one sensor left is told as BLIND;
-    with 1 that last sensor may stop the site alone."""
-
-    trip_on_delay: Annotated[float, in_seconds(0, 3600)] = 60.0
-    """Seconds for which the votes must stand, on distinct measurements. Shorter trips on a door left open, longer
-    spends the time that the shutdown needs: a dense room gains a degree a minute without cooling."""
-
-    sensor_max_age: Annotated[float | None, in_seconds(60, 2700), example("900")] = None
-    """Seconds after which a measurement no longer counts. By default 2.5 times the measured cadence of the sensors,
-    from 300 to 2700. Too short makes a slow sensor BLIND, too long believes in a temperature that has passed."""
-
-    recovery_hold: Annotated[float, in_seconds(0, 86400)] = 900.0
-    """Seconds for which the room must stand recovered before anything is powered on. Too short powers on into a room
-    whose walls are still hot or whose cooling has only blinked."""
-
-    restart_watch: Annotated[float, in_seconds(0, 86400)] = 600.0
-    """Seconds for which the first host runs alone without a rise of 1 degC before the others follow. Too short does
-    not show whether the cooling carries the load."""
-
+    # --- What it does by itself ---
     mode: Annotated[Mode, Written(Choice(Mode))] = Mode.ARMED
     """armed acts, once the guard has proved itself or `thermo-guard arm` has said so; observe decides, logs and tells
     the same and touches nothing, also in a burning room. An operator's own orders act in both."""
@@ -271,56 +201,6 @@ class Settings(BaseModel):
     cluster: its own mail server is switched off with the rest."""
 
     _noticed: tuple[str, ...] = PrivateAttr(default=())
-
-    @field_validator("temperature_low_threshold")
-    @classmethod
-    def _low_is_below_high(cls, low: float, info: ValidationInfo) -> float:
-        high = info.data.get("temperature_high_threshold")
-        if high is not None and low >= high:
-            raise Wrong(
-                f"({low:g}) is not below TEMPERATURE_HIGH_THRESHOLD ({high:g}): the room would be too hot and "
-                "recovered at once, and the site would go up and down",
-                wanted=f"degrees Celsius below {high:g}, better by 2 or more",
-                example=f"{max(5.0, high - 5):g}",
-            )
-        return low
-
-    @field_validator("critical_threshold")
-    @classmethod
-    def _critical_is_above_high(cls, critical: float, info: ValidationInfo) -> float:
-        high = info.data.get("temperature_high_threshold")
-        if high is not None and critical <= high:
-            raise Wrong(
-                f"({critical:g}) is not above TEMPERATURE_HIGH_THRESHOLD ({high:g}): a single sensor would trip before "
-                "the vote",
-                wanted=f"degrees Celsius above {high:g}",
-                example=f"{min(60.0, high + 5):g}",
-            )
-        return critical
-
-    @field_validator("trip_votes")
-    @classmethod
-    def _votes_can_be_cast(cls, votes: int | None, info: ValidationInfo) -> int | None:
-        sensors = info.data.get("meraki_sensors")
-        if votes is not None and sensors is not None and votes > len(sensors):
-            raise Wrong(
-                f"is {votes}, while MERAKI_SENSORS names {len(sensors)}: the alarm could never be raised",
-                wanted=f"a whole number from 1 to {len(sensors)}",
-                example=str(len(sensors) // 2 + 1),
-            )
-        return votes
-
-    @field_validator("sensor_max_age")
-    @classmethod
-    def _age_outlives_a_poll(cls, age: float | None, info: ValidationInfo) -> float | None:
-        interval = info.data.get("meraki_polling_interval")
-        if age is not None and interval is not None and age < interval:
-            raise Wrong(
-                f"({age:g}) is below MERAKI_POLLING_INTERVAL ({interval:g}): every measurement would be too old "
-                "before the next poll",
-                wanted=f"seconds from {interval:g} to 2700",
-            )
-        return age
 
     @model_validator(mode="before")
     @classmethod

@@ -15,6 +15,18 @@ def consequences(settings: "Settings") -> list[str]:
             f"TEMPERATURE_LOW_THRESHOLD is only {dead_band:g} degC below TEMPERATURE_HIGH_THRESHOLD: below 2 degC the "
             "noise of the sensors takes the site up and down"
         )
+    if settings.blind_policy is not None:
+        told.append(f"BLIND_POLICY=trip-after:{settings.blind_policy / 60:g}: the site may be shut down while nobody "
+                    "sees the room, if it was rising when it was last seen")
+    if not settings.projection:
+        told.append("PROJECTION=false: a room that heats fast is critical before everything is off")
+    if not settings.bmc_inlets:
+        told.append("BMC_INLETS=false: nothing confirms what the room's sensors show, nor decides when they fail")
+    inlets = len(settings.ilo_hosts)
+    if settings.inlet_votes is not None and settings.inlet_votes > inlets:
+        told.append(f"INLET_VOTES is {settings.inlet_votes}, and ILO_HOSTS has {inlets}: the inlets can never decide")
+    if settings.mqtt_broker is not None and settings.mqtt_user is None:
+        told.append("MQTT_BROKER without MQTT_USER: whoever reaches the broker can send temperatures")
     if settings.mode == "observe":
         told.append("MODE=observe: nothing will be shut down, however hot the room gets")
     if settings.vcenter_insecure:

@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 from .config import SECRET_VARIABLES, Settings, example_of, form
+from .settings_room import RoomSettings
 
 _HEAD = """\
 Settings of Thermo-Guard. Copy this file to .env and fill in the first part; the rest has working defaults, shown.
@@ -50,7 +51,7 @@ def _sections() -> dict[str, list[str]]:
     """Names of the fields by the headings that stand over them in the source."""
     sections: dict[str, list[str]] = {}
     title = ""
-    for line in inspect.getsource(Settings).splitlines():
+    for line in (inspect.getsource(RoomSettings) + inspect.getsource(Settings)).splitlines():
         if heading := re.fullmatch(r"    # --- (.+) ---", line):
             title = heading[1]
         elif (name := re.match(r"    ([a-z]\w*):", line)) and name[1] in Settings.model_fields:

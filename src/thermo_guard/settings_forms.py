@@ -314,3 +314,67 @@ def _json(text: str, *, pairs: bool = False) -> Any:
     except (RecursionError, ValueError):
         place = "some place (a number too long, or nested too deep)"
     raise Wrong(f"is no valid JSON: it breaks at {place}")
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """What may be absent."""
+
+    form: Form
+
+    @property
+    def wanted(self) -> str:
+        return self.form.wanted
+
+    def __call__(self, value: Any) -> Any:
+        return None if value is None else self.form(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Kelvin:
+    """A difference of temperatures."""
+
+    wanted: str = "a number of degrees from 0 to 10"
+
+    def __call__(self, value: Any) -> float | int | None:
+        return Number("degrees", 0, 10)(value)
+
+
+@dataclass(frozen=True, slots=True)
+class BlindPolicy:
+    """hold, or trip-after:MINUTES; the seconds, None to hold."""
+
+    wanted: str = "hold, or trip-after:MINUTES with 1 to 120 minutes"
+
+    def __call__(self, value: Any) -> float | None:
+        if value is None or isinstance(value, float):
+            return value
+        word, _, minutes = str(value).strip().lower().partition(":")
+        if word == "hold" and not minutes:
+            return None
+        if word != "trip-after" or not minutes.strip():
+            raise Wrong(f"is {shown(value)}, which is neither of its forms", example="trip-after:15")
+        number = Number("minutes", 1, 120)(minutes.strip())
+        return None if number is None else 60.0 * number
+
+
+_HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*(([01]?\d|2[0-3]):([0-5]\d)|24:00)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """From one time of the day to another, over midnight too; both as minutes of the day."""
+
+    wanted: str = "two times of the day with a hyphen, as 06:00-22:00 or 20:00-06:00"
+
+    def __call__(self, value: Any) -> tuple[int, int] | None:
+        if value is None or isinstance(value, tuple):
+            return value
+        match = _HOURS.fullmatch(str(value).strip())
+        if match is None:
+            raise Wrong(f"is {shown(value)}, which is no span of the day")
+        start = 60 * int(match[1]) + int(match[2])
+        end = 24 * 60 if match[4] is None else 60 * int(match[4]) + int(match[5])
+        if start == end:
+            raise Wrong(f"is {shown(value)}, which begins where it ends: that is never")
+        return start, end

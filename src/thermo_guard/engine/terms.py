@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from thermo_guard.core.finding import Finding
 from thermo_guard.core.goal import Mode
 from thermo_guard.core.policy import PolicySettings
+from thermo_guard.core.restart_rules import RestartRules
 from thermo_guard.core.runbook import Runbook
 from thermo_guard.core.step import Timing
 from thermo_guard.ports import (
@@ -50,6 +51,8 @@ class LoopSettings:
     arm_after_s: float = 900.0
     vcenter_vm: str | None = None
     guard_vm: str | None = None
+    inlet_s: float = 30.0
+    restart: RestartRules = field(default_factory=RestartRules)
     bmc_overrides: Mapping[str, str] = field(default_factory=dict)
     """`esxi_host` by BMC address."""
 
