@@ -17,6 +17,7 @@ from .adapters import logs
 from .adapters.clock import SteadyClock, monotonic_now, wall_now
 from .adapters.journal import RESERVE_BYTES, FolderTakenError, SiteTakenError, SqlJournal
 from .adapters.meraki import Meraki
+from .adapters.mqtt import Broker, Mqtt, MqttMemory, Serials
 from .adapters.names import SystemNames
 from .adapters.notify import Outbox
 from .adapters.pins import PinFile
@@ -29,6 +30,7 @@ from .adapters.watchdog import Watchdog
 from .certificate_watch import CertificateWatch
 from .config import BadSettings, FirstUse, Settings, VmQuestions, explain, load, secrets
 from .core import events as ev
+from .core.endpoint import split_host
 from .core.events import Entry
 from .core.policy import PolicySettings
 from .core.restart_rules import RestartRules
@@ -44,6 +46,8 @@ from .trust import endpoints_of
 
 log = structlog.get_logger()
 
+MQTT_PORT, MQTTS_PORT = 1883, 8883
+"""Of a broker that is named without one."""
 EXIT_REFUSED = 1
 EXIT_BAD_SETTINGS = 2
 EXIT_FOLDER_TAKEN = 3
@@ -134,7 +138,8 @@ async def guard(
         _tell_of_storage(journal, outbox)
         logins, names = RefusedLogins(clock), SystemNames(clock)
         pins = PinFile(settings.data_dir)
-        site = Site(settings, clock, logins=logins, names=names, pins=pins, known=journal.snapshot())
+        site = Site(settings, clock, logins=logins, names=names, pins=pins, known=journal.snapshot(),
+                    is_guard=True)
         stack.push_async_callback(_close, site.aclose)
         board = StatusFile(settings.data_dir, wall_now)
         edges = Edges(
@@ -145,7 +150,8 @@ async def guard(
             listeners=listeners,
             preflight=own_preflight(
                 settings, terms,
-                real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names, inlets=site.inlets),
+                real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names, inlets=site.inlets,
+                           messages=site.messages),
             ),
         )
         stack.callback(_leave, board)
@@ -230,14 +236,17 @@ class Site:
 
     def __init__(
         self, settings: Settings, clock: Clock, *, logins: Logins, names: Names | None = None, pins: Pins | None = None,
-        known: Snapshot | None = None,
+        known: Snapshot | None = None, is_guard: bool = False,
     ) -> None:
-        """:param known: what an earlier life has last seen; without a vCenter nobody else knows of a silent host."""
+        """:param known: what an earlier life has last seen; without a vCenter nobody else knows of a silent host.
+        :param is_guard: whoever else looks has no name at the broker, and keeps nothing of what it learns.
+        """
         self.sensors = Meraki(
             settings.meraki_api_key.get_secret_value(), settings.meraki_network_id, clock,
             base_url=settings.meraki_api_base_url, sensors=settings.meraki_sensors, ca_file=settings.meraki_ca_file,
             names=names,
         )
+        self.messages = _messages(settings, clock, self.sensors, names, is_guard=is_guard)
         self.hypervisor = _hypervisor(settings, clock, logins, names, pins, known)
         self.bmcs = [
             Bmc(
@@ -246,15 +255,37 @@ class Site:
                 inlet_sensor=bmc.inlet_sensor,
             ) for bmc in settings.ilo_hosts
         ]
-        self.inlets = self.bmcs
+        self.inlets: Sequence[Bmc] = self.bmcs if settings.bmc_inlets else ()
 
     async def aclose(self) -> None:
         closing = [self.sensors.aclose(), self.hypervisor.aclose(), *(bmc.aclose() for bmc in self.bmcs)]
+        if self.messages is not None:
+            closing.append(self.messages.aclose())
         for fault in await asyncio.gather(*closing, return_exceptions=True):
             if isinstance(fault, Fault):
                 log.info("edge.not_closed", reason=str(fault))
             elif fault is not None:
                 raise fault
+
+
+def _messages(
+    settings: Settings, clock: Clock, sensors: Meraki, names: Names | None, *, is_guard: bool
+) -> Mqtt | None:
+    """The broker on site, where there is one; what its sensors are called is Meraki's to say."""
+    if settings.mqtt_broker is None:
+        return None
+
+    async def macs() -> Mapping[str, str | None]:
+        return {sensor.serial: sensor.mac for sensor in (await sensors.describe()).sensors}
+
+    host, port = split_host(settings.mqtt_broker, MQTTS_PORT if settings.mqtt_tls else MQTT_PORT)
+    password = None if settings.mqtt_password is None else settings.mqtt_password.get_secret_value()
+    broker = Broker(host, port, settings.mqtt_user, password, tls=settings.mqtt_tls, ca_file=settings.mqtt_ca_file)
+    memory = MqttMemory(settings.data_dir, is_guard=is_guard)
+    return Mqtt(
+        broker, settings.meraki_network_id, clock, memory, Serials(macs, memory, clock),
+        sensors=settings.meraki_sensors, ahead_s=lambda: sensors.clock_ahead_s, names=names,
+    )
 
 
 def _hypervisor(
