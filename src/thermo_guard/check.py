@@ -36,7 +36,8 @@ async def look(settings: Settings, logins: Logins | None = None) -> Survey:
         known = memory.snapshot if isinstance(memory, Memory) else None
         site = Site(settings, clock, logins=logins or RefusedLogins(clock), names=names, pins=pins, known=known)
         stack.push_async_callback(site.aclose)
-        sides = real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names, inlets=site.inlets)
+        sides = real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names, inlets=site.inlets,
+                           messages=site.messages)
         return await survey(sides, folder, memory)
 
 
