@@ -100,7 +100,7 @@ async def test_power_is_told_with_the_reading(peer: WrittenBmc, guard: Bmc, cloc
     ("Inlet 2", [sensor("Inlet 1", 0), sensor("Inlet 2", 21)]),
     ("Inlet 2", [sensor("Inlet Ambient", 24, Status={"State": "Absent"}), sensor("Inlet 2", 21)]),
     ("System2 Intake", [sensor("System2 Intake"), *(sensor(f"{name} Inlet Ambient", PhysicalContext="Intake") for name
-                        in ("23-P/S 1", "PS2", "PSU1", "GPU 4", "P1 DIMM", "CPU", "M.2", "PCIe", "OCP 1", "Battery"))]),
+                        in ("23-P/S 1", "PS2", "Temp_PS3", "PSU1", "GPU 4", "P1 DIMM", "CPU", "M.2", "PCIe", "OCP 1", "Battery"))]),
     ("Front Intake", [sensor("61-Board Inlet"), sensor("Front Intake", Status=None)]),
 ])
 async def test_choice(peer: WrittenBmc, guard: Bmc, wanted: str, sensors: Sequence[Mapping[str, Any]]) -> None:
@@ -123,6 +123,23 @@ async def test_none_is_guessed(peer: WrittenBmc, guard: Bmc, clock: HandClock) -
     show(peer, sensor("Inlet"))
     await clock.sleep(3601)
     assert await look(guard) == [22]
+
+
+async def test_absent_sensor_is_not_waited_for(peer: WrittenBmc, clock: HandClock, tmp_path: Path) -> None:
+    """An inlet that is not fitted is none, which is told; one that shows nothing just now is searched for again."""
+    peer.power_state = "On"
+    show(peer, sensor("Inlet Ambient", 0))
+    silent, lacking = (guarding(peer.address, clock, tmp_path) for _ in range(2))
+    assert await look(silent) == []
+    show(peer, sensor("Inlet Ambient", 0, Status={"State": "Absent"}))
+    with pytest.raises(Refused, match="no inlet sensor"):
+        await lacking.inlet()
+    show(peer, sensor("Inlet Ambient", 22))
+    assert await look(silent) == []
+    await clock.sleep(301)
+    assert await look(silent) == [22]
+    for guard in (silent, lacking):
+        await guard.aclose()
 
 
 async def test_operators_choice_stands(peer: WrittenBmc, clock: HandClock, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ WARMEST_C = 70.0
 
 _FITS = re.compile(r"inlet|ambient|intake", re.IGNORECASE)
 _IN_THE_SERVER = re.compile(
-    r"p/s|\bps[ _-]?\d|psu|power|gpu|dimm|memory|cpu|(?<![a-z])m\.?2|pci|exhaust|drive|nvme|ssd|hdd|(?<![a-z])ocp"
-    r"|\bnic|batt|coolant|liquid|^\d+-board inlet",
+    r"p/s|psu|power|gpu|dimm|memory|cpu|pci|exhaust|outlet|drive|nvme|ssd|hdd|batt|coolant|liquid|^\d+-board inlet"
+    r"|(?<![a-z])(ps[ _-]?\d|m\.?2|ocp|nic\b)",
     re.IGNORECASE,
 )
 """Names of what is warmed by the server itself, or is no air."""
