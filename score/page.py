@@ -23,7 +23,7 @@ is typed in.
 - **{any}**: one room sensor at or above 35 degC trips at once.
 - **{two}**: two room sensors for a minute (one, where there is only one).
 
-Both rules restart all hosts at once when every room sensor has been below 30 degC for 15 min.
+Both rules restart host after host when every room sensor has been below 30 degC for 15 min.
 
 ## How to read it
 A draw is a room: volume, racks, 3 to 20 kW, heat in the mass, walls, outside air, cooling, time X to stop everything (5
@@ -42,7 +42,7 @@ one. A row is {draws:,} draws, the same for every policy; number and row are the
 - **false**: trips in draws in which unstopped the air never comes to 35 degC, and how many such draws there are.
   **needless**: trips where it never comes to 40 degC.
 - **too early**: an order for hosts to come back while the cooling is gone, or while no room sensor has been heard for
-  10 min: for the first, and for the rest.
+  10 min: for the first, and for any further one.
   **restart**: from true recovery (cooling back for good, and the air at or below 30 degC from there on) to the last
   order to come back. **flaps**: stops beyond those that the cooling's course needs. **left off**: still off at the end.
 - **trips a sensor-year**: of room sensors alone, inlets not counted; at most so many with 95 % confidence.

@@ -11,7 +11,7 @@ from thermo_guard.core.policy_settings import PolicySettings
 from thermo_guard.core.readings import Kind, Poll
 
 RESTART_HOLD_S = 900.0
-"""The baselines restart when every sensor has been under LOW for so long, all hosts at once."""
+"""The baselines restart when every sensor has been under LOW for so long, host after host."""
 
 
 class Policy(Protocol):
@@ -22,7 +22,7 @@ class Policy(Protocol):
     def decide(self, now: float) -> tuple[Decision, ...]: ...
 
     def is_clear(self, since: float, now: float) -> bool:
-        """Whether the rest of the hosts may follow the first, which was ordered on at `since`."""
+        """Whether another host may follow the first, which was or will be on at `since`."""
 
 
 Maker = Callable[[PolicySettings, float], Policy]
@@ -75,8 +75,8 @@ class Threshold:
             return (Decision(now, What.PERMISSIVE, "low", hottest, f"all below {LOW_C:g}"),)
         return ()
 
-    def is_clear(self, since: float, now: float) -> bool:
-        return now >= since
+    def is_clear(self, since: float, now: float) -> bool:  # noqa: ARG002 - it waits for nothing
+        return True
 
 
 def _since(before: float | None, now: float, *, holds: bool) -> float | None:
@@ -111,8 +111,8 @@ class Seen:
         self._is_tripped = True
         return (Decision(now, What.TRIPPED, "high", None, f"{at_floor} sources at the floor"),)
 
-    def is_clear(self, since: float, now: float) -> bool:
-        return now >= since
+    def is_clear(self, since: float, now: float) -> bool:  # noqa: ARG002 - it waits for nothing
+        return True
 
 
 class TripsAt:
@@ -130,8 +130,8 @@ class TripsAt:
         self._at = math.inf
         return (Decision(now, What.TRIPPED, "high", None, "told to"),)
 
-    def is_clear(self, since: float, now: float) -> bool:
-        return now >= since
+    def is_clear(self, since: float, now: float) -> bool:  # noqa: ARG002 - it waits for nothing
+        return True
 
 
 OURS = "Thermo-Guard"

@@ -35,7 +35,7 @@ class Outcome:
     early: int = 0
     """Orders for the first host to come back while the cooling was gone."""
     early_rest: int = 0
-    """And for the rest of them."""
+    """Of the restarts, those in which a further host was ordered on while it was gone."""
     is_left_off: bool = False
     """Hours after the cooling is back for good the hosts are still off."""
     stops: int = 0
@@ -145,28 +145,32 @@ class Hosts:
         self._stops_from: float | None = None
         self._settled_s = -math.inf
         """From here on every host that is on is at work."""
-        self.first_order_s: float | None = None
+        self.first_up_s: float | None = None
+        """When the first of a restart is on."""
+        self._last_order_s = 0.0
 
     def stop(self, at_s: float) -> None:
         if self._stops_from is None:
             self._stops_from = at_s
-            self.first_order_s = None
+            self.first_up_s = None
             self._on_from = {host: since for host, since in self._on_from.items() if since <= at_s}
 
     def start_first(self, at_s: float) -> None:
         self._stops_from = None
         self._on_from = {0: at_s + BOOT_S}
         self._settled_s = at_s + 2 * BOOT_S
-        self.first_order_s = at_s
+        self.first_up_s = at_s + BOOT_S
+        self._last_order_s = at_s
 
-    def start_rest(self, at_s: float) -> None:
-        self._on_from |= {host: at_s + BOOT_S + STAGGER_S * host for host in range(1, self._count)}
-        self._settled_s = at_s + 2 * BOOT_S + STAGGER_S * self._count
+    def start_next(self, at_s: float) -> None:
+        self._on_from[len(self._on_from)] = at_s + BOOT_S
+        self._settled_s = at_s + 2 * BOOT_S
+        self._last_order_s = at_s
 
-    @property
-    def is_staged(self) -> bool:
-        """The first is ordered on and the rest is not."""
-        return self.first_order_s is not None and len(self._on_from) == 1
+    def is_next_due(self, at_s: float) -> bool:
+        """The first has been ordered on, not yet all, and none just now."""
+        is_some_left = self.first_up_s is not None and len(self._on_from) < self._count
+        return is_some_left and at_s >= self._last_order_s + STAGGER_S
 
     @property
     def are_back(self) -> bool:
@@ -215,6 +219,7 @@ class Life:
         self.orders: list[tuple[float, bool]] = []
         """When hosts were allowed back, and whether there was cooling then."""
         self.early_rest = 0
+        self._is_rest_early = False
         self.stops: list[float] = []
         self.why = ""
         self.was_hot = False
@@ -271,6 +276,7 @@ class Life:
         elif decision.what is What.PERMISSIVE:
             self.orders.append((at_s, is_cooled))
             self._hosts.start_first(at_s)
+            self._is_rest_early = False
             self._fail_again(at_s)
 
     def _fail_again(self, at_s: float) -> None:
@@ -282,12 +288,14 @@ class Life:
             self._courses.append(Outage(fails_s, self._good_from_s, again.restart_s))
 
     def _stage(self, at_s: float, *, is_cooled: bool) -> None:
-        first_s = self._hosts.first_order_s
-        if first_s is None or not self._hosts.is_staged:
+        """A host at a time, while the policy finds the room level."""
+        first_up_s = self._hosts.first_up_s
+        if first_up_s is None or not self._hosts.is_next_due(at_s):
             return
-        if self._policy.is_clear(EPOCH + first_s, EPOCH + at_s):
-            self._hosts.start_rest(at_s)
-            self.early_rest += not is_cooled
+        if self._policy.is_clear(EPOCH + first_up_s, EPOCH + at_s):
+            self._hosts.start_next(at_s)
+            self.early_rest += not is_cooled and not self._is_rest_early
+            self._is_rest_early = self._is_rest_early or not is_cooled
 
     @property
     def restart_s(self) -> float | None:
