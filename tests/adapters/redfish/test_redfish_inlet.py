@@ -99,8 +99,10 @@ async def test_power_is_told_with_the_reading(peer: WrittenBmc, guard: Bmc, cloc
     ("Inlet A", [sensor("Inlet A"), sensor("Inlet B")]),
     ("Inlet 2", [sensor("Inlet 1", 0), sensor("Inlet 2", 21)]),
     ("Inlet 2", [sensor("Inlet Ambient", 24, Status={"State": "Absent"}), sensor("Inlet 2", 21)]),
-    ("System2 Intake", [sensor("System2 Intake"), *(sensor(f"{name} Inlet Ambient", PhysicalContext="Intake") for name
-                        in ("23-P/S 1", "PS2", "Temp_PS3", "PSU1", "GPU 4", "P1 DIMM", "CPU", "M.2", "PCIe", "OCP 1", "Battery"))]),
+    ("System2 Intake", [sensor("System2 Intake"), *(
+        sensor(f"{name} Inlet Ambient", PhysicalContext="Intake") for name in
+        ("23-P/S 1", "PS2", "Temp_PS3", "PSU1", "GPU 4", "P1 DIMM", "CPU", "M.2", "PCIe", "OCP 1", "Battery")
+    )]),
     ("Front Intake", [sensor("61-Board Inlet"), sensor("Front Intake", Status=None)]),
 ])
 async def test_choice(peer: WrittenBmc, guard: Bmc, wanted: str, sensors: Sequence[Mapping[str, Any]]) -> None:
