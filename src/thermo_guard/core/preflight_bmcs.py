@@ -66,17 +66,17 @@ def _of_inlet(address: str, look: InletSeen | Unseen, *, is_off: bool) -> Findin
     if isinstance(look, Unseen):
         remedy = "" if look.trouble is not None or look.is_refused else NAME_ONE
         return warn(Area.BMCS, f"{address}: its server's inlet temperature cannot be had, {look.reason}", remedy)
-    which = look.sensor or "not known yet"
+    which = look.sensor or "sensor not known yet"
     match look.poll.readings, look.poll.rejected:
         case [Reading(celsius=celsius), *_], _ if COLDEST_INLET_C < celsius < WARMEST_INLET_C:
             return ok(Area.BMCS, f"{address}: inlet {which}, {celsius:g} degC")
         case _ if is_off:
-            return ok(Area.BMCS, f"{address}: inlet {which}; its server is off, and it shows no temperature then")
+            return ok(Area.BMCS, f"{address}: inlet {which}, no temperature while its server is off")
         case [Reading(celsius=celsius), *_], _:
             return warn(Area.BMCS, f"{address}: inlet {which}, {celsius:g} degC, which no inlet has", NAME_ONE)
         case _, [rejected, *_]:
             return warn(Area.BMCS, f"{address}: inlet {which}, no temperature: {rejected.reason}", NAME_ONE)
-    return warn(Area.BMCS, f"{address}: inlet {which}, and it shows no temperature now", NAME_ONE)
+    return warn(Area.BMCS, f"{address}: inlet {which}, no temperature now", NAME_ONE)
 
 
 def _of_unseen(address: str, look: Unseen, host: str) -> Finding:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from thermo_guard.core.plant import ClusterSettings
 
-from .blueprint import Blueprint, BmcPlan, HostPlan, Infrastructure, SensorPlan, VcenterPlan, VmPlan
+from .blueprint import Blueprint, BmcPlan, HostPlan, Infrastructure, InletPlan, SensorPlan, VcenterPlan, VmPlan
 from .physics import Cooling, Outage, Probe, room_of
 
 PROTECTS_AT_C = 42.0
@@ -48,7 +48,8 @@ def office(*, sensor_cadence_s: float = 60.0) -> Blueprint:
         BmcPlan("ilo-c.virtual.invalid", "esx3", "ProLiant DL360 Gen10"),
         BmcPlan("ilo-a.virtual.invalid", "esx1", "ProLiant DL380 Gen10"),
         BmcPlan("ilo-x.virtual.invalid", None, "ProLiant ML30 Gen10"),
-        BmcPlan("ilo-b.virtual.invalid", "esx2", "ProLiant DL360 Gen10", swaps_uuid=True),
+        BmcPlan("ilo-b.virtual.invalid", "esx2", "ProLiant DL360 Gen10", swaps_uuid=True,
+                inlet=InletPlan(shows_when_off=False)),
     )
     return Blueprint(
         room=room_of(36.0, 1, outside_c=24.0), hosts=hosts, vms=vms, bmcs=bmcs, sensors=sensors(3, sensor_cadence_s),

@@ -144,6 +144,10 @@ def test_what_is_done_to_a_room_shows_in_it(site: Site) -> None:
     assert status == 200
     room = site.get("/state")["rooms"]["Branch office"]
     assert room["vms"]["web"] is False
+    assert site.post("/do", room="Branch office", what="inlet", target="esx2", how="zero")[0] == 200
+    inlets = site.get("/state")["rooms"]["Branch office"]["inlets"]
+    assert inlets["esx1"] > inlets["esx2"] == 0
+    assert site.post("/do", room="Branch office", what="inlet", target="esx2", how="none")[0] == 200
     log = site.get("/log?room=Branch%20office")
     assert ("vm.off", "web") in {(entry["kind"], entry["object"]) for entry in log}
     assert site.get(f"/log?room=Branch%20office&since={log[-1]['n']}") == []

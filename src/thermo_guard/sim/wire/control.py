@@ -1,7 +1,7 @@
 """The control face of the virtual site: what a person, or fate, does to it while it runs, as plain HTTP on loopback.
 
     GET  /                     what there is
-    GET  /state                time, and each room: air, sensors, hosts, VMs, heat
+    GET  /state                time, and each room: air, sensors, inlets, hosts, VMs, heat
     GET  /log?room=&since=     what has happened in a room, after the entry `since`
     GET  /settings?room=       a guard's settings; as lines for a shell with format=env
     POST /do                   {"room": ..., "what": "break cooling", "target": ..., "for_s": ..., "how": ...}
@@ -160,6 +160,8 @@ def state_of(room: Room) -> dict[str, Any]:
         "air_c": round(world.air_c, 2), "power_kw": round(world.power_kw, 3),
         "cooling": round(world.room.cooling_share, 3),
         "sensors": {serial: round(sensor.celsius, 1) for serial, sensor in world.room.sensors.items()},
+        "inlets": {bmc.plan.host or address: world.inlets[address].shown_c
+                   for address, bmc in world.cluster.bmcs.items()},
         "hosts": {name: host.stage.value for name, host in world.cluster.hosts.items()},
         "in_maintenance": [name for name, host in world.cluster.hosts.items() if host.in_maintenance],
         "vms": {vm.name: vm.is_on for vm in world.cluster.vms.values()},
