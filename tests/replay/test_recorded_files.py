@@ -122,6 +122,12 @@ def test_a_quotation_mark_that_is_not_closed_costs_one_row(tmp_path: Path) -> No
     assert len(rows) == 12
 
 
+def test_a_name_cannot_write_on_a_terminal_what_it_likes(tmp_path: Path) -> None:
+    """What stands in a file is shown to whoever replays it: no escape sequences."""
+    _, senders, _ = taken(save(tmp_path, [row(MIDNIGHT, "a\x1b[2J", 22.0)]))
+    assert senders.names == [("a\ufffd[2J", Kind.ROOM)]
+
+
 def test_compressed_files_are_taken_as_they_are(tmp_path: Path) -> None:
     """Histories are kept compressed; the name of the file says nothing."""
     path = tmp_path / "history"

@@ -75,9 +75,10 @@ def test_rows_without_values_are_blindness_of_the_sensors_not_of_their_source(tm
     assert "no answer" not in blind.reason
 
 
-def test_a_sensor_that_measures_seldom_does_not_blind_the_room(tmp_path: Path) -> None:
+@pytest.mark.parametrize("celsius", [22.0, 31.0])
+def test_a_sensor_that_measures_seldom_does_not_blind_the_room(tmp_path: Path, celsius: float) -> None:
     """A history holds each measurement once, every 20 minutes; the guard has asked, and was answered, each minute."""
-    rows = [row(MIDNIGHT + n * 20 * MINUTE, sensor, 22.0 + k + 0.1 * (n % 3))
+    rows = [row(MIDNIGHT + n * 20 * MINUTE, sensor, celsius + k + 0.1 * (n % 3))
             for n in range(60) for k, sensor in enumerate("abc")]
     decisions, _ = replayed(save(tmp_path, rows))
     assert when(decisions, What.BLIND) == []
@@ -89,6 +90,14 @@ def test_a_slow_source_that_ends_is_blindness_too(tmp_path: Path) -> None:
             for n in [*range(24), 200, 201] for k, sensor in enumerate("abc")]
     (blind, *_) = when(replayed(save(tmp_path, rows))[0], What.BLIND)
     assert 115 + 10 < blind < 115 + 25
+
+
+def test_a_slow_source_is_taken_to_answer_for_a_while_whatever_grows_old(tmp_path: Path) -> None:
+    """One sensor each 5 minutes, two each 20: the first is stale while the others are not, and the source answers."""
+    rows = [row(MIDNIGHT + n * 5 * MINUTE, "a", 22.0 + 0.1 * (n % 3)) for n in [*range(49), 200]]
+    rows += [row(MIDNIGHT + n * 20 * MINUTE, sensor, 22.5) for n in [*range(13), 50] for sensor in "bc"]
+    (blind, *_) = when(replayed(save(tmp_path, rows))[0], What.BLIND)
+    assert 240 + 12.5 + 4 < blind < 240 + 12.5 + 6
 
 
 def test_nothing_is_decided_beyond_the_last_row(tmp_path: Path) -> None:
@@ -122,6 +131,15 @@ def test_hosts_are_off_when_the_time_to_stop_has_passed_and_on_again_when_it_is_
     (permissive,) = when(decisions, What.PERMISSIVE)
     assert 135 < permissive < 165
     assert outcome.trips[0].permissive_at == MIDNIGHT + permissive * MINUTE
+
+
+def test_inlets_count_again_when_it_has_been_permissive(tmp_path: Path) -> None:
+    """The hosts are taken to be back: where the room's own sensors then fall silent, the inlets decide."""
+    inlets = [row(MIDNIGHT + n * MINUTE, inlet, 26 + n % 2, "bmc") for n in range(240) for inlet in "ij"]
+    decisions, _ = replayed(save(tmp_path, burning(200)), save(tmp_path, inlets, "inlets.csv"))
+    last = [decision for decision in decisions if decision.at > MIDNIGHT + 200 * MINUTE]
+    assert [decision.what for decision in last] == [What.DEGRADED]
+    assert "inlets decide" in last[0].reason
 
 
 def test_a_pause_of_years_costs_no_more_than_one_of_days(tmp_path: Path) -> None:

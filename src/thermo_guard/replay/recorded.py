@@ -167,7 +167,7 @@ class _Reader:
         elif kind is None:
             self._not_taken("source is neither room nor bmc", fields[layout.source])
         else:
-            who = self._senders.number_of(fields[layout.sensor], kind)
+            who = self._senders.number_of(_printable(fields[layout.sensor]), kind)
             if '"' not in line:
                 raw = line.split(layout.delimiter)
                 self._who[raw[layout.sensor], raw[layout.source]] = who
@@ -288,6 +288,11 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _printable(text: str) -> str:
+    """A sensor's name as it may stand on a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _shown(text: str) -> str:

@@ -155,21 +155,21 @@ class Rerun:
                 self._told_at[kind] = now
         decided = course.decide(now)
         assessment = course.assessment
-        hottest_c = None if assessment is None else assessment.hottest_c
-        if hottest_c is not None:
-            self._follow(hottest_c, now)
+        if assessment is not None and assessment.hottest_c is not None:
+            self._follow(assessment.hottest_c, self._settings.above_room_k(assessment.kind), now)
         for decision in decided:
             yield self._noted(decision, course)
 
-    def _follow(self, hottest_c: float, now: float) -> None:
+    def _follow(self, hottest_c: float, above_room_k: float, now: float) -> None:
+        """Since when the hottest stands at the limits of its kind."""
         outcome, settings = self.outcome, self._settings
         if outcome.hottest_c is None or hottest_c > outcome.hottest_c:
             outcome.hottest_c, outcome.hottest_at = hottest_c, now
-        if hottest_c < settings.high_c:
+        if hottest_c < settings.high_c + above_room_k:
             self._high_at = None
         elif self._high_at is None:
             self._high_at = now
-        if hottest_c < settings.critical_c:
+        if hottest_c < settings.critical_c + above_room_k:
             self._critical_at = None
         elif self._critical_at is None:
             self._critical_at = now
