@@ -6,6 +6,7 @@ command alone: nobody else shall wait for it.
 
 import inspect
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import typer
 
 from .config import BadSettings, Settings, example_of, explain, form
 from .replay.options import POLICY, Wishes, asked, option
-from .settings_forms import Celsius, Flag, Number
+from .settings_forms import Celsius, Flag, Form, Kelvin, Maybe, Number
 
 EXIT_WRONG_USE = 2
 PANEL = "Settings of the policy"
@@ -77,7 +78,7 @@ def _parameters() -> list[inspect.Parameter]:
             False, "--json", help="One line of JSON an event on standard output, and nothing else there.")),
         _parameter("plot", Path | None, typer.Option(
             None, "--plot", metavar="FILE.png|svg", help="Draw it: curves, limits, events. Needs matplotlib.")),
-        *(_of_setting(name) for name in POLICY if name in Settings.model_fields),
+        *(_of_setting(name) for name in POLICY),
     ]
 
 
@@ -87,17 +88,29 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 def _of_setting(name: str) -> inspect.Parameter:
     field, written = Settings.model_fields[name], form(name)
-    told = (field.description or "").split(". ")[0].rstrip(".") + "."
+    told = re.split(r"\.\s", field.description or "")[0].rstrip(".") + "."
     if field.default is not None:
         told += f" Default: {example_of(name)}."
     names = [*([SHORT[name]] if name in SHORT else []), option(name)]
     if isinstance(written, Flag):
         both = f"{option(name)}/--no-{option(name)[2:]}"
         return _parameter(name, bool | None, typer.Option(None, both, help=told, rich_help_panel=PANEL))
-    metavar = "C" if isinstance(written, Celsius) else (written.unit or "n").upper() if isinstance(
-        written, Number) else "VALUE"
     return _parameter(name, str | None, typer.Option(
-        None, *names, metavar=metavar, help=told, rich_help_panel=PANEL))
+        None, *names, metavar=_metavar(written), help=told, rich_help_panel=PANEL))
+
+
+def _metavar(written: Form) -> str:
+    match written:
+        case Maybe(form=inner):
+            return _metavar(inner)
+        case Celsius():
+            return "C"
+        case Kelvin():
+            return "K"
+        case Number(unit=unit):
+            return unit.upper() or "N"
+        case _:
+            return written.wanted.split(" with ")[0]
 
 
 replay.__signature__ = inspect.Signature(_parameters())  # type: ignore[attr-defined]

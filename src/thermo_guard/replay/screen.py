@@ -70,6 +70,10 @@ class Screen:
         absent = set(self._asked.policy.sensors or ()) - set(recording.habits[Kind.ROOM].sensors)
         if absent:
             self._line(f"Note: nothing is recorded of {', '.join(sorted(absent))}.")
+        votes, count = self._asked.policy.votes, len(recording.habits[Kind.ROOM].sensors)
+        if votes is not None and votes > count:
+            wanted = f"{many(votes, 'vote')} wanted of {many(count, 'room sensor')}"
+            self._line(f"Note: {wanted}: HIGH can never be voted.")
         if not self._is_silent:
             self._line("".join(name.ljust(width) for name, width in _COLUMNS) + "reason", "bold")
 
