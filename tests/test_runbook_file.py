@@ -60,7 +60,7 @@ def test_the_documented_example_is_read_as_the_document_says(tmp_path: Path) -> 
         VmRule(("appliance-*",), ready=Ready(tools=False)),
         VmRule(("fire-alarm",), never_touch=True),
     )
-    assert made.tiers == {3: TierRule(300, 60, Ready())}
+    assert made.tiers == {1: TierRule(sheddable=True), 3: TierRule(300, 60, Ready())}
 
 
 def test_the_document_names_every_key_and_shows_a_mistake_as_it_is_told(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_the_file_goes_before_the_settings_and_keeps_them(tmp_path: Path) -> Non
     ("appliance-1", Place(2, "name like appl*", None, Ready(tools=False))),
     ("fire-alarm", Place(4, "default", is_untouched=True)),
     ("web-test", Place(3, "name like web-test*", 300, Ready())),
-    ("WEB-1", Place(1, "name like web-*")),
+    ("WEB-1", Place(1, "name like web-*", is_sheddable=True)),
 ])
 def test_a_vm_is_placed_by_file_then_settings(name: str, place: Place, tmp_path: Path) -> None:
     """The documented example and the settings together: the file first, then the first pattern, then the default."""

@@ -129,11 +129,13 @@ _VM_KEYS: Mapping[str, tuple[Form, str]] = {
     "ready": (Readiness(), 'ready = "tcp:5432"'),
     "keep_last": (_FLAG, "keep_last = true"),
     "never_touch": (_FLAG, "never_touch = true"),
+    "sheddable": (_FLAG, "sheddable = true"),
 }
 _TIER_KEYS: Mapping[str, tuple[Form, str]] = {
     "grace": (_GRACE, "grace = 600"),
     "start_delay": (Typed(Number("seconds", 0, 3600), (int, float)), "start_delay = 60"),
     "ready": (Readiness(), 'ready = "tools"'),
+    "sheddable": (_FLAG, "sheddable = true"),
 }
 _TABLES = {"vms": "[[vms]]", "tiers": "[tiers.2]"}
 
@@ -191,7 +193,7 @@ def _rules(tables: Any, told: _Told) -> tuple[VmRule, ...]:
         rules.append(VmRule(
             match=values.get("match", ()), tier=values.get("tier"), grace_s=values.get("grace"),
             after=values.get("after", ()), ready=values.get("ready"), keep_last=values.get("keep_last", False),
-            never_touch=values.get("never_touch", False),
+            never_touch=values.get("never_touch", False), sheddable=values.get("sheddable"),
         ))
     return tuple(rules)
 
@@ -245,7 +247,10 @@ def _tier_rules(tables: Any, told: _Told) -> Mapping[int, TierRule]:
             told.add(place, f"is {_kind(table)} and no table", wanted, f"[tiers.{name}]")
         else:
             values = _values(place, table, _TIER_KEYS, told)
-            rules[int(name)] = TierRule(values.get("grace"), values.get("start_delay", 0.0), values.get("ready"))
+            rules[int(name)] = TierRule(
+                values.get("grace"), values.get("start_delay", 0.0), values.get("ready"),
+                sheddable=values.get("sheddable", False),
+            )
     return rules
 
 

@@ -99,6 +99,9 @@ def _show_incident(console: Console, facts: dict[str, Any] | Any) -> None:
     by = f", as {escape(incident['wished_by'])} asked" if incident.get("wished_by") else ""
     console.print(f"[bold]Incident {incident['id']}[/]: goal {goal_in_words(incident)}{by}, since "
                   f"{moment(incident['goal_since'])}; {incident['phase_in_words'] or 'about to begin'}.")
+    if incident.get("way_back_waits_for"):
+        console.print(f"  the way back waits for {escape(incident['way_back_waits_for'])}; `thermo-guard power-on` "
+                      "does not wait")
     for wait in incident["waits"]:
         until = "" if wait["until"] is None else f", until {moment(wait['until'])}"
         console.print(f"  waiting for {escape(wait['for'])}: {escape(wait['what'])}{until}")
@@ -107,8 +110,9 @@ def _show_incident(console: Console, facts: dict[str, Any] | Any) -> None:
 
 
 def goal_in_words(incident: Mapping[str, Any]) -> str:
-    """A rehearsal's is its one target's."""
-    what = "its one VM or host" if is_rehearsal(incident["id"]) else "everything"
+    """A rehearsal's is its one target's, a shed's what may be shed."""
+    is_shed = incident.get("is_shed")
+    what = "its one VM or host" if is_rehearsal(incident["id"]) else "what may be shed" if is_shed else "everything"
     return f"{what} OFF" if incident["goal"] == "off" else f"{what} back ON"
 
 

@@ -79,7 +79,8 @@ def _ends(entries: Iterable[ev.Entry]) -> list[dict[Key, Command]]:
             case ev.Answered(answers=answers):
                 for answer in answers:
                     unanswered.pop((answer.verb, answer.target), None)
-            case ev.RoomRecovered() | ev.HeatReturned() | ev.GoalWished() | ev.IncidentClosed():
+            case (ev.RoomRecovered() | ev.HeatReturned() | ev.GoalWished() | ev.IncidentClosed() | ev.ShedEnded()
+                  | ev.ShedResumed()):
                 unanswered.clear()
             case _:
                 pass

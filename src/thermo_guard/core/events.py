@@ -9,6 +9,14 @@ from enum import StrEnum
 from typing import Literal
 
 from .commands import Command, Outcome, Verb
+from .noticed import Noticed as Noticed  # noqa: PLC0414 - the journal's words are taken from here
+from .turns import HeatReturned as HeatReturned  # noqa: PLC0414 - the journal's words are taken from here
+from .turns import RestartHeld as RestartHeld  # noqa: PLC0414
+from .turns import RoomRecovered as RoomRecovered  # noqa: PLC0414
+from .turns import ShedBegun as ShedBegun  # noqa: PLC0414
+from .turns import ShedEnded as ShedEnded  # noqa: PLC0414
+from .turns import ShedResumed as ShedResumed  # noqa: PLC0414
+from .turns import ShedWidened as ShedWidened  # noqa: PLC0414
 from .wishes import Wish
 
 TargetKind = Literal["vm", "host"]
@@ -266,25 +274,6 @@ class SnapshotClosed:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomRecovered:
-    """The goal turns to ON."""
-
-    incident: str
-    reasons: tuple[str, ...]
-    kind: Literal["room.recovered"] = "room.recovered"
-
-
-@dataclass(frozen=True, slots=True)
-class HeatReturned:
-    """The goal turns back to OFF; the snapshot stays."""
-
-    incident: str
-    level: str
-    reasons: tuple[str, ...]
-    kind: Literal["heat.returned"] = "heat.returned"
-
-
-@dataclass(frozen=True, slots=True)
 class PhaseBegun:
     incident: str
     phase: Phase
@@ -383,7 +372,8 @@ Event = (
     | LoginAccepted | SensorsLearned | BmcsMatched | LevelChanged | AlarmObserved | AlarmTripped
     | ShutdownWished | DurationsLearned | PowerOnWished | GoalWished | RehearsalWished | GracesCompressed
     | GuardAway | SnapshotClosed | RoomRecovered | HeatReturned | PhaseBegun | Intended | Answered | Observed
-    | Abandoned | PowerOnHeld | SitePoweredOn | IncidentClosed
+    | Abandoned | PowerOnHeld | SitePoweredOn | IncidentClosed | ShedBegun | ShedEnded | ShedResumed | ShedWidened
+    | RestartHeld | Noticed
 )
 
 

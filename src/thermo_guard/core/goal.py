@@ -1,17 +1,30 @@
 """When the goal turns, and whether anything is done about it.
 
 A confirmed alarm trips the goal to OFF, recovery turns it to ON, heat on the way back turns it again; the alarm is
-latched: between the thresholds the goal stays as it is. What a person has turned, only a person turns back, but for
+latched: between the thresholds the goal stays as it is. Before an alarm, what may be shed is stopped while the room
+nears it, and an alarm widens that to all. What a person has turned, only a person turns back, but for
 heat, which turns every way back.
 """
 
 import math
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from .events import AlarmTripped, Event, Goal, HeatReturned, RoomRecovered
+from .events import (
+    AlarmTripped,
+    Event,
+    Goal,
+    HeatReturned,
+    RestartHeld,
+    RoomRecovered,
+    ShedBegun,
+    ShedEnded,
+    ShedResumed,
+    ShedWidened,
+)
 from .policy import Assessment
-from .record import Record
+from .record import Incident, Record
 
 
 class Mode(StrEnum):
@@ -59,21 +72,65 @@ def permits_power_on(assessment: Assessment, *, despite_unseen: bool) -> bool:
     return assessment.permits_power_on or (despite_unseen and not assessment.is_alarm)
 
 
-def turn(record: Record, assessment: Assessment, mode: Mode, now: float) -> Event | None:
-    """The event with which the goal turns now, if it does."""
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the site itself says of a turn."""
+
+    can_shed: bool = False
+    """Something that runs may be shed."""
+    waits_for: str = ""
+    """By which of its rules the way back waits although the room permits it; empty: by none."""
+
+
+_ANY_HOUSE = House()
+
+
+def turn(
+    record: Record, assessment: Assessment, mode: Mode, now: float, house: House = _ANY_HOUSE
+) -> Event | None:
+    """The event with which the goal turns now, if it does; or that its way back is held."""
     incident = record.incident
     if standing_by(record, mode, now) is not None:
         return None
     if incident is None or incident.rehearsal is not None:
         if assessment.is_alarm and not record.is_shelved:
             return AlarmTripped(incident_id(now), str(assessment.level), assessment.reasons)
-        return None
+        is_shed = assessment.sheds and house.can_shed and not record.sheds_nothing and incident is None
+        return ShedBegun(incident_id(now), assessment.reasons) if is_shed else None
+    if incident.is_shed:
+        return _turn_of_shed(incident, assessment)
     if assessment.is_alarm and (incident.goal is Goal.ON or incident.is_doubted):
         return HeatReturned(incident.id, str(assessment.level), assessment.reasons)
-    is_ours = incident.goal is Goal.OFF and not incident.wished_by
-    if is_ours and assessment.is_recovered and assessment.permits_power_on:
-        return RoomRecovered(incident.id, assessment.reasons)
-    return None
+    if not is_recovered(incident, assessment):
+        return None
+    if house.waits_for:
+        return None if house.waits_for == incident.waits_for else RestartHeld(incident.id, house.waits_for)
+    return RoomRecovered(incident.id, assessment.reasons)
+
+
+def is_recovered(incident: Incident, assessment: Assessment) -> bool:
+    """The room permits the way back from what the policy has stopped."""
+    is_ours = incident.goal is Goal.OFF and not incident.wished_by and not incident.is_shed
+    return is_ours and assessment.is_recovered and assessment.permits_power_on
+
+
+def is_acknowledged(record: Record) -> bool:
+    """A person has said that he knows, since the alarm that the open incident is about."""
+    known, incident = record.acknowledged, record.incident
+    return known is not None and incident is not None and known[0] >= incident.goal_since
+
+
+def _turn_of_shed(incident: Incident, assessment: Assessment) -> Event | None:
+    """An alarm takes the whole cluster, whoever has turned it; the rest goes with the stage."""
+    if assessment.is_alarm:
+        return ShedWidened(incident.id, str(assessment.level), assessment.reasons)
+    if incident.wished_by:
+        return None
+    if assessment.sheds:
+        is_back = incident.goal is Goal.ON or incident.is_doubted
+        return ShedResumed(incident.id, assessment.reasons) if is_back else None
+    is_over = incident.goal is Goal.OFF and assessment.permits_power_on
+    return ShedEnded(incident.id, assessment.reasons) if is_over else None
 
 
 def incident_id(now: float) -> str:

@@ -43,6 +43,17 @@ _REHEARSED = {
 }
 """Where a rehearsal's phase is less than the one of a whole way: it touches neither HA nor DRS."""
 
+_SHED = {
+    ev.Phase.GUESTS: "the sheddable VMs shutting down",
+    ev.Phase.HOSTS: "emptied hosts into maintenance mode and off",
+    ev.Phase.ALL_OFF: "what can be shed is off, the rest runs",
+    ev.Phase.FIRST_HOST: "the first of the hosts that were shed is powered on",
+    ev.Phase.OTHER_HOSTS: "the hosts that were shed are powered on",
+    ev.Phase.RESTORE: "leaving maintenance mode",
+    ev.Phase.START_GUESTS: "the VMs that were shed starting",
+}
+"""Where the phase of a shed is less than the one of a whole way."""
+
 _FORCED = {Verb.POWER_OFF_VM, Verb.FORCE_OFF_HOST}
 
 
@@ -53,9 +64,10 @@ class Message:
     is_urgent: bool = False
 
 
-def described(phase: ev.Phase, tier: int | None = None, *, is_rehearsed: bool = False) -> str:
-    """A phase in words."""
-    words = _REHEARSED.get(phase, _PHASES[phase]) if is_rehearsed else _PHASES[phase]
+def described(phase: ev.Phase, tier: int | None = None, of: Incident | None = None) -> str:
+    """A phase in words, as it is of the incident."""
+    own = {} if of is None else _REHEARSED if of.rehearsal is not None else _SHED if of.is_shed else {}
+    words = own.get(phase, _PHASES[phase])
     return words + ("" if tier is None else ", those kept to the last" if tier == KEPT_LAST else f", tier {tier}")
 
 
@@ -78,6 +90,26 @@ def message(event: ev.Event, incident: Incident | None, at: float) -> Message | 
         case ev.AlarmObserved():
             return Message(f"{event.level.upper()} temperature, and {event.why}: NOTHING is being done",
                            _lines(event.reasons), is_urgent=True)
+        case ev.PhaseBegun():
+            words = described(event.phase, event.tier, incident)
+            return Message(words[0].upper() + words[1:], _ended(incident, at) or f"incident {event.incident}")
+        case ev.Abandoned():
+            return Message(f"Needs a person: {event.target_kind} {event.name}",
+                           f"Given up while {described(event.phase, of=incident)}: {event.reason}", is_urgent=True)
+        case ev.PowerOnHeld():
+            return Message("Needs a person: power-on is held", event.reason, is_urgent=True)
+        case ev.IncidentClosed():
+            return _closing(event)
+        case _:
+            return _of_turn(event, incident) or _of_guard(event)
+
+
+def _of_turn(event: ev.Event, incident: Incident | None) -> Message | None:
+    """Of the policy's own turns."""
+    match event:
+        case ev.AlarmTripped(level=Level.PROJECTED):
+            return Message("It will be CRITICAL before all is off: the cluster is being shut down",
+                           _lines(event.reasons), is_urgent=True)
         case ev.AlarmTripped():
             return Message(f"{event.level.upper()} temperature: the cluster is being shut down",
                            _lines(event.reasons), is_urgent=True)
@@ -89,18 +121,22 @@ def message(event: ev.Event, incident: Incident | None, at: float) -> Message | 
                            _lines(event.reasons), is_urgent=True)
         case ev.RoomRecovered():
             return Message("The room has recovered: the cluster is being brought back", _lines(event.reasons))
-        case ev.PhaseBegun():
-            words = described(event.phase, event.tier)
-            return Message(words[0].upper() + words[1:], _ended(incident, at) or f"incident {event.incident}")
-        case ev.Abandoned():
-            return Message(f"Needs a person: {event.target_kind} {event.name}",
-                           f"Given up while {described(event.phase)}: {event.reason}", is_urgent=True)
-        case ev.PowerOnHeld():
-            return Message("Needs a person: power-on is held", event.reason, is_urgent=True)
-        case ev.IncidentClosed():
-            return _closing(event)
+        case ev.RestartHeld():
+            return Message("The room has recovered, and the way back waits",
+                           f"For {event.why}. `thermo-guard power-on` does not wait.")
+        case ev.ShedBegun():
+            return Message("The room nears HIGH: what may be shed is being shut down, the rest runs on",
+                           _lines(event.reasons), is_urgent=True)
+        case ev.ShedEnded():
+            return Message("The room has fallen back: what was shed is being brought back", _lines(event.reasons))
+        case ev.ShedResumed():
+            return Message("The room nears HIGH still or again: what may be shed goes on being shut down",
+                           _lines(event.reasons), is_urgent=True)
+        case ev.ShedWidened():
+            return Message(f"{event.level.upper()} temperature: after what was shed, the whole cluster is being shut "
+                           "down", _lines(event.reasons), is_urgent=True)
         case _:
-            return _of_guard(event)
+            return None
 
 
 def _closing(event: ev.IncidentClosed) -> Message:
@@ -120,6 +156,8 @@ def _closing(event: ev.IncidentClosed) -> Message:
 def _of_guard(event: ev.Event) -> Message | None:
     """Of the guard itself and of what people order."""
     match event:
+        case ev.Noticed():
+            return _of_news(event)
         case ev.GuardAway():
             return Message(
                 f"Needs a person: the guard was away for {event.for_s / 3600:.1f} hours in the middle of an incident",
@@ -157,6 +195,31 @@ def _of_guard(event: ev.Event) -> Message | None:
             return None
 
 
+def _of_news(event: ev.Noticed) -> Message | None:
+    """What the level does not say; the stages' own acts have events of theirs."""
+    match event.what:
+        case "still_blind":
+            return Message("Still BLIND, and the room was rising", event.reason, is_urgent=True)
+        case "warned":
+            return Message(f"Warning: {_degrees(event.celsius)} in the room", event.reason, is_urgent=True)
+        case "warning_ended":
+            return Message(f"The warning is over: {_degrees(event.celsius)} in the room", event.reason)
+        case "degraded":
+            return Message("DEGRADED: fewer sensors decide", event.reason, is_urgent=True)
+        case "whole":
+            return Message("All sensors decide again", "")
+        case "sensor_suspect":
+            return Message(f"Suspect, and without a vote: sensor {event.sensor}", event.reason)
+        case "sensor_restored":
+            return Message(f"Believed again: sensor {event.sensor}", event.reason)
+        case _:
+            return None
+
+
+def _degrees(celsius: float | None) -> str:
+    return "unknown" if celsius is None else f"{celsius:.1f} degC"
+
+
 def _of_wish(event: ev.WishTaken) -> Message | None:
     """Orders whose effect is an event of its own are told by that one."""
     wish = event.wish
@@ -182,7 +245,7 @@ def _ended(incident: Incident | None, at: float) -> str:
     """How the phase before ended, in words."""
     if incident is None or incident.phase is None:
         return ""
-    return f"After {at - incident.phase_since:.0f} s of: {described(incident.phase, incident.tier)}"
+    return f"After {at - incident.phase_since:.0f} s of: {described(incident.phase, incident.tier, incident)}"
 
 
 def _first_forced(event: ev.Intended, incident: Incident | None) -> list[str]:

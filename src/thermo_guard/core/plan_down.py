@@ -27,7 +27,7 @@ def step_down(situation: Situation) -> Step:
     leg = Leg(situation, Phase.DISARM)
     phases = [_disarm, _stop_guests, _await_cluster_services, _stop_hosts, _stop_vcenter, _stop_last_hosts, _force_off]
     if situation.snapshot.has_vsan:
-        phases[2:] = [_leave_vsan_hosts] if situation.incident.rehearsal is None else []
+        phases[2:] = [] if situation.incident.is_limited else [_leave_vsan_hosts]
     for phase in phases:
         if not phase(leg):
             return leg.step
@@ -207,14 +207,27 @@ def _stop_each_host(leg: Leg, phase: Phase, hosts: Iterable[HostNow], *, must_be
             continue
         if host_is_off(leg, host):
             continue
+        if leg.s.incident.is_shed and not _may_shed(leg, host):
+            continue
         pending.append(host)
         if host.name in stay:
             leg.abandon(Abandoned("host", host.name, host.name, phase, stay[host.name]))
             continue
-        # A rehearsed host that is no longer empty must not take what has come to it down.
-        may_force = host.name not in in_grace and leg.s.incident.rehearsal is None
+        # A host that is no longer empty must not take what has come to it down.
+        may_force = host.name not in in_grace and not leg.s.incident.is_limited
         stop_host(leg, host, way_to(leg, host, must_be_direct=must_be_direct), may_force=may_force)
     return all(leg.is_settled(host.name) for host in pending)
+
+
+def _may_shed(leg: Leg, host: HostNow) -> bool:
+    """It is empty, or was when it was asked; while vCenter is silent nobody knows what may come to it."""
+    if leg.first_asked(host.name, Verb.ENTER_MAINTENANCE) is not None:
+        return True
+    if leg.s.plant.settings is None and not leg.s.snapshot.is_standalone:
+        return False
+    others = {Role.VCLS, Role.AGENT}
+    return not any(vm.host == host.name and vm.power is not Power.OFF and vm.role not in others and not vm.is_template
+                   for vm in leg.s.plant.vms.values())
 
 
 def _hosts_of_guests_in_grace(leg: Leg) -> set[str]:
@@ -231,7 +244,7 @@ def _hosts_of_guests_in_grace(leg: Leg) -> set[str]:
 
 def _force_off(leg: Leg) -> bool:
     """By explicit setting only, and last: what has had its time and is not off loses its power."""
-    if not leg.timing.force_bmc_off or leg.s.incident.rehearsal is not None:
+    if not leg.timing.force_bmc_off or leg.s.incident.is_limited:
         return True
     leg.begin(Phase.FORCE_OFF)
     spared = _hosts_of_guests_in_grace(leg) | _hosts_that_stay(leg).keys()

@@ -12,7 +12,7 @@ from .plant import Power, Role, Vm
 from .restore import restore, restore_admission, should_leave_maintenance
 from .snapshot import KeptVm
 from .start_guest import is_lost, is_started, start_vm
-from .start_hosts import power_on_hosts
+from .start_hosts import is_within_limit, power_on_hosts
 from .step import Leg, Situation, Step
 from .view import HostNow
 
@@ -23,6 +23,9 @@ def step_up(situation: Situation) -> Step:
     if not situation.is_permitted:
         leg.begin(Phase.HELD)
         leg.wait(situation.snapshot.cluster, situation.why_not_permitted, None)
+        return leg.step
+    if situation.incident.is_shed and not is_within_limit(leg):
+        leg.begin(Phase.HELD)
         return leg.step
     for phase in (power_on_hosts, _start_vcenter, restore, _start_guests, restore_admission):
         if not phase(leg):

@@ -86,8 +86,21 @@ class Incident:
     """It stops and starts this one target only."""
     follows_rehearsal: bool = False
     """The alarm came in the midst of one: what that one did to its target is not how the target stood."""
+    is_shed: bool = False
+    """It stops what may be shed, and nothing else."""
+    was_shed: bool = False
+    """It began so, and was widened to the whole cluster."""
+    waits_since: float | None = None
+    """Since when only the site's own rules hold the way back."""
+    waits_for: str = ""
+    """Which, in words."""
     haste: float = 1.0
     """The share of its time that everyone gets on this way down."""
+
+    @property
+    def is_limited(self) -> bool:
+        """It touches a part of the cluster only, which goes on running: nothing is forced, nor cut off."""
+        return self.is_shed or self.rehearsal is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,8 @@ class Record:
     """Nothing is commanded before; infinite: until RESUME."""
     is_shelved: bool = False
     """The alarm that stood at an ABORT trips nothing until the room has been below HIGH."""
+    sheds_nothing: bool = False
+    """A person has ended an incident or had it brought back: nothing is shed until the room has been LOW."""
     acknowledged: tuple[float, str] | None = None
     """When a person said last that he knows, and who."""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -139,8 +154,7 @@ def _after(record: Record, entry: Entry) -> Record:
         case ev.SensorsLearned() | ev.BmcsMatched() | ev.NamesResolved() | ev.HostsConfirmed():
             return _informed(record, event)
         case ev.LevelChanged():
-            is_shelved = record.is_shelved and event.level not in {Level.LOW, Level.BAND}
-            return replace(record, level=event.level, is_shelved=is_shelved)
+            return _levelled(record, event)
         case ev.GuardStarted():
             return replace(record, started_at=at)
         case ev.GuardArmed():
@@ -149,7 +163,7 @@ def _after(record: Record, entry: Entry) -> Record:
             return _wished(record, event, at)
         case ev.LoginRefused() | ev.LoginAccepted():
             return replace(record, refused=_refused(record.refused, event))
-        case ev.AlarmTripped() | ev.ShutdownWished() | ev.PowerOnWished() | ev.RehearsalWished():
+        case ev.AlarmTripped() | ev.ShutdownWished() | ev.PowerOnWished() | ev.RehearsalWished() | ev.ShedBegun():
             in_rehearsal = record.incident is not None and record.incident.rehearsal is not None
             opened = replace(_opened(event, at), follows_rehearsal=in_rehearsal)
             return replace(record, incident=opened, by_hand=None)
@@ -167,6 +181,16 @@ def _after(record: Record, entry: Entry) -> Record:
     if record.incident is None:
         return record
     return replace(record, incident=_incident_after(record.incident, entry))
+
+
+def _levelled(record: Record, event: ev.LevelChanged) -> Record:
+    incident, is_hot = record.incident, event.level not in {Level.LOW, Level.BAND, Level.BLIND}
+    if incident is not None and is_hot and incident.waits_since is not None:
+        incident = replace(incident, waits_since=None, waits_for="")
+    return replace(
+        record, level=event.level, is_shelved=record.is_shelved and event.level not in {Level.LOW, Level.BAND},
+        sheds_nothing=record.sheds_nothing and event.level != Level.LOW, incident=incident,
+    )
 
 
 def _informed(
@@ -215,10 +239,12 @@ def _wished(record: Record, event: ev.WishTaken, at: float) -> Record:
         case Order.RESUME:
             incident = None if record.incident is None else replace(record.incident, is_doubted=False)
             return replace(record, paused_until=None, refused={}, incident=incident)
-        case Order.POWER_ON if record.incident is None:
-            return replace(record, by_hand=(at, wish))
+        case Order.POWER_ON:
+            by_hand = (at, wish) if record.incident is None else record.by_hand
+            return replace(record, by_hand=by_hand, sheds_nothing=record.level != Level.LOW)
         case Order.ABORT:
-            return replace(record, by_hand=None, is_shelved=record.level not in {Level.LOW, Level.BAND})
+            is_shelved = record.level not in {Level.LOW, Level.BAND}
+            return replace(record, by_hand=None, is_shelved=is_shelved, sheds_nothing=record.level != Level.LOW)
         case Order.ACKNOWLEDGE:
             return replace(record, acknowledged=(at, wish.by))
         case _:
@@ -226,9 +252,11 @@ def _wished(record: Record, event: ev.WishTaken, at: float) -> Record:
 
 
 def _opened(
-    event: ev.AlarmTripped | ev.ShutdownWished | ev.PowerOnWished | ev.RehearsalWished, at: float
+    event: ev.AlarmTripped | ev.ShutdownWished | ev.PowerOnWished | ev.RehearsalWished | ev.ShedBegun, at: float
 ) -> Incident:
     match event:
+        case ev.ShedBegun():
+            return Incident(event.incident, at, Goal.OFF, at, event.reasons, is_shed=True)
         case ev.RehearsalWished():
             tried = Rehearsal(event.target_kind, event.target, event.name)
             return Incident(event.incident, at, Goal.OFF, at, (f"rehearsal of {event.name}",), wished_by=event.by,
@@ -247,15 +275,6 @@ def _incident_after(incident: Incident, entry: Entry) -> Incident:
     match event:
         case ev.SnapshotClosed():
             return replace(incident, is_snapshot_closed=True)
-        case ev.RoomRecovered():
-            return _turned(incident, Goal.ON, at, event.reasons)
-        case ev.HeatReturned():
-            return _turned(incident, Goal.OFF, at, event.reasons)
-        case ev.GoalWished():
-            # A shutdown that is under way already goes on as it is; only who may end it changes.
-            is_same = event.goal is incident.goal is Goal.OFF
-            turned = incident if is_same else _turned(incident, event.goal, at, (event.reason,))
-            return replace(turned, wished_by=event.by, despite_unseen=event.despite_unseen, is_doubted=False)
         case ev.GracesCompressed():
             return replace(incident, haste=event.factor)
         case ev.GuardAway():
@@ -275,7 +294,44 @@ def _incident_after(incident: Incident, entry: Entry) -> Incident:
         case ev.PowerOnHeld():
             return replace(incident, is_held=True)
         case _:
+            return _after_turn(incident, event, at)
+
+
+def _after_turn(incident: Incident, event: ev.Event, at: float) -> Incident:
+    match event:
+        case ev.RoomRecovered() | ev.ShedEnded():
+            return _turned(incident, Goal.ON, at, event.reasons)
+        case ev.HeatReturned() | ev.ShedResumed():
+            return _turned(incident, Goal.OFF, at, event.reasons)
+        case ev.ShedWidened():
+            return _widened(incident, at, event.reasons)
+        case ev.RestartHeld():
+            since = at if incident.waits_since is None else incident.waits_since
+            return replace(incident, waits_since=since, waits_for=event.why)
+        case ev.GoalWished():
+            return _wished_to(incident, event, at)
+        case _:
             return incident
+
+
+def _wished_to(incident: Incident, event: ev.GoalWished, at: float) -> Incident:
+    """A shutdown that is under way already goes on as it is; only who may end it changes."""
+    reasons = (event.reason,)
+    if event.goal is Goal.OFF and incident.is_shed:
+        turned = _widened(incident, at, reasons)
+    else:
+        is_same = event.goal is incident.goal is Goal.OFF
+        turned = incident if is_same else _turned(incident, event.goal, at, reasons)
+    return replace(turned, wished_by=event.by, despite_unseen=event.despite_unseen, is_doubted=False)
+
+
+def _widened(incident: Incident, at: float, reasons: tuple[str, ...]) -> Incident:
+    """What was shed goes on stopping as it was asked; the snapshot is closed anew, since others may run by now."""
+    leg = incident if incident.goal is Goal.OFF else _turned(incident, Goal.OFF, at, reasons)
+    return replace(
+        leg, goal_since=at, reasons=reasons, is_snapshot_closed=False, phase=None, tier=None, phase_since=at,
+        is_doubted=False, is_shed=False, was_shed=True, wished_by="", despite_unseen=False,
+    )
 
 
 def _turned(incident: Incident, goal: Goal, at: float, reasons: tuple[str, ...]) -> Incident:
@@ -286,6 +342,7 @@ def _turned(incident: Incident, goal: Goal, at: float, reasons: tuple[str, ...])
     return Incident(
         incident.id, incident.opened_at, goal, at, reasons, incident.is_snapshot_closed, stopping=stopping,
         took=incident.took, rehearsal=incident.rehearsal, follows_rehearsal=incident.follows_rehearsal,
+        is_shed=incident.is_shed, was_shed=incident.was_shed,
     )
 
 

@@ -40,6 +40,8 @@ class VmRule:
     ready: Ready | None = None
     keep_last: bool = False
     never_touch: bool = False
+    sheddable: bool | None = None
+    """It may be stopped alone, before the rest, to keep the room from a trip; None: as its tier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class TierRule:
     start_delay_s: float = 0.0
     """Between the tier above being ready and its own first VM."""
     ready: Ready | None = None
+    sheddable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Place:
     """None: as the setting says."""
     ready: Ready = Ready()
     is_untouched: bool = False
+    is_sheddable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ class Runbook:
         of_tier = self.tiers.get(tier, TierRule())
         grace_s = next((rule.grace_s for rule in rules if rule.grace_s is not None), of_tier.grace_s)
         ready = next((rule.ready for rule in rules if rule.ready is not None), of_tier.ready)
-        return Place(tier, why, grace_s, ready or Ready(), any(rule.never_touch for rule in rules))
+        sheds = next((rule.sheddable for rule in rules if rule.sheddable is not None), of_tier.sheddable)
+        return Place(tier, why, grace_s, ready or Ready(), any(rule.never_touch for rule in rules), sheds)
 
     def _tier_of(self, vm: Vm, rules: Iterable[VmRule]) -> tuple[int, str]:
         for rule in rules:

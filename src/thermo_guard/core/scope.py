@@ -1,4 +1,5 @@
-"""What an incident may touch (S1): the hosts of the last confirmed plan with every VM on them, or one rehearsed target.
+"""What an incident may touch (S1): the hosts of the last confirmed plan with every VM on them, what may be shed of
+those, or one rehearsed target.
 
 A host that joined the cluster after the plan was confirmed is left alone, and so is what runs on it: nobody has yet
 said, and no check has yet shown, that it belongs to what this guard is to stop.
@@ -8,7 +9,8 @@ from dataclasses import dataclass
 
 from .plant import Vm
 from .record import Record
-from .snapshot import KeptVm
+from .shedding import shed_hosts, shed_vms
+from .snapshot import KeptVm, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Scope:
     """Ids of the VMs; None: each VM on a host of the scope."""
     has_settings: bool = True
     """HA, DRS and the cluster services belong to it."""
+    within: frozenset[str] | None = None
+    """Hosts that its VMs must be on; None: any."""
     why_not: str = ""
     """Why another host is left alone, for people; empty: it goes without saying."""
 
@@ -29,12 +33,23 @@ class Scope:
 
     def has_vm(self, vm: Vm | KeptVm) -> bool:
         """By where it is now; of what is brought back by where it was: there it was stopped."""
-        return vm.id in self.vms if self.vms is not None else self.has_host(vm.host)
+        if self.vms is None:
+            return self.has_host(vm.host)
+        return vm.id in self.vms and (self.within is None or vm.host in self.within)
 
 
-def scope_of(record: Record) -> Scope:
-    """What the open incident may touch."""
+def scope_of(record: Record, snapshot: Snapshot | None = None) -> Scope:
+    """What the open incident may touch.
+
+    :param snapshot: as the incident has closed it; without one nothing can be shed.
+    """
     incident = record.incident
+    if incident is not None and incident.is_shed:
+        within = None if record.confirmed is None else frozenset(record.confirmed.hosts)
+        if snapshot is None:
+            return Scope(frozenset(), frozenset(), has_settings=False)
+        hosts = shed_hosts(snapshot, within, record.bmc_of)
+        return Scope(hosts, shed_vms(snapshot, within), has_settings=False, within=within)
     if incident is not None and (tried := incident.rehearsal) is not None:
         hosts = frozenset({tried.target} if tried.kind == "host" else ())
         vms = frozenset({tried.target} if tried.kind == "vm" else ())

@@ -68,6 +68,8 @@ class KeptVm:
     """The runbook says that it is neither stopped nor started."""
     role: Role = Role.WORKLOAD
     guest_os: str | None = None
+    is_sheddable: bool = False
+    """The runbook says that it may be stopped alone, before the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _kept_vm(
         vm.id, vm.name, vm.host, is_on, place.tier, vm.path, is_vcenter, vm.is_tools_running, is_guard=is_guard,
         why=place.why, grace_s=place.grace_s, after=after, port=place.ready.port, waits_for_tools=place.ready.tools,
         addresses=(vm.addresses or known) if has_port else (), is_untouched=place.is_untouched, role=vm.role,
-        guest_os=vm.guest_os,
+        guest_os=vm.guest_os, is_sheddable=place.is_sheddable,
     )
     if before is None or not before.is_on or (is_on and not is_lost):
         return kept

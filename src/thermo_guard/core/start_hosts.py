@@ -38,7 +38,7 @@ def power_on_hosts(leg: Leg) -> bool:
     startable = {host.name for host in off}
     coming = [host for host in missing if host.name not in startable and host.name not in leg.given_up
               and not (up and _is_seen_by_vcenter_alone(leg, host))]
-    if (off or not up) and hosts and not _is_within_limit(leg):
+    if (off or not up) and hosts and not is_within_limit(leg):
         return bool(up) and not coming
     if not off and not coming:
         return _ask_given_up_hosts(leg, hosts, up)
@@ -75,7 +75,7 @@ def _ask_given_up_hosts(leg: Leg, hosts: Sequence[HostNow], up: Sequence[HostNow
         asked = leg.intent(Verb.POWER_ON_HOST, host.name)
         was_taken = asked is not None and asked.outcome is Outcome.ACCEPTED
         is_off = host.power is Power.OFF and leg.is_abandoned(host.name)
-        if is_off and host.bmc is not None and not was_taken and is_free and _is_within_limit(leg):
+        if is_off and host.bmc is not None and not was_taken and is_free and is_within_limit(leg):
             leg.ask(_power_on_command(host.name, host.bmc))
             break
     if hosts and not up:
@@ -131,8 +131,11 @@ def _cannot_be_started(leg: Leg, host: HostNow) -> bool:
     return True
 
 
-def _is_within_limit(leg: Leg) -> bool:
-    """Whether the site may still be powered on; said once where it may not, and then a person's until the leg ends."""
+def is_within_limit(leg: Leg) -> bool:
+    """Whether the site may still be powered on; said once where it may not, and then a person's until the leg ends.
+
+    What was shed counts as the site does: each time is one more cycle of the same machines.
+    """
     limit, count = leg.s.timing.power_on_limit, len(leg.s.power_ons)
     if leg.s.incident.wished_by:
         return True  # the person that it needs has decided

@@ -298,7 +298,8 @@ def told(step: Step, incident: Incident, commands: Sequence[Command]) -> tuple[E
     if step.needs_person is not None and not incident.is_held:
         events.append(PowerOnHeld(step.needs_person))
     is_counted = not incident.is_powered_on and incident.rehearsal is None
-    if is_counted and any(command.verb is Verb.POWER_ON_HOST for command in commands):
+    counted = {Verb.POWER_ON_HOST, Verb.POWER_ON_VM} if incident.is_shed else {Verb.POWER_ON_HOST}
+    if is_counted and any(command.verb in counted for command in commands):
         events.append(SitePoweredOn(incident.id))
     if commands:
         events.append(Intended(tuple(commands)))

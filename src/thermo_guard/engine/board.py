@@ -64,10 +64,12 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
             "goal_since": incident.goal_since,
             "reasons": list(incident.reasons),
             "wished_by": incident.wished_by or None,
+            "is_shed": incident.is_shed,
+            "way_back_waits_for": incident.waits_for or None,
             "haste": incident.haste,
             "phase": None if step is None else str(step.phase),
             "phase_in_words": None if step is None else described(
-                step.phase, step.tier, is_rehearsed=incident.rehearsal is not None,
+                step.phase, step.tier, incident,
             ),
             "waits": [] if step is None else [
                 {"for": wait.target, "what": wait.what, "until": wait.until} for wait in step.waits[:_WAITS_SHOWN]

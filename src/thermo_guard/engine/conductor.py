@@ -48,7 +48,8 @@ class Conductor:
             now=now, incident=incident, snapshot=snapshot, plant=plant, timing=self._settings.timing,
             runbook=self._settings.runbook, is_permitted=self._is_permitted,
             why_not_permitted="; ".join(assessment.reasons), watch=watch,
-            power_ons=tuple(t for t in record.power_ons if now - t < POWER_ON_WINDOW_S), scope=scope_of(record),
+            power_ons=tuple(t for t in record.power_ons if now - t < POWER_ON_WINDOW_S),
+            scope=scope_of(record, snapshot),
             started_at=record.started_at,
         ))
         commands = self._one_suspect(self._hands.idle(step.commands))
@@ -68,7 +69,7 @@ class Conductor:
         if (learned := durations(self._ledger.record, targets)) is not None:
             self._ledger.write(learned)
         if incident.goal is ev.Goal.ON:
-            lines = differences(snapshot, plant, incident, scope_of(self._ledger.record))
+            lines = differences(snapshot, plant, incident, scope_of(self._ledger.record, snapshot))
             self._ledger.write(ev.IncidentClosed(incident.id, lines))
         elif incident.rehearsal is not None:
             reason = f"the way down of {incident.rehearsal.name} has ended"

@@ -33,7 +33,7 @@ class Haste:
         """On a way down that is worked on: shorten what is left, where the room will not wait for it."""
         estimate, incident = self.look.take(), self._ledger.record.incident
         critical_s = to_critical_s(room, assessment, self._settings.policy)
-        is_due = incident is not None and incident.goal is ev.Goal.OFF and incident.rehearsal is None
+        is_due = incident is not None and incident.goal is ev.Goal.OFF and not incident.is_limited
         if incident is None or not is_due or critical_s is None:
             return
         if estimate is not None and self._of is not None:
@@ -60,5 +60,5 @@ class Haste:
         unhurried = replace(incident, haste=1.0)
         return await self._aside(lambda: remaining_s(
             unhurried, snapshot, plant, record.bmc_of, settings.timing, settings.runbook, durations, now,
-            scope=scope_of(record),
+            scope=scope_of(record, snapshot),
         ))

@@ -76,7 +76,7 @@ class Orders:
         record, snapshot = self._ledger.record, self._ledger.snapshot
         lacking = () if snapshot is None else missing(snapshot, plant)
         report = () if snapshot is None or record.incident is None else differences(
-            snapshot, plant, record.incident, scope_of(record)
+            snapshot, plant, record.incident, scope_of(record, snapshot)
         )
         leftovers = self.leftovers() if wish.unrecorded or snapshot is None else ()
         begun = rehearsal(wish, record, assessment, snapshot, plant, now) if wish.order is Order.REHEARSE else ""

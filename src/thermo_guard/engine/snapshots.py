@@ -116,7 +116,8 @@ class Snapshots:
         is_new = look.shown is not None and look.shown.at >= incident.opened_at
         is_late = now - incident.opened_at >= FRESH_LOOK_S or (look.fault is not None and look.task is None)
         if is_new and look.shown is not None:
-            if not self._take(look.shown, plant, Level.HIGH, None, keeps_settings=incident.follows_rehearsal):
+            keeps_settings = incident.follows_rehearsal or incident.was_shed
+            if not self._take(look.shown, plant, Level.HIGH, None, keeps_settings=keeps_settings):
                 return False
         elif not is_late:
             return False

@@ -19,7 +19,7 @@ QUIET_ENTRIES = 20_000
 PRUNE_ROWS = 10_000
 """At most so many rows at once, so that no tick waits long; 8 sensors every 10 s make 2,880 an hour."""
 
-OPENERS = ("alarm.tripped", "shutdown.wished", "power_on.wished")
+OPENERS = ("alarm.tripped", "shutdown.wished", "power_on.wished", "shed.begun")
 """Each begins an incident; the record of one owes nothing to the incidents before it, but for a rehearsal that it has
 overtaken."""
 LEVELS = "level.changed"
@@ -35,7 +35,7 @@ LOGINS = ("login.refused", "login.accepted")
 OF_ONE_INCIDENT = (
     *OPENERS, "goal.wished", "snapshot.closed", "room.recovered", "heat.returned", "phase.begun", "commands.intended",
     "commands.answered", "targets.observed", "target.abandoned", "guard.away",
-    "graces.compressed",
+    "graces.compressed", "shed.ended", "shed.resumed", "shed.widened", "restart.held",
 )
 """Kinds that say nothing once the next incident has begun."""
 
@@ -63,15 +63,16 @@ def counts_from(start: int, site_id: str) -> ColumnElement[bool]:
             select(func.max(event.c.seq)).where(older, event.c.kind.in_(LOGINS))
             .group_by(event.c.body["endpoint"].as_string(), event.c.body["user"].as_string())
         ),
-        event.c.seq.in_(_newest_cool(older)),
+        event.c.seq.in_(_newest_at(older, Level.LOW, Level.BAND)),
+        event.c.seq.in_(_newest_at(older, Level.LOW)),
         event.c.seq.in_(_levels_at_wishes(site_id, start)),
     )
 
 
-def _newest_cool(older: ColumnElement[bool]) -> Select[tuple[int]]:
-    """The last time that the room was below HIGH: it ends what an abort has shelved."""
-    is_cool = event.c.body["level"].as_string().in_((str(Level.LOW), str(Level.BAND)))
-    return select(event.c.seq).where(older, event.c.kind == LEVELS, is_cool).order_by(event.c.seq.desc()).limit(1)
+def _newest_at(older: ColumnElement[bool], *levels: Level) -> Select[tuple[int]]:
+    """The last time that the room was so cool: below HIGH, or LOW, ends what a person has shelved."""
+    is_at = event.c.body["level"].as_string().in_([str(level) for level in levels])
+    return select(event.c.seq).where(older, event.c.kind == LEVELS, is_at).order_by(event.c.seq.desc()).limit(1)
 
 
 def _levels_at_wishes(site_id: str, start: int) -> Select[tuple[int]]:
