@@ -19,14 +19,19 @@ ControlOption = Annotated[int, typer.Option("--control", min=0, max=65535, help=
 MqttOption = Annotated[str, typer.Option(
     "--mqtt", metavar="HOST:PORT", help="Publish each measurement to this broker too, as Meraki's gateways do."
 )]
+WebhookOption = Annotated[str, typer.Option(
+    "--webhook", metavar="URL", help="Send a webhook there when a sensor gets too hot, as Meraki does."
+)]
+WebhookSecretOption = Annotated[str, typer.Option("--webhook-secret", help="Shared secret of --webhook.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Addresses and settings as one line of JSON.")]
 StdinOption = Annotated[bool, typer.Option("--die-with-stdin", help="End when standard input does.")]
 
 
-def site(
+def site(  # noqa: PLR0913 - each is an option of its own
     plant: PlantArgument = None, *, speed: SpeedOption = 1.0, scenario: ScenarioOption = None,
     env_file: EnvFileOption = None, control: ControlOption = 0, as_json: JsonOption = False,
-    die_with_stdin: StdinOption = False, mqtt: MqttOption = "",
+    die_with_stdin: StdinOption = False, mqtt: MqttOption = "", webhook: WebhookOption = "",
+    webhook_secret: WebhookSecretOption = "",
 ) -> None:
     """Serve virtual server rooms on loopback: Meraki's API, a BMC for each server, vCenter and every ESXi host.
 
@@ -38,7 +43,7 @@ def site(
     try:
         code = serve(
             plant or [], speed=speed, scenario=scenario, env_file=env_file, control_port=control, as_json=as_json,
-            ends_with_stdin=die_with_stdin, broker=mqtt,
+            ends_with_stdin=die_with_stdin, broker=mqtt, webhook=(webhook, webhook_secret),
         )
     except BadPlant as bad:
         Console(stderr=True).print(str(bad), markup=False)

@@ -34,12 +34,13 @@ log = structlog.get_logger()
 DEFAULT_PLANT = "vcenter-inside"
 
 
-def serve(
+def serve(  # noqa: PLR0913 - each is an option of the command
     plants: Sequence[str], *, speed: float, scenario: str | None, env_file: Path | None, control_port: int,
-    as_json: bool, ends_with_stdin: bool, broker: str = "",
+    as_json: bool, ends_with_stdin: bool, broker: str = "", webhook: tuple[str, str] = ("", ""),
 ) -> int:
     """Serve these plant files, or shipped examples by their names; the process's exit code.
 
+    :param webhook: URL and shared secret of a receiver; an empty URL: none.
     :raises BadPlant: a file cannot be read.
     """
     files = [read(plant) for plant in plants or [DEFAULT_PLANT]]
@@ -57,10 +58,13 @@ def serve(
     if broker and not re.fullmatch(r".+:[0-9]{1,5}", broker):
         print(f"--mqtt {broker}: an MQTT broker is named by host:port", file=sys.stderr)  # noqa: T201
         return 2
+    if webhook[0] and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", webhook[0]):
+        print(f"--webhook {webhook[0]}: a receiver is named by its URL, http or https", file=sys.stderr)  # noqa: T201
+        return 2
     logs.configure("console", "WARNING")
     try:
         with tempfile.TemporaryDirectory(prefix="thermo-guard-site-") as folder:
-            site = _Served(files, speed, Path(folder), control_port, broker)
+            site = _Served(files, speed, Path(folder), control_port, broker, webhook)
             return run(site.until_ended(scenario, env_file, as_json=as_json, ends_with_stdin=ends_with_stdin),
                        speed=speed)
     except OverlayMissing as missing:
@@ -72,12 +76,16 @@ def serve(
 
 
 class _Served:
-    def __init__(self, files: Sequence[PlantFile], speed: float, folder: Path, control_port: int, broker: str) -> None:
+    def __init__(
+        self, files: Sequence[PlantFile], speed: float, folder: Path, control_port: int, broker: str,
+        webhook: tuple[str, str],
+    ) -> None:
         self._files = files
         self._speed = speed
         self._folder = folder
         self._control_port = control_port
         self._broker = broker
+        self._webhook = webhook
 
     async def until_ended(
         self, scenario: str | None, env_file: Path | None, *, as_json: bool, ends_with_stdin: bool
@@ -87,16 +95,16 @@ class _Served:
         ended = _ended(with_stdin=ends_with_stdin)
         rooms = [room for file in self._files for room in file.rooms]
         async with AsyncExitStack() as stack:
-            site = await stack.enter_async_context(
-                WireSite(rooms, clock, speed=self._speed, folder=self._folder, broker=self._broker)
-            )
+            site = await stack.enter_async_context(WireSite(
+                rooms, clock, speed=self._speed, folder=self._folder, broker=self._broker, webhook=self._webhook
+            ))
             control = await stack.enter_async_context(ControlFace(site, clock, port=self._control_port))
             if env_file is not None:
                 _write(env_file, as_lines(site.settings(next(iter(site.rooms)))))
             if as_json:
                 print(json.dumps(_facts(site, control, clock, epoch, self._speed)), flush=True)  # noqa: T201
             else:
-                _show(site, control, env_file, self._speed, self._broker)
+                _show(site, control, env_file, self._speed, self._broker, self._webhook[0])
             for task in [asyncio.create_task(_go_through(file.scenarios.get(scenario or "", ()), site, clock))
                          for file in self._files]:
                 stack.callback(task.cancel)
@@ -142,12 +150,16 @@ def _facts(site: WireSite, control: ControlFace, clock: Clock, epoch: float, spe
     }
 
 
-def _show(site: WireSite, control: ControlFace, env_file: Path | None, speed: float, broker: str) -> None:
+def _show(
+    site: WireSite, control: ControlFace, env_file: Path | None, speed: float, broker: str, webhook: str
+) -> None:
     console = Console(soft_wrap=True, highlight=False)
     console.print("VIRTUAL SITE: nothing here is real, and everything speaks as if it were.")
     console.print(f"Meraki    {site.meraki.url}")
     if broker:
         console.print(f"MQTT      {broker}    every measurement is published there, as gateways do")
+    if webhook:
+        console.print(f"Webhooks  {webhook}    a sensor that gets too hot, or cool again, is told there")
     console.print(f"Control   {control.url}    its own page says what it takes")
     for room in site.rooms.values():
         _show_room(console, room)

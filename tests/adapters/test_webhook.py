@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from peers.meraki_bench import StepClock
 from peers.meraki_description import described_paths, operation
-from sim.wire.on_meraki import ROOM, OnMeraki
+from sim.wire.on_meraki import OnMeraki
 from thermo_guard.adapters import webhook
 from thermo_guard.adapters.webhook import GAP_S, MOST_BODY_BYTES, MOST_WRONG, WRONG_S, Webhook
 from thermo_guard.ports import Transient
@@ -314,10 +314,9 @@ async def test_every_interface_listens(clock: StoppedClock) -> None:
 
 
 async def test_an_alert_of_the_virtual_site_is_a_hint(desk: Desk) -> None:
-    """A virtual sensor that gets too hot sends what is taken here, by a receiver registered as in the dashboard."""
+    """A virtual sensor that gets too hot sends what is taken here, to the receiver that `site --webhook` names."""
     async with OnMeraki() as on:
-        receiver = {"name": "Guard", "url": desk.url, "sharedSecret": SECRET}
-        assert (await on.post(f"networks/{ROOM}/webhooks/httpServers", receiver)).status == 201
+        on.face.add_receiver(desk.url, SECRET)
         on.world.fail_cooling(2400.0)
         on.clock.at += 2400
         on.world.advance(on.clock.at)

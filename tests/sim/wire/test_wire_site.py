@@ -61,7 +61,7 @@ name = "lone"
 """)
     with subprocess.Popen(
         [PROGRAM, "site", "branch-office", str(plant), "--json", "--die-with-stdin", "--env-file",
-         str(folder / "env")],
+         str(folder / "env"), "--webhook", "http://127.0.0.1:8443/meraki", "--webhook-secret", "S3cret!w"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as process:
         assert process.stdout is not None
@@ -80,6 +80,8 @@ def test_its_first_line_says_where_everything_is(site: Site) -> None:
     assert "VCENTER_HOST" not in closet["settings"]
     assert closet["settings"]["ESXI_HOSTS"] == closet["hosts"]["lone"]
     assert branch["settings"]["MERAKI_NETWORK_ID"] != closet["settings"]["MERAKI_NETWORK_ID"]
+    assert {room["settings"]["WEBHOOK_PORT"] for room in site.facts["rooms"]} == {"8443"}
+    assert branch["settings"]["MERAKI_WEBHOOK_SECRET"] == "S3cret!w"
 
 
 def test_a_guard_of_it_could_bring_it_down_and_back(site: Site, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
+from yarl import URL
+
 from thermo_guard.ports import Clock
 from thermo_guard.sim.blueprint import Blueprint
 from thermo_guard.sim.world import World
@@ -75,13 +77,14 @@ class WireSite:
     :param speed: its seconds for a real one, as the loop has it that runs this.
     :param folder: where the simulators' files are written.
     :param broker: host:port of an MQTT broker that is there, for what gateways publish; empty: they publish nothing.
+    :param webhook: URL and shared secret of a receiver for every room's alerts; an empty URL: there is none.
     :param has_vsphere: False: sensors and BMCs alone, which need no Go program.
     :raises OverlayMissing: on entering, there is no simulator of vSphere here.
     """
 
     def __init__(
         self, plans: Sequence[RoomPlan], clock: Clock, *, speed: float, folder: Path, has_vsphere: bool = True,
-        seed: int = 1, broker: str = "",
+        seed: int = 1, broker: str = "", webhook: tuple[str, str] = ("", ""),
     ) -> None:
         self._plans = plans
         self._clock = clock
@@ -90,6 +93,7 @@ class WireSite:
         self._has_vsphere = has_vsphere
         self._seed = seed
         self._broker = broker
+        self._webhook = webhook
         self._stack = AsyncExitStack()
         self.rooms: dict[str, Room] = {}
         """By name, once it is entered."""
@@ -103,6 +107,8 @@ class WireSite:
             self.meraki = await stack.enter_async_context(
                 MerakiFace(worlds, self._clock, key=KEY, limit_clock=self._clock.now)
             )
+            if self._webhook[0]:
+                self.meraki.add_receiver(*self._webhook)
             if self._broker:
                 from .gateways import Gateways  # noqa: PLC0415 - its library is large, and seldom needed
 
@@ -142,7 +148,14 @@ class WireSite:
             "MERAKI_API_KEY": KEY, "MERAKI_NETWORK_ID": room.network, "MERAKI_API_BASE_URL": self.meraki.url,
             **({} if room.vsphere is None else room.vsphere.settings()), "ILO_HOSTS": json.dumps(ilo_hosts),
             **({"MQTT_BROKER": self._broker} if self._broker else {}),
+            **self._webhook_settings(),
         }
+
+    def _webhook_settings(self) -> dict[str, str]:
+        """Of a guard that takes them itself; where the URL is https somebody stands before it."""
+        url, secret = URL(self._webhook[0]), self._webhook[1]
+        is_direct = url.scheme == "http" and secret
+        return {"WEBHOOK_PORT": str(url.port), "MERAKI_WEBHOOK_SECRET": secret} if is_direct else {}
 
     async def rescale(self, speed: float) -> None:
         """Have vSphere take its time at another speed; the loop's is the caller's to set."""
