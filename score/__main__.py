@@ -22,7 +22,8 @@ WEEKS = 580
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m score", description=__doc__)
-    parser.add_argument("--draws", type=int, default=DRAWS, help="of each row; fewer are printed, not written down")
+    parser.add_argument("--draws", type=int, default=DRAWS, help="of each row; fewer are printed, not written")
+    parser.add_argument("--write", action="store_true", help="write down even fewer; the page says how many")
     parser.add_argument("--weeks", type=int, help="of benign rooms")
     parser.add_argument("--only", help="rows whose name contains this")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -47,7 +48,7 @@ def main() -> int:
     )
     text = page(found)
     is_whole = asked.draws >= DRAWS and weeks >= WEEKS and not wanted
-    if is_whole:
+    if is_whole or asked.write:
         PAGE.write_text(text, encoding="utf-8")
         print(f"written: {PAGE}")
     else:

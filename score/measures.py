@@ -77,8 +77,10 @@ class Return:
     p90_s: float | None
     early: int
     """First hosts ordered on while the cooling was gone."""
+    early_untold: int
+    """Of these, in rooms in which no thermometer tells."""
     early_rest: int
-    """And the rest of them."""
+    """Restarts in which further hosts followed while it was gone."""
     flaps: int
     not_back: int
     hot: int
@@ -89,7 +91,8 @@ def return_of(outcomes: Sequence[Outcome]) -> Return:
     waits = [o.restart_s for o in outcomes if o.restart_s is not None and o.restart_s >= 0]
     return Return(
         len(outcomes), sum(o.stops > 0 for o in outcomes), quantile(waits, 0.5), quantile(waits, 0.9),
-        sum(o.early for o in outcomes), sum(o.early_rest for o in outcomes), sum(o.flaps for o in outcomes),
+        sum(o.early for o in outcomes), sum(o.early for o in outcomes if o.is_untold),
+        sum(o.early_rest for o in outcomes), sum(o.flaps for o in outcomes),
         sum(o.is_left_off for o in outcomes), sum(o.was_hot and o.is_saveable for o in outcomes))
 
 

@@ -42,7 +42,8 @@ one. A row is {draws:,} draws, the same for every policy; number and row are the
 - **false**: trips in draws in which unstopped the air never comes to 35 degC, and how many such draws there are.
   **needless**: trips where it never comes to 40 degC.
 - **too early**: an order for hosts to come back while the cooling is gone, or while no room sensor has been heard for
-  10 min: for the first, and for any further one.
+  10 min: for the first, and for more (of cooling that has been gone for 10 min). In brackets: in rooms that with their
+  hosts off stand, uncooled, where they stood at work, or colder: no thermometer tells that nothing cools them.
   **restart**: from true recovery (cooling back for good, and the air at or below 30 degC from there on) to the last
   order to come back. **flaps**: stops beyond those that the cooling's course needs. **left off**: still off at the end.
 - **trips a sensor-year**: of room sensors alone, inlets not counted; at most so many with 95 % confidence.
@@ -181,12 +182,13 @@ def _returns(found: Findings, paid: Prices) -> list[str]:
         figures = {name: return_of([s.outcomes[name] for s in scored]) for name in POLICIES}
         for name, back in figures.items():
             lines.append([
-                row.name if name == OURS else "", name, str(back.tripped), str(back.hot), str(back.early),
+                row.name if name == OURS else "", name, str(back.tripped), str(back.hot),
+                f"{back.early} ({back.early_untold})",
                 str(back.early_rest), _min(back.median_s), _min(back.p90_s), str(back.flaps), str(back.not_back)])
         said.append(f"- {_of(row)} {_sentence(verdict.verdict(verdict.RETURN, figures, paid))}")
     if not lines:
         return []
-    head = ["row", "policy", "tripped", "a host on at 40 degC", "first too early", "rest too early", "restart median",
+    head = ["row", "policy", "tripped", "a host on at 40 degC", "first too early", "more too early", "restart median",
             "p90", "flaps", "left off"]
     return ["## Rooms that recover", _table(head, lines), "\n".join(said)]
 
@@ -310,13 +312,16 @@ def _wishes_of_return(found: Findings) -> list[Wish]:
     if scored := found.rows.get("Recovery"):
         waits = [s.outcomes[OURS].restart_s for s in scored]
         known = [wait for wait in waits if wait is not None and wait >= 0]
-        within = sum(900 <= wait <= 2700 for wait in known)
-        share = within / len(known) if known else 0.0
-        told.append(Wish("Restart 15 to 45 min after true recovery", f"in {100 * share:.1f} %", share >= 0.99))
+        late = sum(wait > 2700 for wait in known)
+        soon = sum(wait < 900 for wait in known)
+        told.append(Wish("Restart 15 to 45 min after true recovery",
+                         f"{len(known) - late - soon} of {len(known)}; sooner {soon}, in rooms that were cool before; "
+                         f"later {late}", bool(known) and soon + late <= 0.01 * len(known)))
     if scored := found.rows.get("False recovery"):
         back = return_of([s.outcomes[OURS] for s in scored])
         told.append(Wish("No restart in a false recovery",
-                         f"{back.early} first hosts, {back.early_rest} times the rest", back.early == 0))
+                         f"{back.early} first hosts, {back.early_untold} of them where no thermometer tells; "
+                         f"{back.early_rest} times more", back.early == 0))
     return told
 
 

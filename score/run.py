@@ -34,8 +34,10 @@ class Outcome:
     """From true recovery to the order that hosts may come back for good."""
     early: int = 0
     """Orders for the first host to come back while the cooling was gone."""
+    is_untold: bool = False
+    """With its hosts off the room stands, uncooled, where it stood at work: no thermometer tells."""
     early_rest: int = 0
-    """Of the restarts, those in which a further host was ordered on while it was gone."""
+    """Of the restarts, those in which a further host was ordered on while it had been gone for 10 min."""
     is_left_off: bool = False
     """Hours after the cooling is back for good the hosts are still off."""
     stops: int = 0
@@ -126,8 +128,12 @@ IDLE = 0.6
 """Of a host's power at work."""
 STAGGER_S = 60.0
 """Between two hosts on the way up."""
+UNTOLD_K = 1.0
+"""Sensors and seasons differ by as much."""
 BLIND_S = 600.0
 """Readings that are older are no ground for a restart."""
+GONE_S = 600.0
+"""Cooling that went only just now nobody can have noticed."""
 OVER_S = 3600.0
 """A draw ends so long after everything is back."""
 
@@ -220,6 +226,8 @@ class Life:
         """When hosts were allowed back, and whether there was cooling then."""
         self.early_rest = 0
         self._is_rest_early = False
+        self._cooled_s = 0.0
+        """When the cooling last worked."""
         self.stops: list[float] = []
         self.why = ""
         self.was_hot = False
@@ -236,6 +244,7 @@ class Life:
             share = min([course.share(at_s) for course in self._courses])
             heat = warmed(site.room, heat, power_kw, share * site.cooling.kw(heat.air_c), STEP_S)
             at_s += STEP_S
+            self._cooled_s = at_s if share > 0 else self._cooled_s
             running = self._hosts.running(at_s)
             self.was_hot = self.was_hot or (heat.air_c >= CRITICAL_C and bool(running))
             self._note_cool(at_s, heat.air_c)
@@ -247,7 +256,7 @@ class Life:
                 decided = self._policy.decide(EPOCH + at_s)
                 for decision in decided:
                     self._act(decision, at_s, is_cooled=share > 0 and not self._is_blind(at_s))
-                self._stage(at_s, is_cooled=share > 0 and not self._is_blind(at_s))
+                self._stage(at_s, is_cooled=at_s < self._cooled_s + GONE_S and not self._is_blind(at_s))
             yield at_s, heat.air_c, decided
 
     def _is_over(self, at_s: float) -> bool:
@@ -310,10 +319,13 @@ def lived(draw: Draw, make: Maker, settings: PolicySettings, pools: Pools, truth
     for _ in life.through():
         pass
     trip_s = life.stops[0] if life.stops else NEVER
+    site = draw.site
+    idle_c = site.room.outside_c + site.power_kw * site.rest / site.room.leak_kw_per_k
     needed = int(truth.high_s < NEVER) + int(draw.relapse is not None and bool(life.orders))
     judged = _judged(draw, truth, trip_s, life.why, life.told)
     return replace(
-        judged, was_hot=life.was_hot, restart_s=life.restart_s, stops=len(life.stops), stops_needed=needed,
+        judged, was_hot=life.was_hot, is_untold=idle_c <= truth.normal_c + UNTOLD_K, restart_s=life.restart_s,
+        stops=len(life.stops), stops_needed=needed,
         early=sum(not is_cooled for _, is_cooled in life.orders), early_rest=life.early_rest,
         is_left_off=bool(life.stops) and (not life.orders or life.orders[-1][0] < life.stops[-1]))
 

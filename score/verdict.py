@@ -55,7 +55,7 @@ BURN: Sequence[Column[Burn]] = (
 RETURN: Sequence[Column[Return]] = (
     Column("a host on at 40 degC", lambda r: r.hot, is_more_better=False, shown=count),
     Column("first host too early", lambda r: r.early, is_more_better=False, shown=count),
-    Column("the rest too early", lambda r: r.early_rest, is_more_better=False, shown=count),
+    Column("more of them too early", lambda r: r.early_rest, is_more_better=False, shown=count),
     Column("flaps", lambda r: r.flaps, is_more_better=False, shown=count),
 )
 CALM: Sequence[Column[Calm]] = (Column("trips", lambda c: c.trips, is_more_better=False, shown=count),)
