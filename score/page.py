@@ -98,28 +98,21 @@ def prices(found: Findings) -> Prices:
 
 
 def _false_trips(found: Findings, name: str) -> str:
-    costs: list[tuple[int, str]] = []
     for group in GROUPS:
         if spent := found.groups.get(group.name):
             mine, theirs = (calm_of([s[n] for s in spent], group.days, "") for n in (OURS, name))
-            costs.append((theirs.trips - mine.trips, (
-                f"which costs {theirs.trips / theirs.years:.3g} false trips a sensor-year against "
-                f"{mine.trips / mine.years:.3g} ({group.name})")))
-    return _dearest(costs)
+            if theirs.trips > mine.trips:
+                return (f"which costs {theirs.trips / theirs.years:.3g} false trips a sensor-year against "
+                        f"{mine.trips / mine.years:.3g} ({group.name})")
+    return ""
 
 
 def _rooms_lost(found: Findings, name: str) -> str:
-    costs: list[tuple[int, str]] = []
     for row_name, scored in found.rows.items():
         mine, theirs = (burn_of([s.outcomes[n] for s in scored], 0) for n in (OURS, name))
-        costs.append((mine.saved - theirs.saved, (
-            f"which costs {mine.saved - theirs.saved} rooms that ours saves ({row_name})")))
-    return _dearest(costs)
-
-
-def _dearest(costs: list[tuple[int, str]]) -> str:
-    more, words = max(costs, default=(0, ""))
-    return words if more > 0 else ""
+        if mine.saved > theirs.saved:
+            return f"which costs {mine.saved - theirs.saved} rooms of {mine.saveable} that ours saves ({row_name})"
+    return ""
 
 
 def _figures(scored: Sequence[Scored]) -> dict[str, Burn]:

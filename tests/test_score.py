@@ -53,6 +53,15 @@ def test_the_page_says_of_an_oracle_that_it_saves_every_room_and_of_who_never_tr
     assert "which nothing excuses" in pages["never"]
 
 
+def test_a_margin_is_what_is_left_when_the_last_host_is_off() -> None:
+    """The time to stop counts against it, and so does the time until something is measured: here a minute at most."""
+    for number in DRAWS:
+        draw, truth = BURNING.draw(number), truth_of(BURNING.draw(number))
+        margin_s = oracle(number).outcomes[OURS].margin_s
+        if margin_s is not None:
+            assert -60 <= margin_s - truth.oracle_margin_s(draw.site.stop_s) <= 0
+
+
 def test_a_draw_repeats_to_the_byte() -> None:
     """A number that is told of a weak draw shows the same draw to whoever looks into it."""
     first, again = (page(found([score_draw(BURNING, n, POLICIES) for n in DRAWS[:2]])) for _ in range(2))
