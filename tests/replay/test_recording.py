@@ -69,6 +69,19 @@ def test_a_late_row_is_given_with_its_age(tmp_path: Path) -> None:
     assert recording.tally.counts == {LATE: 2}
 
 
+def test_a_clock_that_is_behind_is_told_from_rows_that_came_late(tmp_path: Path) -> None:
+    """The one is behind by the same time again and again; the others come all at once, and are good measurements."""
+    behind = [row(MIDNIGHT + n * MINUTE - (HOUR if sensor == "c" and n >= 60 else 0), sensor, 22.0 + 0.01 * n)
+              for n in range(90) for sensor in "abc"]
+    told = rejected(polls(recorded(save(tmp_path, behind))))
+    assert {one.sensor for _, one in told} == {"c"}
+    assert len(told) >= 28
+    assert "its clock is 60 min behind" in told[-1][1].reason
+    at_once = [line for line in quiet(120) if ",c," not in line or not "T00:30" <= line[10:16] < "T01:30"]
+    missing = [line for line in quiet(120) if line not in at_once]
+    assert rejected(polls(recorded(save(tmp_path, [*at_once, *missing])))) == []
+
+
 def test_what_was_sent_twice_counts_once(tmp_path: Path) -> None:
     """The same file given twice says nothing new."""
     first = save(tmp_path, quiet(30))

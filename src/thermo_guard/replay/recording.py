@@ -19,6 +19,8 @@ from .time_order import Fate, never_falls, place
 
 INSTANT_S = 1.0
 """Rows that are no further apart are one answer."""
+SAME_LAG_S = 60.0
+"""The clock of a sensor that is behind by this much more or less is behind by the same time."""
 LATEST_S = 86400.0
 """A row that was delivered later than this tells nothing any more."""
 LEAST_ROWS = 3
@@ -153,6 +155,8 @@ class _Answers:
         count = len(self._names)
         self._last_at = [NOTHING] * count
         self._last_celsius = [NOTHING] * count
+        self._late: dict[int, tuple[float, float]] = {}
+        """Of sensors whose last row was late: when it came, and how far it was behind."""
 
     def polls(self, rows: Sequence[int]) -> tuple[Poll, ...]:
         at, celsius, sender, fates = self._at, self._celsius, self._sender, self._fates
@@ -195,7 +199,9 @@ class _Answers:
         elif why is not None or value != value:  # noqa: PLR0124 - as above
             pass
         elif self._last_at[who] != stamp:
-            if now - stamp <= LATEST_S:
+            if self._is_behind(who, now, stamp):
+                why = f"late: its clock is {span(now - stamp)} behind"
+            elif now - stamp <= LATEST_S:
                 readings[kind].append(Reading(sensor, value, stamp, now, now - stamp, kind))
         else:
             if self._last_celsius[who] == value:
@@ -206,6 +212,13 @@ class _Answers:
             readings[kind][:] = [one for one in readings[kind] if one.sensor != sensor or one.stamp != stamp]
         if why is not None:
             rejected.setdefault(kind, []).append(Rejected(sensor, why, kind))
+
+
+    def _is_behind(self, who: int, now: float, stamp: float) -> bool:
+        """Late by the same time again while others go on: a wrong clock. What is delivered late comes all at once."""
+        before_at, before_s = self._late.get(who, (now, 0.0))
+        self._late[who] = (now, now - stamp)
+        return before_at < now and abs(now - stamp - before_s) <= SAME_LAG_S
 
 
 def moment(at: float) -> str:
