@@ -53,7 +53,7 @@ def require() -> None:
 def draw(path: Path, recording: Recording, asked: Asked, marks: Marks) -> None:
     """Write the picture.
 
-    :raises UnreadableError: it cannot be written there.
+    :raises UnreadableError: it cannot be written there, or reaches over thousands of years.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
@@ -86,6 +86,8 @@ def draw(path: Path, recording: Recording, asked: Asked, marks: Marks) -> None:
         figure.savefig(path, dpi=110)
     except OSError as error:
         raise UnreadableError(f"--plot: {path} cannot be written: {error.strerror or error}") from error
+    except ValueError as error:  # matplotlib's calendar ends before that of ISO 8601
+        raise UnreadableError(f"--plot: this recording cannot be drawn: {error}") from error
 
 
 def _draw_limits(axes: "Axes", asked: Asked) -> None:
