@@ -63,7 +63,7 @@ async def _day(console: Console, folder: Path, speed: float | None, seed: int) -
     try:
         loop = Loop(SETTINGS, Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
-            notifier=Outbox((), clock), board=story, listeners=(story.hear,),
+            notifier=Outbox((), clock), board=story, listeners=(story.hear,), inlets=site.inlets,
             preflight=virtual_preflight(site, clock, SETTINGS, journal),
         ))
         await _until_over(loop, story, clock)

@@ -14,7 +14,7 @@ import structlog
 
 from . import __version__, bad_start
 from .adapters import logs
-from .adapters.clock import SteadyClock, monotonic_now, wall_now
+from .adapters.clock import SteadyClock, local_minute_of_day, monotonic_now, wall_now
 from .adapters.journal import RESERVE_BYTES, FolderTakenError, SiteTakenError, SqlJournal
 from .adapters.meraki import Meraki
 from .adapters.mqtt import Broker, Mqtt, MqttMemory, Serials
@@ -27,6 +27,7 @@ from .adapters.tcp import TcpPorts
 from .adapters.vsphere import TlsTrust, Vsphere
 from .adapters.vsphere.standalone import Standalone, VcenterOrHost
 from .adapters.watchdog import Watchdog
+from .adapters.webhook import Webhook
 from .certificate_watch import CertificateWatch
 from .config import BadSettings, FirstUse, Settings, VmQuestions, explain, load, secrets
 from .core import events as ev
@@ -145,9 +146,9 @@ async def guard(
         edges = Edges(
             clock=clock, sensors=site.sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal,
             notifier=outbox, board=WatchedBoard(board, watchdog, audience), logins=logins, names=names,
-            ports=TcpPorts(),
+            ports=TcpPorts(), minute_of_day=local_minute_of_day,
             own_addresses=own_addresses(settings, names, site.hypervisor), aside=asyncio.to_thread,
-            listeners=listeners,
+            listeners=listeners, inlets=site.inlets, past=site.sensors, messages=site.messages, hints=site.hints,
             preflight=own_preflight(
                 settings, terms,
                 real_sides(settings, clock, site.sensors, site.hypervisor, site.bmcs, names, inlets=site.inlets,
@@ -247,6 +248,8 @@ class Site:
             names=names,
         )
         self.messages = _messages(settings, clock, self.sensors, names, is_guard=is_guard)
+        port, secret = settings.webhook_port, settings.meraki_webhook_secret
+        self.hints = None if port is None or secret is None else Webhook(port, secret.get_secret_value(), clock)
         self.hypervisor = _hypervisor(settings, clock, logins, names, pins, known)
         self.bmcs = [
             Bmc(
@@ -259,8 +262,7 @@ class Site:
 
     async def aclose(self) -> None:
         closing = [self.sensors.aclose(), self.hypervisor.aclose(), *(bmc.aclose() for bmc in self.bmcs)]
-        if self.messages is not None:
-            closing.append(self.messages.aclose())
+        closing += [edge.aclose() for edge in (self.messages, self.hints) if edge is not None]
         for fault in await asyncio.gather(*closing, return_exceptions=True):
             if isinstance(fault, Fault):
                 log.info("edge.not_closed", reason=str(fault))

@@ -28,7 +28,7 @@ from .core.record import Record, fold
 from .core.scope import scope_of
 from .core.snapshot import Snapshot
 from .core.survey import BrokerSeen, DataFolder, InletSeen, Memory, Network, Survey
-from .engine.loop import HISTORY_S
+from .engine.sources import HISTORY_S
 from .ports import Clock, Fault, Hypervisor, Inlet, PowerController, RoomSensors, Unauthorized
 
 SIDE_S = 90.0

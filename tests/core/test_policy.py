@@ -168,7 +168,7 @@ def test_a_neighbour_that_rises_too_contradicts_nothing() -> None:
     """A slower sensor in the same heat is behind, and no witness against it."""
     story = Story(PolicySettings(sensors=("a", "b"))).steady(0, 20, 2, a=COOL, b=COOL)
     for minute in range(20, 40, 2):
-        story.measure(minute, a=COOL + 2 * (minute - 20), b=COOL + (minute - 20) / 3)
+        story.measure(minute, a=COOL + 2 * (minute - 20), b=COOL + 0.6 * (minute - 20))
     assert first(story.until(40), Level.CRITICAL) == pytest.approx(28, abs=0.3)
 
 

@@ -51,11 +51,78 @@ class Decision:
     """The reason as data: who voted how, who was left out and why, slope, projection, time to stop."""
 
 
+class Noticing:
+    """What is new in each assessment against the one before."""
+
+    def __init__(self) -> None:
+        self._suspects: frozenset[str] = frozenset()
+        self._stage = Stage.NONE
+        self._level: Level | None = None
+        self._degraded: tuple[object, ...] = ()
+        self._told_blind_at = 0.0
+
+    def news(self, told: Assessment, now: float) -> Iterator[Decision]:
+        """Of sensors, of sight and of the stages before the trip; nothing where nothing has changed."""
+        yield from self._of_sensors(told, now)
+        yield from self._of_sight(told, now)
+        if told.stage is not self._stage:
+            yield from self._of_stages(told, now)
+
+    def _of_sensors(self, told: Assessment, now: float) -> Iterator[Decision]:
+        suspects = frozenset(one.sensor for one in (*told.sensors, *told.inlets) if one.is_suspect)
+        if suspects == self._suspects:
+            return
+        for sensor in (*told.sensors, *told.inlets):
+            if sensor.is_suspect and sensor.sensor not in self._suspects:
+                yield _of_sensor(What.SENSOR_SUSPECT, sensor, sensor.why, told, now)
+            elif sensor.sensor in self._suspects and not sensor.is_suspect:
+                yield _of_sensor(What.SENSOR_RESTORED, sensor, "it has behaved for a while", told, now)
+        self._suspects = suspects
+
+    def _of_sight(self, told: Assessment, now: float) -> Iterator[Decision]:
+        before, self._level = self._level, told.level
+        if told.level is Level.BLIND:
+            is_again = told.projection is not None and now - self._told_blind_at >= STILL_BLIND_EVERY_S
+            if before is not Level.BLIND or is_again:
+                self._told_blind_at = now
+                yield decision(What.STILL_BLIND if before is Level.BLIND else What.BLIND, told, now)
+            return
+        if before is Level.BLIND:
+            yield decision(What.SIGHTED, told, now)
+        if not told.degraded and not self._degraded:
+            return
+        counting = tuple(sensor.sensor for sensor in (*told.sensors, *told.inlets) if sensor.is_fresh)
+        degraded = (told.kind, told.demand, counting) if told.degraded else ()
+        if degraded != self._degraded and told.level is not None:
+            self._degraded = degraded
+            yield decision(What.DEGRADED if degraded else What.WHOLE, told, now,
+                           told.degraded or "all sensors decide again")
+
+    def _of_stages(self, told: Assessment, now: float) -> Iterator[Decision]:
+        before, self._stage = self._stage, told.stage
+        for stage, begins, ends in (
+            (Stage.WARN, What.WARNED, What.WARNING_ENDED), (Stage.SHED, What.SHED, What.SHED_ENDED)
+        ):
+            if before < stage <= told.stage:
+                yield decision(begins, told, now)
+            elif told.stage < stage <= before:
+                yield decision(ends, told, now)
+
+
+def decision(what: What, told: Assessment, now: float, reason: str = "") -> Decision:
+    return Decision(now, what, str(told.level or ""), told.hottest_c, reason or "; ".join(told.reasons),
+                    facts=told.as_data())
+
+
+def _of_sensor(what: What, sensor: SensorNow, reason: str, told: Assessment, now: float) -> Decision:
+    return Decision(now, what, str(told.level or ""), sensor.celsius, reason, sensor.sensor, sensor.as_data())
+
+
 class Course:
     """The policy alone over what the sensors said, without a plant: what would have been decided, and when.
 
     The guard decides by the same functions. After a trip the caller says by `are_hosts_on` when the hosts have gone
-    off, and when they are on again: inlets without moving air say nothing of the room.
+    off, and when they are on again, where the readings of their inlets do not say it themselves.
     """
 
     def __init__(self, settings: PolicySettings, started_at: float) -> None:
@@ -66,87 +133,34 @@ class Course:
         self.is_tripped = False
         self.are_hosts_on = True
         self._have_been_off = False
-        self._suspects: dict[str, str] = {}
-        self._stage = Stage.NONE
-        self._level: Level | None = None
-        self._degraded: tuple[object, ...] = ()
-        self._told_blind_at = 0.0
+        self._noticing = Noticing()
         self._is_critical = False
 
     def take(self, poll: Poll) -> None:
         """What a source has answered."""
         self._have_been_off |= not self.are_hosts_on
         if poll.kind is Kind.BMC and self._have_been_off:
-            poll = replace(poll, readings=tuple(replace(r, is_running=self.are_hosts_on) for r in poll.readings))
+            poll = replace(poll, readings=tuple(
+                replace(r, is_running=self.are_hosts_on) if r.is_running is None else r for r in poll.readings))
         self.room = seen(self.room, poll, self.settings)
 
     def decide(self, now: float) -> tuple[Decision, ...]:
         """What is decided now: at each time at which something came in, and about once a minute besides."""
-        self.room, self.assessment = assess(self.room, self.settings, now)
-        return tuple(self._decisions(self.assessment, now))
-
-    def _decisions(self, told: Assessment, now: float) -> Iterator[Decision]:
-        yield from self._of_sensors(told, now)
-        yield from self._of_sight(told, now)
-        yield from self._of_stages(told, now)
-        yield from self._of_alarm(told, now)
-
-    def _decision(self, what: What, told: Assessment, now: float, reason: str = "") -> Decision:
-        return Decision(now, what, str(told.level or ""), told.hottest_c, reason or "; ".join(told.reasons),
-                        facts=told.as_data())
-
-    def _of_sensors(self, told: Assessment, now: float) -> Iterator[Decision]:
-        suspects: dict[str, str] = {}
-        for sensor in (*told.sensors, *told.inlets):
-            if sensor.is_suspect:
-                suspects[sensor.sensor] = sensor.why
-                if sensor.sensor not in self._suspects:
-                    yield self._of_sensor(What.SENSOR_SUSPECT, sensor, told, now)
-            elif sensor.sensor in self._suspects:
-                yield self._of_sensor(What.SENSOR_RESTORED, sensor, told, now)
-        self._suspects = suspects
-
-    def _of_sensor(self, what: What, sensor: SensorNow, told: Assessment, now: float) -> Decision:
-        reason = sensor.why if what is What.SENSOR_SUSPECT else "it has behaved for a while"
-        return Decision(now, what, str(told.level or ""), sensor.celsius, reason, sensor.sensor, sensor.as_data())
-
-    def _of_sight(self, told: Assessment, now: float) -> Iterator[Decision]:
-        before, self._level = self._level, told.level
-        if told.level is Level.BLIND:
-            is_new = before is not Level.BLIND
-            if is_new or now - self._told_blind_at >= STILL_BLIND_EVERY_S:
-                self._told_blind_at = now
-                yield self._decision(What.BLIND if is_new else What.STILL_BLIND, told, now)
-            return
-        if before is Level.BLIND:
-            yield self._decision(What.SIGHTED, told, now)
-        if told.level is None:
-            return
-        counting = tuple(sensor.sensor for sensor in (*told.sensors, *told.inlets) if sensor.is_fresh)
-        degraded = (told.kind, told.demand, counting) if told.degraded else ()
-        if degraded != self._degraded:
-            self._degraded = degraded
-            yield self._decision(What.DEGRADED if degraded else What.WHOLE, told, now,
-                                 told.degraded or "all sensors decide again")
-
-    def _of_stages(self, told: Assessment, now: float) -> Iterator[Decision]:
-        before, self._stage = self._stage, told.stage
-        for stage, begins, ends in (
-            (Stage.WARN, What.WARNED, What.WARNING_ENDED), (Stage.SHED, What.SHED, What.SHED_ENDED)
-        ):
-            if before < stage <= told.stage:
-                yield self._decision(begins, told, now)
-            elif told.stage < stage <= before:
-                yield self._decision(ends, told, now)
+        self.room, told = assess(self.room, self.settings, now)
+        self.assessment = told
+        news = tuple(self._noticing.news(told, now))
+        if self.is_tripped or told.is_alarm:
+            return (*news, *self._of_alarm(told, now))
+        return news
 
     def _of_alarm(self, told: Assessment, now: float) -> Iterator[Decision]:
         is_critical = told.level is Level.CRITICAL
         if told.is_alarm and not self.is_tripped:
             self.is_tripped, self._is_critical = True, is_critical
-            yield self._decision(What.TRIPPED, told, now)
-        elif self.is_tripped and is_critical and not self._is_critical:
+            yield decision(What.TRIPPED, told, now)
+        elif is_critical and not self._is_critical:
             self._is_critical = True
-            yield self._decision(What.CRITICAL, told, now)
-        elif self.is_tripped and told.is_recovered and told.permits_power_on:
+            yield decision(What.CRITICAL, told, now)
+        elif told.is_recovered and told.permits_power_on:
             self.is_tripped = self._is_critical = False
-            yield self._decision(What.PERMISSIVE, told, now)
+            yield decision(What.PERMISSIVE, told, now)

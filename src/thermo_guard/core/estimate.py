@@ -66,14 +66,30 @@ def forecast(
     *, has_direct_logins: bool, watch_s: float, durations: Durations | None = None, scope: Scope | None = None,
 ) -> tuple[Forecast, Forecast]:
     """The way down as it would run now, and the way back from there."""
-    model = PlantModel(snapshot, bmc_of, durations or Durations(), record=Record(bmc_of=bmc_of), now=0.0)
-    if not has_direct_logins:
-        model.silent = without_logins(snapshot)
     terms = _Terms(timing, runbook, scope or Scope(), watch_s)
-    model.recorded(ev.AlarmTripped("plan", "high", ()), ev.SnapshotClosed("plan"))
+    model = _tripped(snapshot, bmc_of, durations, has_direct_logins=has_direct_logins)
     down = _run(model, ev.Goal.OFF, terms)
     model.recorded(ev.RoomRecovered("plan", ()))
     return down, _run(model, ev.Goal.ON, terms)
+
+
+def stop_s(
+    snapshot: Snapshot, bmc_of: Mapping[str, str], timing: Timing, runbook: Runbook,
+    *, has_direct_logins: bool, durations: Durations | None = None, scope: Scope | None = None,
+) -> float:
+    """What it takes to stop everything, from the trip to the last host's end, in seconds: the way down alone."""
+    model = _tripped(snapshot, bmc_of, durations, has_direct_logins=has_direct_logins)
+    return _run(model, ev.Goal.OFF, _Terms(timing, runbook, scope or Scope())).takes_s
+
+
+def _tripped(
+    snapshot: Snapshot, bmc_of: Mapping[str, str], durations: Durations | None, *, has_direct_logins: bool
+) -> PlantModel:
+    model = PlantModel(snapshot, bmc_of, durations or Durations(), record=Record(bmc_of=bmc_of), now=0.0)
+    if not has_direct_logins:
+        model.silent = without_logins(snapshot)
+    model.recorded(ev.AlarmTripped("plan", "high", ()), ev.SnapshotClosed("plan"))
+    return model
 
 
 def remaining_s(  # noqa: PLR0913 - what a situation is made of

@@ -96,7 +96,7 @@ def turn(
         if assessment.is_alarm and not record.is_shelved:
             return AlarmTripped(incident_id(now), str(assessment.level), assessment.reasons)
         is_shed = assessment.sheds and house.can_shed and not record.sheds_nothing and incident is None
-        return ShedBegun(incident_id(now), assessment.reasons) if is_shed else None
+        return ShedBegun(incident_id(now), _warmth(assessment)) if is_shed else None
     if incident.is_shed:
         return _turn_of_shed(incident, assessment)
     if assessment.is_alarm and (incident.goal is Goal.ON or incident.is_doubted):
@@ -128,9 +128,14 @@ def _turn_of_shed(incident: Incident, assessment: Assessment) -> Event | None:
         return None
     if assessment.sheds:
         is_back = incident.goal is Goal.ON or incident.is_doubted
-        return ShedResumed(incident.id, assessment.reasons) if is_back else None
+        return ShedResumed(incident.id, _warmth(assessment)) if is_back else None
     is_over = incident.goal is Goal.OFF and assessment.permits_power_on
-    return ShedEnded(incident.id, assessment.reasons) if is_over else None
+    return ShedEnded(incident.id, _warmth(assessment)) if is_over else None
+
+
+def _warmth(assessment: Assessment) -> tuple[str, ...]:
+    hottest_c = assessment.hottest_c
+    return assessment.reasons if hottest_c is None else (f"{hottest_c:.1f} degC at the hottest", *assessment.reasons)
 
 
 def incident_id(now: float) -> str:

@@ -88,7 +88,7 @@ def message(event: ev.Event, incident: Incident | None, at: float) -> Message | 
         case ev.LevelChanged(before=Level.BLIND):
             return Message(f"Sighted again: the room is {event.level.upper()}", _lines(event.reasons))
         case ev.AlarmObserved():
-            return Message(f"{event.level.upper()} temperature, and {event.why}: NOTHING is being done",
+            return Message(f"{_alarm(event.level)}, and {event.why}: NOTHING is being done",
                            _lines(event.reasons), is_urgent=True)
         case ev.PhaseBegun():
             words = described(event.phase, event.tier, incident)
@@ -107,17 +107,14 @@ def message(event: ev.Event, incident: Incident | None, at: float) -> Message | 
 def _of_turn(event: ev.Event, incident: Incident | None) -> Message | None:
     """Of the policy's own turns."""
     match event:
-        case ev.AlarmTripped(level=Level.PROJECTED):
-            return Message("It will be CRITICAL before all is off: the cluster is being shut down",
-                           _lines(event.reasons), is_urgent=True)
         case ev.AlarmTripped():
-            return Message(f"{event.level.upper()} temperature: the cluster is being shut down",
+            return Message(f"{_alarm(event.level)}: the cluster is being shut down",
                            _lines(event.reasons), is_urgent=True)
         case ev.HeatReturned() if incident is not None and incident.goal is ev.Goal.OFF:
-            return Message(f"{event.level.upper()} temperature: the shutdown goes on", _lines(event.reasons),
+            return Message(f"{_alarm(event.level)}: the shutdown goes on", _lines(event.reasons),
                            is_urgent=True)
         case ev.HeatReturned():
-            return Message(f"{event.level.upper()} temperature again: the restart is turned back",
+            return Message(f"{_alarm(event.level)} again: the restart is turned back",
                            _lines(event.reasons), is_urgent=True)
         case ev.RoomRecovered():
             return Message("The room has recovered: the cluster is being brought back", _lines(event.reasons))
@@ -137,6 +134,10 @@ def _of_turn(event: ev.Event, incident: Incident | None) -> Message | None:
                            "down", _lines(event.reasons), is_urgent=True)
         case _:
             return None
+
+
+def _alarm(level: str) -> str:
+    return "It will be CRITICAL before all is off" if level == Level.PROJECTED else f"{level.upper()} temperature"
 
 
 def _closing(event: ev.IncidentClosed) -> Message:

@@ -21,6 +21,7 @@ from .recovery import is_cool, not_recovered, watched
 from .room import Room as Room  # noqa: PLC0414
 from .room import alarmed as alarmed  # noqa: PLC0414
 from .room import examine, without_taken_away
+from .room import relived as relived  # noqa: PLC0414
 from .room import remembered as remembered  # noqa: PLC0414
 from .room import seen as seen  # noqa: PLC0414
 from .stages import Held, Stage, Stages, highest, staged

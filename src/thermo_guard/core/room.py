@@ -69,6 +69,8 @@ def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
     if rejected.keys() - set(sensors):
         sensors = tuple(sorted({*sensors, *rejected}))  # a sensor that sends nonsense is one of those that vote
     missing_since = before.missing_since
+    if not poll.lists_all and not poll.readings:
+        return replace(room, sensors=sensors, rejected=_kept(room, poll, rejected))  # nobody was heard
     if poll.lists_all:
         missing_since = _missing(before, poll, set(sensors) - {r.sensor for r in poll.readings} - set(rejected))
     if rejected or room.rejected:
@@ -117,6 +119,19 @@ def remembered(room: Room, readings: Collection[Reading], settings: PolicySettin
         room.missing_since, room.rejected, given_at, room.stages, room.blind_since, room.going,
         room.projected_at, room.alarmed_since, room.alarm_at,
     )
+
+
+def relived(room: Room, past: Collection[Reading], settings: PolicySettings) -> Room:
+    """The room with what a source remembers of the time before: each measurement in its place in time."""
+    known = [
+        Reading(name, m.celsius, m.stamp, m.measured_at, 0.0, track.kind, track.is_running)
+        for name, track in room.tracks.items() for m in track.recent
+    ]
+    placed = [Reading(r.sensor, r.celsius, r.stamp, r.measured_at, 0.0, r.kind, r.is_running) for r in past]
+    in_order = sorted((*placed, *known), key=lambda reading: (reading.measured_at, reading.sensor))
+    told = remembered(Room(started_at=room.started_at), in_order, settings)
+    return replace(room, tracks=told.tracks, sensors=tuple(sorted({*room.sensors, *told.sensors})),
+                   inlets=tuple(sorted({*room.inlets, *told.inlets})), unexamined_at=told.unexamined_at)
 
 
 def alarmed(room: Room, count: AlertCount) -> Room:

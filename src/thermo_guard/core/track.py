@@ -159,10 +159,11 @@ def _shortened(recent: tuple[Measurement, ...], oldest: float) -> tuple[Measurem
 
 
 def _running_from(track: Track, reading: Reading) -> float | None:
-    """None where nobody saw it begin: it has then run for long."""
+    """None where nobody saw it begin, nor a silence in which it may have: it has then run for long."""
     if not reading.is_running:
         return None
-    return reading.measured_at if track.is_running is False else track.running_from
+    may_begin = track.is_running is False or reading.measured_at - track.last.measured_at > MAX_AGE_BOUNDS_S[0]
+    return reading.measured_at if may_begin else track.running_from
 
 
 def _placed(track: Track, again: Measurement) -> Track:

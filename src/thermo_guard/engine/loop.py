@@ -7,10 +7,10 @@ import structlog
 
 from thermo_guard.core import events as ev
 from thermo_guard.core.commands import Outcome, Verb
+from thermo_guard.core.decisions import Noticing, What
 from thermo_guard.core.goal import may_act, standing_by, turn
 from thermo_guard.core.planner import direct_looks
-from thermo_guard.core.policy import Assessment, Room, assess, remembered, seen, watch
-from thermo_guard.core.readings import Poll
+from thermo_guard.core.policy import Assessment, assess, watch
 from thermo_guard.core.record import Incident
 from thermo_guard.core.step import Step
 from thermo_guard.core.view import PlantNow, plant_now
@@ -21,6 +21,7 @@ from .board import INCIDENT_BOUND_S, QUIET_BOUND_S, status
 from .conductor import Conductor
 from .hands import Hands
 from .haste import Haste
+from .house import Houses
 from .ledger import Ledger
 from .logins import RefusedLogins
 from .lookout import LOOK_VALID_S, Look, Lookout
@@ -29,6 +30,8 @@ from .namebook import Namebook
 from .orders import Orders
 from .reminder import Reminder
 from .snapshots import Snapshots
+from .sources import Sources
+from .stop_time import StopTime
 from .terms import Edges, LoopSettings
 
 log = structlog.get_logger()
@@ -39,8 +42,9 @@ QUIET_TICK_S = 15.0
 PATIENT_S = 15.0
 """In phases that only wait for the room, the plant is looked at this often."""
 _PATIENT = {ev.Phase.ALL_OFF, ev.Phase.HELD, ev.Phase.WATCH}
-HISTORY_S = 3 * 3600.0
 SUMMARY_EVERY_S = 3600.0
+_LEVELS = {What.BLIND, What.SIGHTED}
+"""These are changes of the level, told as such."""
 AWAY_S = 3600.0
 """A guard that was not there for so long in an incident does not simply go on stopping things."""
 
@@ -59,22 +63,23 @@ class Loop:
         self.arming = Arming(settings, self.ledger, edges.notifier, edges.clock, edges.preflight)
         self.membership = Membership(self.ledger, edges.notifier)
         self.reminder = Reminder(self.ledger, edges.notifier)
+        self.houses = Houses(settings, self.ledger, edges.notifier, edges.minute_of_day)
         self.orders = Orders(settings, self.ledger, self.lookout, self.hands, self.logins, edges.notifier)
         self.snapshots = Snapshots(settings, self.ledger, self.lookout, edges.own_addresses)
         self.haste = Haste(settings, self.ledger, edges.clock, edges.aside)
         self.conductor = Conductor(settings, self.ledger, self.hands)
+        self.sources = Sources(settings, edges, self.ledger, self.lookout)
+        self.sources.room = self.houses.taken_up(self.sources.room)
+        self.stop_time = StopTime(settings, self.ledger, edges.clock, edges.aside)
+        self.noticing = Noticing()
         now = self.clock.now()
-        kept = [reading for reading in edges.journal.readings(now - HISTORY_S) if reading.seen_at <= now]
-        room = Room(started_at=now, sensors=self.ledger.record.sensors)
-        self.room = remembered(room, kept, settings.policy)
-        signs = [reading.seen_at for reading in kept[-1:]] + [at for at in [self.ledger.last_at] if at is not None]
+        signs = [at for at in [self.sources.last_at, self.ledger.last_at] if at is not None]
         self.away_s = now - max(signs, default=now)
         """For how long no guard was there before this one."""
         self.step: Step | None = None
         self.idle_at = float("-inf")
         """When an incident was last not worked on, for a pause."""
         self.summed_up_at = now
-        self.is_count_missing = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set."""
@@ -105,7 +110,8 @@ class Loop:
 
     def _own_looks(self) -> list[Look[Any]]:
         """Those that are no part of the plant's sight."""
-        return [look for look in (self.arming.look, self.names and self.names.look, self.haste.look) if look]
+        looks = [self.arming.look, self.names and self.names.look, self.haste.look, self.stop_time.look]
+        return [*(look for look in looks if look), *self.sources.looks]
 
     def _may_act(self) -> bool:
         return may_act(self.ledger.record, self.settings.mode, self.clock.now())
@@ -121,6 +127,7 @@ class Loop:
         every_s = self._look_every_s()
         self.lookout.polls.start_if_due(self.settings.poll_s)
         self.lookout.counts.start_if_due(self.settings.poll_s)
+        self.sources.start_looks()
         self.lookout.cluster.start_if_due(every_s)
         matched = set(self.ledger.record.bmc_of.values())
         for address, look in self.lookout.bmcs.items():
@@ -140,7 +147,7 @@ class Loop:
         tick_s = min(every_s, self.lookout.cluster.due_in_s(every_s), QUIET_TICK_S)
         looks = [*self.lookout.all(), *self._own_looks()]
         waiting = [task for look in looks if (task := look.task) is not None]
-        due_s = min(self.lookout.polls.due_in_s(self.settings.poll_s), tick_s)
+        due_s = min(self.lookout.polls.due_in_s(self.settings.poll_s), self.sources.due_in_s(), tick_s)
         await asyncio.wait([stopped, *waiting, *self.hands.tasks], timeout=max(due_s, 0.01),
                            return_when=asyncio.FIRST_COMPLETED)
         if not stopped.done():
@@ -151,11 +158,14 @@ class Loop:
         now = self.clock.now()
         self.ledger.catch_up()
         self._take_in()
-        self.room, assessment = assess(self.room, self.settings.policy, now)
+        self.stop_time.tick()
+        self.sources.room, assessment = assess(self.sources.room, self.stop_time.policy, now)
         self._tell_level(assessment, now)
+        self._tell_news(assessment, now)
         self.arming.tick(assessment, now)
         has_ordered = self.orders.take_up(assessment, self._plant, now)
-        turned = turn(self.ledger.record, assessment, self.settings.mode, now)
+        house = self.houses.now(assessment, now)
+        turned = turn(self.ledger.record, assessment, self.settings.mode, now, house)
         if turned is not None and (recalled := self.hands.recall()):
             self.ledger.write(ev.Answered(recalled))
         if (turned is not None and self.ledger.write(turned)) or has_ordered:
@@ -190,6 +200,12 @@ class Loop:
         if assessment.is_alarm and why is not None and not self._is_wished():
             self.ledger.write(ev.AlarmObserved(assessment.level, assessment.reasons, why))
 
+    def _tell_news(self, assessment: Assessment, now: float) -> None:
+        """What the level does not say: suspect sensors, fewer that decide, warnings, blindness that lasts."""
+        for news in self.noticing.news(assessment, now):
+            if news.what not in _LEVELS:
+                self.ledger.write(ev.Noticed(str(news.what), news.level, news.reason, news.celsius, news.sensor))
+
     def _is_wished(self) -> bool:
         incident = self.ledger.record.incident
         return incident is not None and bool(incident.wished_by)
@@ -200,14 +216,7 @@ class Loop:
         return assessment.reasons if fault is None else (*assessment.reasons, f"the last poll failed: {fault}")
 
     def _take_in(self) -> None:
-        poll = self.lookout.polls.take()
-        if poll is not None:
-            self._keep(poll)
-        count = self.lookout.counts.take()
-        if count is not None and (count.temperature is None) is not self.is_count_missing:
-            self.is_count_missing = count.temperature is None
-            log.warning("alert_count.missing" if self.is_count_missing else "alert_count.present",
-                        what="whether Meraki counts sensors in temperature alarm in this network; degrees go on")
+        self.sources.take_in(self.stop_time.policy)
         failures = list(cluster.failures) if (cluster := self.lookout.cluster.take()) is not None else []
         for look in self.lookout.direct.values():
             if (host := look.take()) is not None:
@@ -222,15 +231,6 @@ class Loop:
             answers += tuple(ev.Answer(Verb(f.verb), f.target, Outcome.REFUSED, f.text) for f in failures)
             if answers:
                 self.ledger.write(ev.Answered(answers))
-
-    def _keep(self, poll: Poll) -> None:
-        log.debug("sensors.polled", readings={r.sensor: r.celsius for r in poll.readings})
-        new = [r for r in poll.readings
-               if (track := self.room.tracks.get(r.sensor)) is None or r.stamp > track.last.stamp]
-        self.room = seen(self.room, poll, self.settings.policy)
-        self.ledger.keep_readings(new)
-        if self.settings.policy.sensors is None and self.room.sensors != self.ledger.record.sensors:
-            self.ledger.write(ev.SensorsLearned(self.room.sensors))
 
     def _plant(self) -> PlantNow:
         """The plant as last seen; while an incident lasts, hosts that vCenter does not show are looked at directly."""
@@ -258,11 +258,12 @@ class Loop:
             return
         if not incident.is_snapshot_closed and not self.snapshots.close(incident, plant, now):
             return
-        self.haste.tick(plant, self.room, assessment, now)
+        self.haste.tick(plant, self.sources.room, assessment, now)
         despite_unseen = incident.despite_unseen
         self.step = self.conductor.conduct(
             plant, assessment,
-            lambda since: watch(self.room, assessment, self.settings.policy, since, now, despite_unseen=despite_unseen),
+            lambda since: watch(self.sources.room, assessment, self.stop_time.policy, since, now,
+                                despite_unseen=despite_unseen),
             now,
         )
 

@@ -11,10 +11,14 @@ from thermo_guard.core.runbook import Runbook
 from thermo_guard.core.step import Timing
 from thermo_guard.ports import (
     Clock,
+    Hints,
     Hypervisor,
+    Inlet,
     Journal,
+    Messages,
     Names,
     Notifier,
+    Past,
     PowerController,
     RoomSensors,
     StatusBoard,
@@ -35,6 +39,15 @@ Aside = Callable[[Callable[[], float]], Awaitable[float]]
 async def at_once(work: Callable[[], float]) -> float:
     """Where nothing has to wait for it, as in virtual time."""
     return work()
+
+
+MinuteOfDay = Callable[[float], int]
+"""The minute of the local day at a time in seconds since 1970 UTC."""
+
+
+def utc_minute_of_day(at: float) -> int:
+    """Where the site's own time is of no matter."""
+    return int(at // 60) % (24 * 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +90,9 @@ class Edges:
     own_addresses: Callable[[], Sequence[str]] = tuple
     """By which the guard reaches its peers: what VM it runs in is found by them."""
     aside: Aside = at_once
+    inlets: Sequence[Inlet] = ()
+    past: Past | None = None
+    messages: Messages | None = None
+    hints: Hints | None = None
+    minute_of_day: MinuteOfDay = utc_minute_of_day
     listeners: tuple[Listener, ...] = ()
