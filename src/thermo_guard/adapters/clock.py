@@ -34,6 +34,12 @@ def wall_now() -> float:
     return time.time()
 
 
+def local_minute_of_day(at: float) -> int:
+    """The minute of the day at a time in seconds since 1970 UTC, in the time zone of TZ."""
+    local = time.localtime(at)
+    return local.tm_hour * 60 + local.tm_min
+
+
 def monotonic_now() -> float:
     """Seconds on the system's monotonic line, from any thread: for what must not depend on the event loop."""
     return time.monotonic()

@@ -1,22 +1,21 @@
 """What the site itself says of a turn: what of it may be shed, and when it may come back by itself."""
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
+from thermo_guard.core.events import Goal
 from thermo_guard.core.goal import House, is_acknowledged, is_recovered, standing_by
-from thermo_guard.core.policy import Assessment
+from thermo_guard.core.policy import Assessment, Room
 from thermo_guard.core.restart_rules import restart_waits_for
 from thermo_guard.core.shedding import shed_vms
+from thermo_guard.core.stages import Held, Stage
 from thermo_guard.ports import Notifier
 
 from .ledger import Ledger
-from .terms import LoopSettings
+from .terms import LoopSettings, MinuteOfDay
 
 log = structlog.get_logger()
-
-MinuteOfDay = Callable[[float], int]
-"""The minute of the local day at a time in seconds since 1970 UTC."""
 
 
 class Houses:
@@ -29,6 +28,13 @@ class Houses:
         self._minute_of_day = minute_of_day
         self._is_told = False
         """That the stage is reached at which nothing is shed."""
+
+    def taken_up(self, room: Room) -> Room:
+        """The room at a start: in mid-shed the stage is on until it is surely over, as nothing else is known of it."""
+        incident = self._ledger.record.incident
+        if incident is None or not incident.is_shed or incident.goal is not Goal.OFF:
+            return room
+        return replace(room, stages={**room.stages, Stage.SHED: Held(is_on=True)})
 
     def now(self, assessment: Assessment, now: float) -> House:
         """How it stands; tells once where the stage is reached and nothing may be shed."""
