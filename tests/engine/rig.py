@@ -62,8 +62,8 @@ class Board:
         self.last = facts
 
 
-SETTINGS = LoopSettings(policy=PolicySettings(critical_c=60.0), timing=Timing(), active_s=5.0)
-"""CRITICAL lies out of the way: what is done in haste has tests of its own."""
+SETTINGS = LoopSettings(policy=PolicySettings(critical_c=60.0, projects=False), timing=Timing(), active_s=5.0)
+"""CRITICAL lies out of the way, and nothing is projected: what is done in haste has tests of its own."""
 
 
 class Killed(Exception):  # noqa: N818 - what happened, not what went wrong

@@ -166,6 +166,9 @@ def test_people_are_told_each_change_once(tmp_path: Path) -> None:
         for wanted in ("HIGH temperature", "The room has recovered", "Everything is back as it was"):
             assert sum(title.startswith(wanted) for title in titles) == 1, titles
         assert [title for title in titles if "by force" in title] == ["Powered off by force: legacy-fax"]
-        assert len(titles) == 4 + len(guarded.of(ev.PhaseBegun))
+        assert [title for title in titles if "arning" in title] == [
+            "Warning: 31.9 degC in the room", "The warning is over: 23.6 degC in the room"]
+        beside = [title for title in titles if title.startswith("The room nears HIGH")]
+        assert len(titles) == 6 + len(beside) + len(guarded.of(ev.PhaseBegun))
 
     run(scenario())

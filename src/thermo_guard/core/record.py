@@ -187,8 +187,10 @@ def _levelled(record: Record, event: ev.LevelChanged) -> Record:
     incident, is_hot = record.incident, event.level not in {Level.LOW, Level.BAND, Level.BLIND}
     if incident is not None and is_hot and incident.waits_since is not None:
         incident = replace(incident, waits_since=None, waits_for="")
+    # What was only projected is over when the room is cool: it may have been below HIGH all the time.
+    is_over = event.level == Level.LOW or (event.level == Level.BAND and record.level != Level.PROJECTED)
     return replace(
-        record, level=event.level, is_shelved=record.is_shelved and event.level not in {Level.LOW, Level.BAND},
+        record, level=event.level, is_shelved=record.is_shelved and not is_over,
         sheds_nothing=record.sheds_nothing and event.level != Level.LOW, incident=incident,
     )
 

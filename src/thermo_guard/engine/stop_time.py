@@ -22,8 +22,9 @@ class StopTime:
         self._ledger = ledger
         self._aside = aside
         self.look: Look[float] = Look("time to stop", self._estimate, clock)
-        self._of: Snapshot | None = None
-        self.policy: PolicySettings = settings.policy
+        self._of: Snapshot | None = ledger.snapshot
+        known_s = None if self._of is None else self._sum(self._of)  # what was projected before a restart still is
+        self.policy: PolicySettings = replace(settings.policy, stop_s=known_s)
         """With that time in it, once it is known."""
 
     def tick(self) -> None:
@@ -39,9 +40,11 @@ class StopTime:
         self.look.start_if_due(ESTIMATE_EVERY_S)
 
     async def _estimate(self) -> float:
-        snapshot, record, settings = self._of, self._ledger.record, self._settings
+        snapshot = self._of
         assert snapshot is not None  # noqa: S101 - set before each start
-        return await self._aside(lambda: stop_s(
-            snapshot, record.bmc_of, settings.timing, settings.runbook, has_direct_logins=True,
-            durations=Durations(record.took), scope=scope_of(record),
-        ))
+        return await self._aside(lambda: self._sum(snapshot))
+
+    def _sum(self, snapshot: Snapshot) -> float:
+        record, settings = self._ledger.record, self._settings
+        return stop_s(snapshot, record.bmc_of, settings.timing, settings.runbook, has_direct_logins=True,
+                      durations=Durations(record.took), scope=scope_of(record))
