@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -51,13 +52,15 @@ class CountedSensors:
 
 
 @asynccontextmanager
-async def guarding(folder: Path, hints: Webhook, clock: SteadyClock) -> AsyncIterator[tuple[CountedSensors, Loop]]:
+async def guarding(
+    folder: Path, hints: Webhook, clock: SteadyClock, poll_s: float = 60.0
+) -> AsyncIterator[tuple[CountedSensors, Loop]]:
     """A guard of a cool room that has polled once."""
     site = VirtualSite(World(1, office(), clock.now()), clock)
     site.begin_process()
     sensors, stop = CountedSensors(site.sensors), asyncio.Event()
     journal = SqlJournal.open(folder)
-    loop = Loop(SETTINGS, Edges(
+    loop = Loop(replace(SETTINGS, poll_s=poll_s), Edges(
         clock=clock, sensors=sensors, hypervisor=site.hypervisor, bmcs=site.bmcs, journal=journal, notifier=Outbox(),
         board=Board(), hints=hints,
     ))
@@ -101,9 +104,8 @@ async def test_a_port_that_is_taken_blinds_nobody(tmp_path: Path) -> None:
     clock = SteadyClock()
     with capture_logs() as logs, socket.create_server(("127.0.0.1", 0)) as taken:
         hints = Webhook(taken.getsockname()[1], SECRET, clock, host="127.0.0.1")
-        async with guarding(tmp_path, hints, clock) as (sensors, loop):
-            loop.lookout.polls.ask_again()
-            await sensors.until(lambda polls: polls == 2)
+        async with guarding(tmp_path, hints, clock, poll_s=0.5) as (sensors, _):
+            await sensors.until(lambda polls: polls == 3)
     said = [each["reason"] for each in logs if each["event"] == "look.failed" and each["look"] == "webhooks"]
     assert len(said) == 1
     assert "WEBHOOK_PORT" in said[0]
