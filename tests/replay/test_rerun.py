@@ -66,10 +66,12 @@ def test_a_pause_is_told_as_blindness_at_its_right_time(tmp_path: Path) -> None:
     assert outcome.blind_s == pytest.approx((sighted - blind) * MINUTE)
 
 
-def test_rows_without_values_are_blindness_of_the_sensors_not_of_their_source(tmp_path: Path) -> None:
-    """Polled and got nothing: the room is as unseen, and the reason is another."""
-    empty = [row(MIDNIGHT + n * MINUTE, sensor, "") for n in range(60, 90) for sensor in "abc"]
-    decisions, _ = replayed(save(tmp_path, [*quiet(60), *empty]))
+@pytest.mark.parametrize("apart_s", [0, 20])
+def test_rows_without_values_are_blindness_of_the_sensors_not_of_their_source(tmp_path: Path, apart_s: float) -> None:
+    """Polled and got nothing: the room is as unseen, and the reason is another; also where each is polled alone."""
+    rows = [row(MIDNIGHT + n * MINUTE + k * apart_s, sensor, 22.0 + 0.1 * (n % 3 + k) if n < 60 else "")
+            for n in range(90) for k, sensor in enumerate("abc")]
+    decisions, _ = replayed(save(tmp_path, rows))
     (blind,) = [decision for decision in decisions if decision.what is What.BLIND]
     assert (blind.at - MIDNIGHT) / MINUTE < 70
     assert "no answer" not in blind.reason

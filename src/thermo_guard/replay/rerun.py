@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from thermo_guard.core.assessment import Level
 from thermo_guard.core.decisions import STILL_BLIND_EVERY_S, Course, Decision, What
 from thermo_guard.core.policy_settings import PolicySettings
-from thermo_guard.core.readings import Kind, Poll
+from thermo_guard.core.readings import Kind, Poll, Reading
 from thermo_guard.core.stages import Stage
 
 from .recording import Instant, Recording
@@ -74,12 +74,12 @@ class Rerun:
         self._high_at: float | None = None
         self._critical_at: float | None = None
         self._blind_since: float | None = None
-        self._heard_at: dict[Kind, float] = {}
-        self._told_at: dict[Kind, float] = {}
-        self._answers_for_s: dict[Kind, float] = {
-            kind: ANSWERS_FOR * cadence_s for kind in Kind
-            if (cadence_s := recording.habits[kind].cadence_s) is not None and cadence_s > SLOW_S
-        }
+        self._heard_at: float | None = None
+        """When the room's sensors were last heard of, by a row."""
+        self._told_at = 0.0
+        """When the policy was last told that their source answers."""
+        cadence_s = recording.habits[Kind.ROOM].cadence_s or 0.0
+        self._answers_for_s = ANSWERS_FOR * cadence_s if cadence_s > SLOW_S else 0.0
 
     def decisions(self) -> Iterator[Decision]:
         """What is decided, in time."""
@@ -104,7 +104,10 @@ class Rerun:
         self._stop_hosts(course, instant.at)
         for poll in instant.polls:
             course.take(poll)
-            self._heard_at[poll.kind] = self._told_at[poll.kind] = instant.at
+            if poll.kind is Kind.ROOM:
+                self._heard_at = self._told_at = instant.at
+                if not poll.readings and not poll.lists_all:
+                    self._answer(course, instant.at)
 
     def _ticks(self, course: Course, before: float, until: float) -> Iterator[float]:
         """The times between two instants at which the policy is asked, just after those at which something ends."""
@@ -133,12 +136,23 @@ class Rerun:
         """When each sensor and the room's source will have been silent for too long, if nothing comes in."""
         for track in course.room.tracks.values():
             yield track.last.measured_at + track.max_age_s(self._settings) + 1.0
-        told_at = self._told_at.get(Kind.ROOM, course.room.started_at)
-        lasts_s = self._answers_for_s.get(Kind.ROOM)
-        if lasts_s is not None and (heard_at := self._heard_at.get(Kind.ROOM)) is not None:
-            yield heard_at + lasts_s - 1.0
-            told_at = max(told_at, heard_at + lasts_s - 1.0)
+        told_at = course.room.started_at if self._heard_at is None else self._told_at
+        if self._answers_for_s and self._heard_at is not None:
+            answered_at = self._heard_at + self._answers_for_s - 1.0
+            yield answered_at
+            told_at = max(told_at, answered_at)
         yield told_at + self._settings.blind_after_s + 1.0
+
+    def _answer(self, course: Course, now: float) -> None:
+        """Tell the policy that the source of the room's sensors answers: with what one of them has said before."""
+        room = course.room
+        for name, track in room.tracks.items():
+            if track.kind is Kind.ROOM and name not in room.rejected:
+                last = track.last
+                again = Reading(name, last.celsius, last.stamp, now, now - last.measured_at)
+                course.take(Poll(now, (again,), lists_all=False))
+                self._told_at = now
+                return
 
     def _stop_hosts(self, course: Course, now: float) -> None:
         """They are taken to be off when the time to stop everything has passed since the trip."""
@@ -148,11 +162,9 @@ class Rerun:
     def _asked(self, course: Course, now: float) -> Iterator[Decision]:
         """Let the policy decide, and keep what the closing summary needs."""
         self._stop_hosts(course, now)
-        for kind, lasts_s in self._answers_for_s.items():
-            heard_at = self._heard_at.get(kind)
-            if heard_at is not None and now - heard_at <= lasts_s and now - self._told_at[kind] >= ASKED_EVERY_S:
-                course.take(Poll(now, kind=kind, lists_all=False))
-                self._told_at[kind] = now
+        heard_at = self._heard_at
+        if heard_at is not None and now - heard_at <= self._answers_for_s and now - self._told_at >= ASKED_EVERY_S:
+            self._answer(course, now)
         decided = course.decide(now)
         assessment = course.assessment
         if assessment is not None and assessment.hottest_c is not None:
