@@ -12,8 +12,9 @@ import typer
 from thermo_guard.adapters.vsphere.privileges import OF_CLUSTER, OF_HOST, OF_ROOT, OF_VM
 from thermo_guard.adapters.watchdog import EXIT_LATE
 from thermo_guard.cli import app
-from thermo_guard.core.events import Phase
+from thermo_guard.core.events import Goal, Phase
 from thermo_guard.core.messages import described
+from thermo_guard.core.record import Incident
 from thermo_guard.main import EXIT_BAD_SETTINGS, EXIT_FOLDER_TAKEN, EXIT_REFUSED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -117,7 +118,9 @@ def _pattern(title: ast.expr) -> str:
 def _all_patterns() -> list[str]:
     found = [_pattern(title) for file in sorted(SOURCE.rglob("*.py")) if "sim" not in file.parts
              for title in _titles(file)]
-    begun = [described(phase, 1 if phase in {Phase.GUESTS, Phase.START_GUESTS} else None) for phase in Phase]
+    shed = Incident("", 0.0, Goal.OFF, 0.0, (), is_shed=True)
+    begun = [described(phase, 1 if phase in {Phase.GUESTS, Phase.START_GUESTS} else None, of)
+             for phase in Phase for of in (None, shed)]
     return [*(re.escape(words[0].upper() + words[1:]).replace("1", r"\S+") for words in begun),
             *(pattern for pattern in found if pattern != ".+")]
 

@@ -47,10 +47,7 @@ _SHED = {
     ev.Phase.GUESTS: "the sheddable VMs shutting down",
     ev.Phase.HOSTS: "emptied hosts into maintenance mode and off",
     ev.Phase.ALL_OFF: "what can be shed is off, the rest runs",
-    ev.Phase.FIRST_HOST: "the first of the hosts that were shed is powered on",
-    ev.Phase.OTHER_HOSTS: "the hosts that were shed are powered on",
     ev.Phase.RESTORE: "leaving maintenance mode",
-    ev.Phase.START_GUESTS: "the VMs that were shed starting",
 }
 """Where the phase of a shed is less than the one of a whole way."""
 
@@ -91,11 +88,11 @@ def message(event: ev.Event, incident: Incident | None, at: float) -> Message | 
             return Message(f"{_alarm(event.level)}, and {event.why}: NOTHING is being done",
                            _lines(event.reasons), is_urgent=True)
         case ev.PhaseBegun():
-            words = described(event.phase, event.tier, incident)
+            words = described(event.phase, event.tier, _if_shed(incident))
             return Message(words[0].upper() + words[1:], _ended(incident, at) or f"incident {event.incident}")
         case ev.Abandoned():
             return Message(f"Needs a person: {event.target_kind} {event.name}",
-                           f"Given up while {described(event.phase, of=incident)}: {event.reason}", is_urgent=True)
+                           f"Given up while {described(event.phase, of=_if_shed(incident))}: {event.reason}", is_urgent=True)
         case ev.PowerOnHeld():
             return Message("Needs a person: power-on is held", event.reason, is_urgent=True)
         case ev.IncidentClosed():
@@ -242,11 +239,16 @@ def _for(seconds: float) -> str:
     return f"for {seconds / 60:.0f} minutes" if seconds >= 120 else f"for {seconds:.0f} s"
 
 
+def _if_shed(incident: Incident | None) -> Incident | None:
+    """What people are told of a rehearsal has the words of the way that it proves."""
+    return incident if incident is not None and incident.is_shed else None
+
+
 def _ended(incident: Incident | None, at: float) -> str:
     """How the phase before ended, in words."""
     if incident is None or incident.phase is None:
         return ""
-    return f"After {at - incident.phase_since:.0f} s of: {described(incident.phase, incident.tier, incident)}"
+    return f"After {at - incident.phase_since:.0f} s of: {described(incident.phase, incident.tier, _if_shed(incident))}"
 
 
 def _first_forced(event: ev.Intended, incident: Incident | None) -> list[str]:
