@@ -18,6 +18,7 @@ from thermo_guard.core.planner import next_step
 from thermo_guard.core.plant import Power
 from thermo_guard.core.policy import assess, seen
 from thermo_guard.core.snapshot import take
+from thermo_guard.core.stages import Stage
 from thermo_guard.core.step import Leg, Situation, told
 from thermo_guard.engine import conductor, ledger, loop, snapshots
 from thermo_guard.simulate.promises import SECRET
@@ -185,7 +186,25 @@ def forgets_to_turn_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(loop, "turn", deaf)
 
 
+def sheds_what_runs(patch: pytest.MonkeyPatch) -> None:
+    """The runbook's mark is not looked at."""
+    patch.setattr(scope, "shed_vms", lambda kept, _: frozenset(vm.id for vm in kept.vms if vm.is_on))
+
+
+def begins_anew_in_mid_shed(patch: pytest.MonkeyPatch) -> None:
+    """What was shed comes back at once, however warm it is."""
+
+    def hasty(record: Any, assessment: Any, *args: Any) -> Any:
+        if record.incident is not None and record.incident.is_shed and not assessment.is_alarm:
+            assessment = replace(assessment, stage=Stage.NONE)
+        return turn(record, assessment, *args)
+
+    patch.setattr(loop, "turn", hasty)
+
+
 MUTANTS: Mapping[str, Mutant] = {
+    "sheds what runs": Mutant(sheds_what_runs, "S1", 1),
+    "begins anew in mid-shed": Mutant(begins_anew_in_mid_shed, "S2", 1),
     "forgets the dead-band": Mutant(forgets_the_dead_band, "S2", 6),
     "trips on stale data": Mutant(trips_on_stale_data, "S2", 61),
     "trips on one sensor": Mutant(trips_on_one_sensor, "S2", 1),

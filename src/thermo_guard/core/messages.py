@@ -91,8 +91,9 @@ def message(event: ev.Event, incident: Incident | None, at: float) -> Message | 
             words = described(event.phase, event.tier, _if_shed(incident))
             return Message(words[0].upper() + words[1:], _ended(incident, at) or f"incident {event.incident}")
         case ev.Abandoned():
+            words = described(event.phase, of=_if_shed(incident))
             return Message(f"Needs a person: {event.target_kind} {event.name}",
-                           f"Given up while {described(event.phase, of=_if_shed(incident))}: {event.reason}", is_urgent=True)
+                           f"Given up while {words}: {event.reason}", is_urgent=True)
         case ev.PowerOnHeld():
             return Message("Needs a person: power-on is held", event.reason, is_urgent=True)
         case ev.IncidentClosed():

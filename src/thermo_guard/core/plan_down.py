@@ -11,6 +11,7 @@ from operator import attrgetter
 from .commands import VCENTER, Command, Verb
 from .events import Abandoned, Phase
 from .plant import ClusterSettings, Power, Role, Vcls, Vm
+from .shedding import must_stay
 from .step import DIRECT_S, DISARM_S, GIVE_UP_S, Leg, Situation, Step, last_answer
 from .stop_guest import Turns, grace_s, is_stopped_by_guard, is_untouched, stop_vm, vm_is_off
 from .stop_host import force_off, host_is_off, stop_host
@@ -220,7 +221,12 @@ def _stop_each_host(leg: Leg, phase: Phase, hosts: Iterable[HostNow], *, must_be
 
 
 def _may_shed(leg: Leg, host: HostNow) -> bool:
-    """It is empty, or was when it was asked; while vCenter is silent nobody knows what may come to it."""
+    """Enough others are up, and it is empty or was when it was asked; while vCenter is silent nobody knows what may come.
+    """
+    stay = [one for one in leg.s.plant.hosts.values()
+            if one.power is Power.ON and not one.in_maintenance and not leg.s.scope.has_host(one.name)]
+    if len(stay) < must_stay(leg.s.snapshot):
+        return False
     if leg.first_asked(host.name, Verb.ENTER_MAINTENANCE) is not None:
         return True
     if leg.s.plant.settings is None and not leg.s.snapshot.is_standalone:

@@ -31,8 +31,12 @@ def shed_hosts(snapshot: Snapshot, confirmed: Collection[str] | None, bmc_of: Ma
     needed = {vm.host for vm in snapshot.vms if vm.is_on and vm.id not in vms and vm.role not in _LEFT_ON_HOSTS}
     needed |= {vm.host for vm in (*snapshot.vcenter_vms, *snapshot.guard_vms)}
     may_go = [name for name in sorted(up) if name in shed - needed and name in bmc_of]
-    must_stay = 2 if snapshot.settings.ha_enabled else 1
-    return frozenset(may_go[:max(0, len(up) - must_stay)])
+    return frozenset(may_go[:max(0, len(up) - must_stay(snapshot))])
+
+
+def must_stay(snapshot: Snapshot) -> int:
+    """So many hosts stay up."""
+    return 2 if snapshot.settings.ha_enabled else 1
 
 
 def _is_shed(vm: KeptVm) -> bool:

@@ -16,6 +16,8 @@ from .scenario import Kind, Trouble
 from .weather import Weather
 
 HOT_C = 38.0
+WARM_C = 34.4
+WARM_EVERY_S = 20.0
 COOL_C = 21.0
 _BY_CALL = {Kind.LATE, Kind.AGAIN, Kind.TWICE, Kind.FLAKY}
 
@@ -40,6 +42,7 @@ class Fate:
         self._weather = weather
         self._guard = guard
         self._undo: list[Callable[[], None]] = []
+        self._warm_until = world.now
 
     def befall(self, trouble: Trouble) -> bool:
         """Let it happen; False where this plant, as it stands, gives no occasion for it."""
@@ -89,6 +92,10 @@ class Fate:
         match trouble.kind:
             case Kind.HEAT:
                 heat(world)
+            case Kind.WARM:
+                self._warm_until = world.now + trouble.for_s
+                self._stay_warm()
+                self._undo.append(self._be_warm_no_more)
             case Kind.COOL:
                 cool(world)
             case Kind.COOLING_FAILS:
@@ -104,6 +111,15 @@ class Fate:
             case _:
                 return False
         return True
+
+    def _stay_warm(self) -> None:
+        """The cooling just carries the load: between the stage and HIGH, whatever is on."""
+        if self._world.now < self._warm_until:
+            self._world.room.heat = Heat(WARM_C, WARM_C)
+            self._world.timeline.after(WARM_EVERY_S, self._stay_warm)
+
+    def _be_warm_no_more(self) -> None:
+        self._warm_until = self._world.now
 
     def _sensors(self, trouble: Trouble, fault: SensorFault) -> None:
         for serial in [trouble.target] if trouble.target else list(self._world.room.sensors):

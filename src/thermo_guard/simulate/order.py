@@ -29,6 +29,8 @@ class Order:
         """VMs that ran when the incident began or shortly before; names."""
         self._hosts_on: set[str] = set()
         self._is_open = False
+        self.sheds_tiers: frozenset[int] | None = None
+        """Tiers that are shed while nothing else is stopped; None: everything stops."""
         self.confirmed: frozenset[str] | None = None
         """Hosts that are the guard's; None: all of the cluster."""
         self._cool_at = world.now
@@ -101,9 +103,25 @@ class Order:
     def _lower_tier_runs(self, vm: VmState, given_up: AbstractSet[str]) -> str | None:
         tier = self._tier(vm)
         for other in self._world.cluster.vms.values():
-            if self._tier(other) < tier and self._still_runs(other, given_up):
+            if self._tier(other) < tier and self._is_shed(other) and self._still_runs(other, given_up):
                 return f"{other.name} of tier {self._tier(other)} runs, and was not given up"
         return None
+
+    def why_not_shed(self, command: Command) -> str | None:
+        """Why this is nothing that may be shed; None where it is, or where everything stops."""
+        if self.sheds_tiers is None:
+            return None
+        cluster = self._world.cluster
+        if (vm := cluster.vms.get(command.target)) is not None:
+            is_shed = self._is_guest(vm) and self._tier(vm) in self.sheds_tiers
+            return None if is_shed else "the runbook does not have it shed"
+        if (host := cluster.hosts.get(command.target)) is None:
+            return "the cluster runs on: its settings stay"
+        up = [one for one in cluster.hosts.values() if one.plan.cluster == host.plan.cluster and one.stage is Stage.UP]
+        return "it is the last host that is up" if command.verb in _HOST_STOPS and up == [host] else None
+
+    def _is_shed(self, vm: VmState) -> bool:
+        return self.sheds_tiers is None or (self._tier(vm) in self.sheds_tiers and vm.name in self._ran)
 
     def _others_run(self, vcenter: VmState, given_up: AbstractSet[str]) -> str | None:
         for other in self._world.cluster.vms.values():

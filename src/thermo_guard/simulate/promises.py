@@ -51,6 +51,7 @@ class _Incident:
     id: str
     goal: Goal
     is_wished: bool = False
+    is_shed: bool = False
     given_up: set[str] = field(default_factory=set)
 
 
@@ -153,18 +154,24 @@ class Promises:
     def _turned(self, at: float, event: ev.Event) -> None:
         now = at - self.ahead_s
         match event:
-            case ev.AlarmTripped() | ev.HeatReturned():
+            case ev.ShedBegun() | ev.ShedResumed() | ev.ShedEnded():
+                self._shed(event, now)
+            case ev.AlarmTripped() | ev.HeatReturned() | ev.ShedWidened():
                 self.checked["S2"] += 1
                 if (why := self.senses.why_no_alarm(event.level, now)) is not None:
                     self._broken("S2", f"tripped {event.level} although {why}")
                 if isinstance(event, ev.AlarmTripped):
                     self._open(_Incident(event.incident, Goal.OFF))
+                if isinstance(event, ev.ShedWidened):
+                    self._widen()
                 self._to(Goal.OFF)
             case ev.ShutdownWished():
                 self._open(_Incident(event.incident, Goal.OFF, is_wished=True))
             case ev.PowerOnWished():
                 self._open(_Incident(event.incident, Goal.ON, is_wished=True))
             case ev.GoalWished() if self.incident is not None:
+                if event.goal is Goal.OFF:
+                    self._widen()
                 self._to(event.goal)
                 self.incident.is_wished = True
             case ev.RoomRecovered():
@@ -176,8 +183,26 @@ class Promises:
                 self.order.snapshot_is_closed()
             case ev.IncidentClosed():
                 self.incident = None
+                self.order.sheds_tiers = None
             case _:
                 pass
+
+    def _shed(self, event: ev.ShedBegun | ev.ShedResumed | ev.ShedEnded, now: float) -> None:
+        """S2 for what is shed: the room is warm, and has fallen back."""
+        self.checked["S2"] += 1
+        is_over = isinstance(event, ev.ShedEnded)
+        if (why := self.senses.why_still_warm(now) if is_over else self.senses.why_not_warm(now)) is not None:
+            self._broken("S2", f"{event.kind} although {why}")
+        if isinstance(event, ev.ShedBegun):
+            self._open(_Incident(event.incident, Goal.OFF, is_shed=True))
+            tiers = self.settings.runbook.tiers
+            self.order.sheds_tiers = frozenset(tier for tier, rule in tiers.items() if rule.sheddable)
+        self._to(Goal.ON if is_over else Goal.OFF)
+
+    def _widen(self) -> None:
+        self.order.sheds_tiers = None
+        if self.incident is not None:
+            self.incident.is_shed = False
 
     def told(self, title: str, body: str) -> None:
         self._no_secret(title + body)
@@ -201,7 +226,7 @@ class Promises:
         """A confirmed alarm is acted on: no room is hot for long while the goal is to run."""
         is_ours = self._is_armed and self.settings.mode is not Mode.OBSERVE and not self.is_disk_full
         is_ours = is_ours and self.world.now - self._begun_at >= ACTS_WITHIN_S
-        is_down = self.incident is not None and self.incident.goal is Goal.OFF
+        is_down = self.incident is not None and self.incident.goal is Goal.OFF and not self.incident.is_shed
         self.checked["trips"] += 1
         why = None if is_down or not is_ours else self.senses.why_hot(self.world.now, ACTS_WITHIN_S)
         if why is not None and not self._is_idle_told:
@@ -224,6 +249,8 @@ class Promises:
             return "S1", "no incident is open"
         if not self.incident.is_wished and (not self._is_armed or self.settings.mode is Mode.OBSERVE):
             return "S1", "the guard is not armed"
+        if (why := self.order.why_not_shed(command)) is not None:
+            return "S1", why
         cluster, plan = self.world.cluster, self.world.plan
         if command.verb in BMC_VERBS:
             bmc = next((one for one in plan.bmcs if one.address == command.via), None)

@@ -159,9 +159,10 @@ class _Run:
 
     def _has_tripped(self) -> bool:
         """Keep the room hot until then, however little there is in it that heats."""
-        if self.guard.incident is None:
+        incident = self.guard.incident
+        if incident is None or incident.is_shed:
             heat(self.world)
-        return self.guard.incident is not None
+        return incident is not None and not incident.is_shed
 
     def _is_down(self) -> bool:
         """Every host of the cluster is off, but for those that were given up, and told; with vSAN, every VM."""

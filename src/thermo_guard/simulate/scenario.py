@@ -40,6 +40,8 @@ class Kind(StrEnum):
     """What can go wrong, and what people and fate do meanwhile."""
 
     HEAT = "heat"
+    WARM = "warm"
+    """The room stands between the stage at which something is shed and HIGH."""
     COOL = "cool"
     COOLING_FAILS = "cooling fails"
     COOLING_RETURNS = "cooling returns"
@@ -179,9 +181,26 @@ def draw(seed: int) -> Scenario:
     told = troubles_of(story, chance) if story else [Trouble(round(chance.uniform(60.0, 300.0), 1), Kind.HEAT)]
     others = [fate.draw() for _ in range(chance.randint(0, 6 if story else 14))]
     end_s = max(one.at_s for one in told) + 300.0
-    return replace(
+    return _with_shedding(replace(
         scenario, troubles=tuple(sorted([*told, *others], key=lambda one: one.at_s)),
         faults_s=round(max(scenario.faults_s, end_s), 1),
+    ))
+
+
+SHED_SHARE = 0.15
+
+
+def _with_shedding(scenario: Scenario) -> Scenario:
+    """In some, a tier may be shed and the room is warm for a while before all else; from dice of its own."""
+    chance = random.Random(f"thermo-guard {scenario.seed} sheds")  # noqa: S311 - as above
+    if chance.random() >= SHED_SHARE:
+        return scenario
+    warm = Trouble(round(chance.uniform(60.0, 120.0), 1), Kind.WARM, for_s=round(chance.uniform(400.0, 1500.0), 1))
+    later_s = round(chance.uniform(300.0, warm.for_s), 1)
+    return replace(
+        scenario, tuning={**scenario.tuning, "sheds_tier": float(chance.choice([1, 1, 2]))},
+        troubles=(warm, *(replace(one, at_s=round(one.at_s + later_s, 1)) for one in scenario.troubles)),
+        faults_s=round(scenario.faults_s + later_s, 1),
     )
 
 

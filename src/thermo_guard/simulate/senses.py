@@ -77,6 +77,20 @@ class Senses:
         fresh = self._fresh(now, SURELY_FRESH_S)
         hot = [serial for serial, said in fresh.items() if self._is_hot_since(said, now - for_s)]
         is_alarm = len(hot) > max(len(self._sensors), 2) // 2
+    def why_not_warm(self, now: float) -> str | None:
+        """Why what was delivered is no reason to shed; None where it is, or was just now."""
+        limit_c, since = self._policy.shed_at_c, now - self._policy.off_delay_s - SURELY_FRESH_S
+        warm = [serial for serial, said in self._said.items()
+                if any(one.at >= since and one.celsius >= limit_c for one in said)]
+        needed = min(2, len(self._sensors))
+        return None if len(warm) >= needed else f"{len(warm)} sensors have stood at {limit_c:g}, {needed} are needed"
+
+    def why_still_warm(self, now: float) -> str | None:
+        """Why what was shed stays off: enough sensors are not below the stage's dead-band."""
+        limit_c = self._policy.shed_at_c - self._policy.dead_band_k
+        warm = [serial for serial, said in self._fresh(now, SURELY_FRESH_S).items() if said[-1].celsius > limit_c]
+        return f"{', '.join(warm)} stand above {limit_c:g}" if len(warm) > max(len(self._sensors), 2) // 2 else None
+
         return f"{', '.join(hot)} stand at HIGH" if is_alarm else None
 
     def _is_hot_since(self, said: list[Said], by: float) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from thermo_guard.core.goal import Mode
 from thermo_guard.core.policy import PolicySettings
+from thermo_guard.core.runbook import Runbook, TierRule
 from thermo_guard.core.step import DIRECT_S, DISARM_S, GIVE_UP_S, RESTORE_S, TERMINATE_S, Timing
 from thermo_guard.engine.terms import LoopSettings
 
@@ -18,8 +19,10 @@ SETTINGS = LoopSettings(
 )
 TUNABLE = frozenset({
     "active_s", "vm_shutdown_s", "critical_c", "max_age_s", "force_bmc_off", "answers_questions", "unarmed", "observe",
+    "sheds_tier",
 })
-"""`unarmed`: the guard begins in a new folder and must prove itself; `observe`: MODE=observe."""
+"""`unarmed`: the guard begins in a new folder and must prove itself; `observe`: MODE=observe; `sheds_tier`: which tier
+may be shed."""
 
 
 def settings_of(tuning: Mapping[str, float]) -> LoopSettings:
@@ -30,6 +33,7 @@ def settings_of(tuning: Mapping[str, float]) -> LoopSettings:
     return replace(
         SETTINGS, active_s=tuning.get("active_s", SETTINGS.active_s),
         mode=Mode.OBSERVE if tuning.get("observe") else Mode.ARMED,
+        runbook=Runbook(tiers={int(tuning["sheds_tier"]): TierRule(sheddable=True)} if "sheds_tier" in tuning else {}),
         policy=replace(
             policy, critical_c=tuning.get("critical_c", policy.critical_c), max_age_s=tuning.get("max_age_s")
         ),
