@@ -8,7 +8,9 @@ from .assessment import Assessment, Level, SensorNow
 from .policy import Room, assess, seen
 from .policy_settings import PolicySettings
 from .readings import Kind, Poll
+from .room import is_calm
 from .stages import Stage
+from .track import MAX_AGE_BOUNDS_S
 
 STILL_BLIND_EVERY_S = 300.0
 
@@ -135,6 +137,11 @@ class Course:
         self._have_been_off = False
         self._noticing = Noticing()
         self._is_critical = False
+        self._counted = 0
+        self._calm_until = 0.0
+        """Before then nothing can go stale, and the room was cool: while it stays so there is nothing to decide."""
+        low_c = min(settings.low_c, settings.warn_at_c, settings.floor_c, settings.shed_at_c)
+        self._ceilings_c = {kind: low_c + settings.above_room_k(kind) - 0.5 for kind in Kind}
 
     def take(self, poll: Poll) -> None:
         """What a source has answered."""
@@ -146,12 +153,34 @@ class Course:
 
     def decide(self, now: float) -> tuple[Decision, ...]:
         """What is decided now: at each time at which something came in, and about once a minute besides."""
+        if now < self._calm_until and self._is_calm():
+            return ()
         self.room, told = assess(self.room, self.settings, now)
         self.assessment = told
+        self._calm_until = self._calm_for(told)
         news = tuple(self._noticing.news(told, now))
         if self.is_tripped or told.is_alarm:
             return (*news, *self._of_alarm(told, now))
         return news
+
+    def _is_calm(self) -> bool:
+        """As it was, so that a long recording of quiet days is not judged anew each minute."""
+        if len(self.room.tracks) != self._counted or self.room.rejected or not is_calm(self.room, self._ceilings_c):
+            return False
+        self.room = replace(self.room, unexamined_at=None)
+        return True
+
+    def _calm_for(self, told: Assessment) -> float:
+        room = self.room
+        self._counted = len(room.tracks)
+        if told.level is not Level.LOW or self.is_tripped or room.stages or room.rejected or room.polled_at is None:
+            return 0.0
+        sensors = (*told.sensors, *told.inlets)
+        if told.kind is not Kind.ROOM or not all(sensor.is_fresh for sensor in sensors):
+            return 0.0
+        age_s = MAX_AGE_BOUNDS_S[0] if self.settings.max_age_s is None else self.settings.max_age_s
+        oldest = min(room.tracks[sensor.sensor].last.measured_at for sensor in sensors)
+        return min(oldest + age_s, room.polled_at + self.settings.blind_after_s)
 
     def _of_alarm(self, told: Assessment, now: float) -> Iterator[Decision]:
         is_critical = told.level is Level.CRITICAL

@@ -51,6 +51,8 @@ STUCK_K = 3.0
 STUCK_FOR_S = 600.0
 STUCK_TIMES = 5
 STUCK_ALONE_S = 6 * 3600.0
+LEAST_CHANGES = 0.05
+"""Who changes less often may well stand still."""
 UNLIKELY = 30.0
 """Natural logarithm of the odds against so many equal values in a row."""
 BEHAVED_S = 600.0
@@ -81,7 +83,7 @@ def examined(
     :param witness_k: how far most sensors of the other kind stand above their usual level, and have risen lately.
     """
     changed: dict[str, Track] = {}
-    if witness_k <= STUCK_K and not _is_worth_it([tracks[name] for name in names], able):
+    if witness_k <= STUCK_K and not strikes([tracks[name] for name in names], able):
         return changed
     voices = {name: Voice(name, tracks[name], able(tracks[name])) for name in sorted(names)}
     quiet = [voice for voice in voices.values() if voice.is_able and voice.track.suspicion is None]
@@ -108,22 +110,29 @@ def examined(
     return changed
 
 
-def _is_worth_it(tracks: Iterable[Track], able: Callable[[Track], bool]) -> bool:
-    """Most of the time nothing strikes the eye: no misfit, nobody far from the others, nobody silent for long."""
-    degrees, above = [], []
+def strikes(tracks: Iterable[Track], able: Callable[[Track], bool] = lambda _: True) -> bool:
+    """Whether anything strikes the eye: a misfit, one far from the others, one unchanged for long."""
+    degrees, above, is_still = [], [], False
     for track in tracks:
         last = track.recent[-1]
         celsius = last.celsius
         if track.suspicion is not None or not COLDEST_C < celsius <= HOTTEST_C:
             return True
-        if track.same >= STUCK_TIMES and last.measured_at - track.same_from >= STUCK_ALONE_S:
-            return True
+        if track.same >= STUCK_TIMES:
+            same_s = last.measured_at - track.same_from
+            if same_s >= STUCK_ALONE_S and track.changes >= LEAST_CHANGES:
+                return True
+            is_still = is_still or same_s >= STUCK_FOR_S
         if len(track.recent) > 1 and not -STEP_K <= celsius - track.recent[-2].celsius <= STEP_K:
             return True
         if able(track):
             degrees.append(celsius)
             above.append(0.0 if track.usual_c is None else celsius - track.usual_c)
-    return len(degrees) > 1 and (max(above) - min(above) > STUCK_K or max(degrees) - min(degrees) > STRANGE_K)
+    if len(degrees) < 2:
+        return False
+    lowest, highest = min(above), max(above)
+    return (highest > DRIFT_K or lowest < -DRIFT_K or highest - lowest > (STUCK_K if is_still else APART_K)
+            or max(degrees) - min(degrees) > STRANGE_K)
 
 
 def refused(track: Track, reason: str, at: float) -> Track:
@@ -222,7 +231,7 @@ def _has_gone_too(other: Track, step_k: float, since: float) -> bool:
 def _is_stuck_alone(track: Track) -> str | None:
     """It used to change and has not for so long that it can hardly be chance."""
     same_s = track.last.measured_at - track.same_from
-    if same_s < STUCK_ALONE_S or track.changes < 0.05:
+    if same_s < STUCK_ALONE_S or track.changes < LEAST_CHANGES:
         return None
     if -math.log1p(-min(track.changes, 0.99)) * track.same < UNLIKELY:
         return None

@@ -53,32 +53,30 @@ class Room:
 
 def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
     """The room after one successful poll."""
-    before, room = room, remembered(room, poll.readings, settings)
-    rejected = {r.sensor: r.reason for r in poll.rejected if r.sensor != UNNAMED}
-    if rejected:
-        tracks = dict(room.tracks)
-        for name in rejected.keys() & tracks.keys() & room.rejected.keys():  # once may be a slip
-            if before.polled_at is None or poll.at > before.polled_at:
-                tracks[name] = plausibility.refused(tracks[name], rejected[name], poll.at)
-        room = replace(room, tracks=tracks)
-    if poll.kind is Kind.BMC:
-        if rejected.keys() - set(room.inlets):
-            room = replace(room, inlets=tuple(sorted({*room.inlets, *rejected})))
-        return room if not (rejected or room.rejected) else replace(room, rejected=_kept(room, poll, rejected))
-    sensors = room.sensors
-    if rejected.keys() - set(sensors):
-        sensors = tuple(sorted({*sensors, *rejected}))  # a sensor that sends nonsense is one of those that vote
-    missing_since = before.missing_since
-    if not poll.lists_all and not poll.readings:
-        return replace(room, sensors=sensors, rejected=_kept(room, poll, rejected))  # nobody was heard
-    if poll.lists_all:
-        missing_since = _missing(before, poll, set(sensors) - {r.sensor for r in poll.readings} - set(rejected))
-    if rejected or room.rejected:
-        rejected = _kept(room, poll, rejected)
+    tracks, given_at = _folded(room, poll.readings, settings)
+    sensors, inlets = _names(room, tracks)
+    rejected: Mapping[str, str] = room.rejected
+    if poll.rejected or rejected:
+        now = {r.sensor: r.reason for r in poll.rejected if r.sensor != UNNAMED}
+        for name in now.keys() & tracks.keys() & rejected.keys():  # once may be a slip
+            if room.polled_at is None or poll.at > room.polled_at:
+                tracks[name] = plausibility.refused(tracks[name], now[name], poll.at)
+        rejected = _kept(room, poll, now)
+        if poll.kind is Kind.BMC:  # a sensor that sends nonsense is one of those that vote
+            inlets = tuple(sorted({*inlets, *now}))
+        else:
+            sensors = tuple(sorted({*sensors, *now}))
+    polled_at, missing_since = room.polled_at, room.missing_since
+    if poll.kind is Kind.ROOM and (poll.lists_all or poll.readings):
+        polled_at = poll.at
+        if poll.lists_all:
+            spoken = {r.sensor for r in poll.readings}
+            missing = [name for name in sensors if name not in spoken and name not in rejected]
+            missing_since = _missing(room, poll, missing) if missing else {}
     return Room(
-        room.started_at, room.tracks, sensors, room.inlets, poll.at, room.held, room.cool_since, room.has_cooled,
-        missing_since, rejected, room.unexamined_at, room.stages, room.blind_since, room.going,
-        room.projected_at, room.alarmed_since, room.alarm_at,
+        room.started_at, tracks, sensors, inlets, polled_at, room.held, room.cool_since, room.has_cooled,
+        missing_since, rejected, given_at, room.stages, room.blind_since, room.going, room.projected_at,
+        room.alarmed_since, room.alarm_at,
     )
 
 
@@ -99,6 +97,15 @@ def remembered(room: Room, readings: Collection[Reading], settings: PolicySettin
     """The room after readings that may be old: as `seen`, without counting as an answered poll."""
     if not readings:
         return room
+    tracks, given_at = _folded(room, readings, settings)
+    sensors, inlets = _names(room, tracks)
+    return replace(room, tracks=tracks, sensors=sensors, inlets=inlets, unexamined_at=given_at)
+
+
+def _folded(
+    room: Room, readings: Collection[Reading], settings: PolicySettings
+) -> tuple[dict[str, Track], float | None]:
+    """The tracks with these readings, and when the guard was given what is not held against the rest yet."""
     tracks, given_at = dict(room.tracks), room.unexamined_at
     for reading in readings:
         name, seen_at = reading.sensor, reading.seen_at
@@ -108,17 +115,17 @@ def remembered(room: Room, readings: Collection[Reading], settings: PolicySettin
             examine(tracks, settings, given_at)  # each measurement is held against what the others said then
             given_at, before = None, tracks.get(name)
         tracks[name] = taken(before, reading, settings)
-        if is_new:
-            given_at = seen_at if given_at is None else max(given_at, seen_at)
-    sensors, inlets = room.sensors, room.inlets
-    if len(tracks) != len(room.tracks) or not (sensors or inlets):
-        sensors = tuple(sorted({*sensors, *(name for name, track in tracks.items() if track.kind is Kind.ROOM)}))
-        inlets = tuple(sorted({*inlets, *(name for name, track in tracks.items() if track.kind is Kind.BMC)}))
-    return Room(
-        room.started_at, tracks, sensors, inlets, room.polled_at, room.held, room.cool_since, room.has_cooled,
-        room.missing_since, room.rejected, given_at, room.stages, room.blind_since, room.going,
-        room.projected_at, room.alarmed_since, room.alarm_at,
-    )
+        if is_new and (given_at is None or seen_at > given_at):
+            given_at = seen_at
+    return tracks, given_at
+
+
+def _names(room: Room, tracks: Mapping[str, Track]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the room's sensors and of the inlets, with those that have spoken for the first time."""
+    if len(tracks) == len(room.tracks) and (room.sensors or room.inlets):
+        return room.sensors, room.inlets
+    return (tuple(sorted({*room.sensors, *(name for name, track in tracks.items() if track.kind is Kind.ROOM)})),
+            tuple(sorted({*room.inlets, *(name for name, track in tracks.items() if track.kind is Kind.BMC)})))
 
 
 def relived(room: Room, past: Collection[Reading], settings: PolicySettings) -> Room:
@@ -170,4 +177,14 @@ def without_taken_away(room: Room, settings: PolicySettings) -> Room:
         room, sensors=tuple(name for name in room.sensors if name not in gone),
         tracks={name: track for name, track in room.tracks.items() if name not in gone},
         missing_since={name: since for name, since in room.missing_since.items() if name not in gone},
+    )
+
+
+def is_calm(room: Room, ceilings_c: Mapping[Kind, float]) -> bool:
+    """No sensor stands above its kind's ceiling, and nothing strikes the eye that would have to be looked into."""
+    for track in room.tracks.values():
+        if track.recent[-1].celsius > ceilings_c[track.kind]:
+            return False
+    return not any(
+        plausibility.strikes([track for track in room.tracks.values() if track.kind is kind]) for kind in Kind
     )

@@ -10,6 +10,8 @@ OLDEST_S = 2700.0
 """No measurement that is older says anything of the room."""
 SURELY_FRESH_S = 300.0
 """Any that is younger does."""
+LONGEST_STOP_S = 4 * 3600.0
+"""No plant that is drawn takes so long to stop."""
 KEPT = 60
 
 
@@ -56,6 +58,9 @@ class Senses:
                 if said[-1].celsius >= policy.critical_c and (agrees or (before or -273.0) > policy.low_c):
                     return None
             return "no fresh sensor stands at it, believably"
+        if level == "projected":
+            rising = [serial for serial, said in fresh.items() if self._is_on_its_way(said)]
+            return None if len(rising) >= 2 else f"{len(rising)} fresh sensors above LOW are on their way to CRITICAL"
         hot = [serial for serial, said in fresh.items() if self._hot_s(said) >= policy.on_delay_s]
         needed = min(2, len(self._sensors))
         return None if len(hot) >= needed else f"{len(hot)} fresh sensors have stood at HIGH, {needed} are needed"
@@ -72,11 +77,6 @@ class Senses:
                 return f"{serial} stood above LOW"
         return None
 
-    def why_hot(self, now: float, for_s: float) -> str | None:
-        """Enough sensors have said for so long that the room is hot, and are fresh."""
-        fresh = self._fresh(now, SURELY_FRESH_S)
-        hot = [serial for serial, said in fresh.items() if self._is_hot_since(said, now - for_s)]
-        is_alarm = len(hot) > max(len(self._sensors), 2) // 2
     def why_not_warm(self, now: float) -> str | None:
         """Why what was delivered is no reason to shed; None where it is, or was just now."""
         limit_c, since = self._policy.shed_at_c, now - self._policy.off_delay_s - SURELY_FRESH_S
@@ -91,6 +91,11 @@ class Senses:
         warm = [serial for serial, said in self._fresh(now, SURELY_FRESH_S).items() if said[-1].celsius > limit_c]
         return f"{', '.join(warm)} stand above {limit_c:g}" if len(warm) > max(len(self._sensors), 2) // 2 else None
 
+    def why_hot(self, now: float, for_s: float) -> str | None:
+        """Enough sensors have said for so long that the room is hot, and are fresh."""
+        fresh = self._fresh(now, SURELY_FRESH_S)
+        hot = [serial for serial, said in fresh.items() if self._is_hot_since(said, now - for_s)]
+        is_alarm = len(hot) > max(len(self._sensors), 2) // 2
         return f"{', '.join(hot)} stand at HIGH" if is_alarm else None
 
     def _is_hot_since(self, said: list[Said], by: float) -> bool:
@@ -107,6 +112,14 @@ class Senses:
     def _fresh(self, now: float, within_s: float | None = None) -> dict[str, list[Said]]:
         within_s = within_s or self._policy.max_age_s or OLDEST_S
         return {serial: said for serial, said in self._said.items() if now - said[-1].measured_at <= within_s}
+
+    def _is_on_its_way(self, said: list[Said]) -> bool:
+        """Above LOW, and at the pace of its last four measurements at CRITICAL before anything is surely stopped."""
+        last, lately = said[-1], said[-4:]
+        if len(lately) < 4 or last.celsius <= self._policy.low_c or last.celsius <= lately[0].celsius:
+            return False
+        pace = (last.celsius - lately[0].celsius) / (last.stamp - lately[0].stamp)
+        return (self._policy.critical_c - last.celsius) / pace <= LONGEST_STOP_S
 
     def _hot_s(self, said: list[Said]) -> float:
         """How long its measurements have stood at HIGH without a break."""
