@@ -23,7 +23,7 @@ from .events import (
     ShedResumed,
     ShedWidened,
 )
-from .policy import Assessment
+from .policy import Assessment, Level
 from .record import Incident, Record
 
 
@@ -95,7 +95,7 @@ def turn(
     if incident is None or incident.rehearsal is not None:
         if assessment.is_alarm and not record.is_shelved:
             return AlarmTripped(incident_id(now), str(assessment.level), assessment.reasons)
-        is_shed = assessment.sheds and house.can_shed and not record.sheds_nothing and incident is None
+        is_shed = is_to_shed(assessment) and house.can_shed and not record.sheds_nothing and incident is None
         return ShedBegun(incident_id(now), _warmth(assessment)) if is_shed else None
     if incident.is_shed:
         return _turn_of_shed(incident, assessment)
@@ -106,6 +106,11 @@ def turn(
     if house.waits_for:
         return None if house.waits_for == incident.waits_for else RestartHeld(incident.id, house.waits_for)
     return RoomRecovered(incident.id, assessment.reasons)
+
+
+def is_to_shed(assessment: Assessment) -> bool:
+    """The room is seen to be as warm as that; a stage outlasts blindness and, for its delay, the warmth itself."""
+    return assessment.sheds and assessment.level is Level.BAND
 
 
 def is_recovered(incident: Incident, assessment: Assessment) -> bool:
@@ -127,7 +132,7 @@ def _turn_of_shed(incident: Incident, assessment: Assessment) -> Event | None:
     if incident.wished_by:
         return None
     if assessment.sheds:
-        is_back = incident.goal is Goal.ON or incident.is_doubted
+        is_back = is_to_shed(assessment) and (incident.goal is Goal.ON or incident.is_doubted)
         return ShedResumed(incident.id, _warmth(assessment)) if is_back else None
     is_over = incident.goal is Goal.OFF and assessment.permits_power_on
     return ShedEnded(incident.id, _warmth(assessment)) if is_over else None

@@ -221,8 +221,7 @@ def _stop_each_host(leg: Leg, phase: Phase, hosts: Iterable[HostNow], *, must_be
 
 
 def _may_shed(leg: Leg, host: HostNow) -> bool:
-    """Enough others are up, and it is empty or was when it was asked; while vCenter is silent nobody knows what may come.
-    """
+    """Enough others are up, and it is empty or was when asked; while vCenter is silent nobody sees what comes to it."""
     stay = [one for one in leg.s.plant.hosts.values()
             if one.power is Power.ON and not one.in_maintenance and not leg.s.scope.has_host(one.name)]
     if len(stay) < must_stay(leg.s.snapshot):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import structlog
 
 from thermo_guard.core.events import Goal
-from thermo_guard.core.goal import House, is_acknowledged, is_recovered, standing_by
+from thermo_guard.core.goal import House, is_acknowledged, is_recovered, is_to_shed, standing_by
 from thermo_guard.core.policy import Assessment, Room
 from thermo_guard.core.restart_rules import restart_waits_for
 from thermo_guard.core.shedding import shed_vms
@@ -38,9 +38,10 @@ class Houses:
 
     def now(self, assessment: Assessment, now: float) -> House:
         """How it stands; tells once where the stage is reached and nothing may be shed."""
-        house = House(can_shed=assessment.sheds and self._can_shed(), waits_for=self._waits_for(assessment, now))
-        is_idle = assessment.sheds and not house.can_shed and self._ledger.record.incident is None
-        if is_idle and not assessment.is_alarm and not self._is_told and self._ledger.snapshot is not None:
+        sheds = is_to_shed(assessment)
+        house = House(can_shed=sheds and self._can_shed(), waits_for=self._waits_for(assessment, now))
+        is_idle = sheds and not house.can_shed and self._ledger.record.incident is None
+        if is_idle and not self._is_told and self._ledger.snapshot is not None:
             self._tell_nothing(assessment, now)
         self._is_told = is_idle or (self._is_told and assessment.sheds)
         return house

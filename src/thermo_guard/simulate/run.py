@@ -172,6 +172,8 @@ class _Run:
         for host in self.world.cluster.hosts.values():
             if host.stage is Stage.OFF or host.plan.cluster != self.world.plan.cluster or self.world.plan.has_vsan:
                 continue
+            if host.stage is Stage.STOPPING and not any(bmc.host == host.name for bmc in self.world.plan.bmcs):
+                return False  # without a BMC the guard cannot see that it has not ended yet
             if host.name not in incident.abandoned and not self._carries_one_given_up(host.name):
                 raise _Late(f"the guard takes {host.name} for off, and it is {host.stage}")
         return True
