@@ -20,7 +20,7 @@ from thermo_guard.core.policy import assess, seen
 from thermo_guard.core.snapshot import take
 from thermo_guard.core.stages import Stage
 from thermo_guard.core.step import Leg, Situation, told
-from thermo_guard.engine import conductor, ledger, loop, snapshots
+from thermo_guard.engine import conductor, ledger, loop, snapshots, sources
 from thermo_guard.simulate.promises import SECRET
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -55,7 +55,7 @@ def trips_on_one_sensor(patch: pytest.MonkeyPatch) -> None:
 
 def counts_a_sample_again(patch: pytest.MonkeyPatch) -> None:
     """Each poll is a measurement, whatever its stamp."""
-    patch.setattr(loop, "seen", lambda room, poll, settings: seen(room, replace(
+    patch.setattr(sources, "seen", lambda room, poll, settings: seen(room, replace(
         poll, readings=tuple(replace(one, stamp=one.seen_at, age_s=0.0) for one in poll.readings)
     ), settings))
 
