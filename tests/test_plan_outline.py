@@ -118,6 +118,14 @@ def test_each_tier_says_why_its_vms_are_in_it() -> None:
     assert plan.untouched == ("spare",)
 
 
+def test_what_may_be_shed_is_marked() -> None:
+    """Who reads the plan sees what goes before an alarm."""
+    made = outline(SITE, TERMS, Timing(), Runbook(rules=(VmRule(("web",), sheddable=True),)))
+    assert made is not None
+    assert [one.vms for one in made.tiers if one.is_sheddable] == [("web",)]
+    assert printed(made).count("sheddable") == 1
+
+
 def test_what_of_the_runbook_cannot_be_followed_is_in_the_plan() -> None:
     """As in `check`: who reads only the plan sees as well that his order is not kept."""
     circle = Runbook(rules=(VmRule(("web",), after=("test-a",)), VmRule(("test-a",), after=("web",))))

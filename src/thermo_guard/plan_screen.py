@@ -81,6 +81,8 @@ def _rules(members: TierMembers, *, show_all: bool) -> str:
     said = [members.why if members.tier == KEPT_LAST else f"by {members.why}"]
     if members.grace_s is not None:
         said.append(f"grace {members.grace_s:g} s")
+    if members.is_sheddable:
+        said.append("sheddable")
     if members.after:
         said.append(f"starts after and stops before {_names(members.after, show_all=show_all)}")
     return "; ".join(said)

@@ -71,6 +71,8 @@ class TierMembers:
     """Of the runbook, for the guest's own shutdown; None: as the setting says."""
     after: tuple[str, ...] = ()
     """VMs that each of them starts after and stops before."""
+    is_sheddable: bool = False
+    """They may be stopped alone, before an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +165,15 @@ def _has_direct_logins(survey: Survey, snapshot: Snapshot, terms: Terms) -> bool
 
 def _members(snapshot: Snapshot) -> tuple[TierMembers, ...]:
     names = {vm.id: vm.name for vm in snapshot.vms}
-    found: dict[tuple[int, str, float, tuple[str, ...]], list[str]] = {}
+    found: dict[tuple[int, str, float, tuple[str, ...], bool], list[str]] = {}
     for vm in snapshot.vms:
         is_planned = vm.is_on and vm.role is Role.WORKLOAD and not vm.is_untouched
         if is_planned and not vm.is_vcenter and not vm.is_guard:
             after = tuple(sorted(names[other] for other in vm.after if other in names))
             grace_s = -1.0 if vm.grace_s is None else vm.grace_s
-            found.setdefault((vm.tier, vm.why, grace_s, after), []).append(vm.name)
-    return tuple(TierMembers(tier, why, tuple(vms), None if grace_s < 0.0 else grace_s, after)
-                 for (tier, why, grace_s, after), vms in sorted(found.items()))
+            found.setdefault((vm.tier, vm.why, grace_s, after, vm.is_sheddable), []).append(vm.name)
+    return tuple(TierMembers(tier, why, tuple(vms), None if grace_s < 0.0 else grace_s, after, is_sheddable)
+                 for (tier, why, grace_s, after, is_sheddable), vms in sorted(found.items()))
 
 
 def _leg(leg: Forecast) -> Leg:
