@@ -96,6 +96,8 @@ def _shutdown(_wish: Wish, situation: Situation) -> _Effects:
     ]
     if incident is not None and is_rehearsal(incident["id"]):
         does[0] = f"take the place of {incident['id']} at once: {does[0]}"
+    elif incident is not None and incident.get("is_shed"):
+        does[0] = f"widen {incident['id']}, in which only what is sheddable is stopped: {does[0]}"
     elif incident is not None and incident["goal"] == "off":
         does = ["go on with the shutdown that is under way", does[1]]
     elif incident is not None:

@@ -127,7 +127,8 @@ def test_nothing_begins_where_nothing_may_be_shed_or_nobody_may_act() -> None:
     ({"goal": ev.Goal.ON}, assessed(Stage.TRIP, Level.HIGH), "ShedWidened"),
     ({"goal": ev.Goal.ON, "wished_by": "ada"}, assessed(Stage.SHED), "NoneType"),
     ({"goal": ev.Goal.ON, "wished_by": "ada"}, assessed(Stage.TRIP, Level.HIGH), "ShedWidened"),
-    ({"is_doubted": True}, assessed(Stage.SHED), "ShedResumed"),
+    ({"is_doubted": True}, assessed(Stage.SHED), "NoneType"),
+    ({"is_doubted": True}, assessed(Stage.WARN), "ShedEnded"),
 ])
 def test_an_open_shed_goes_with_its_stage(changes: dict[str, object], assessment: Assessment, event: str) -> None:
     """An alarm widens it whoever has turned it; blindness leaves it as it is."""

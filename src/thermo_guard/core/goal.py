@@ -132,7 +132,7 @@ def _turn_of_shed(incident: Incident, assessment: Assessment) -> Event | None:
     if incident.wished_by:
         return None
     if assessment.sheds:
-        is_back = is_to_shed(assessment) and (incident.goal is Goal.ON or incident.is_doubted)
+        is_back = is_to_shed(assessment) and incident.goal is Goal.ON
         return ShedResumed(incident.id, _warmth(assessment)) if is_back else None
     is_over = incident.goal is Goal.OFF and assessment.permits_power_on
     return ShedEnded(incident.id, _warmth(assessment)) if is_over else None

@@ -125,7 +125,7 @@ def _of_turn(event: ev.Event, incident: Incident | None) -> Message | None:
         case ev.ShedEnded():
             return Message("The room has fallen back: what was shed is being brought back", _lines(event.reasons))
         case ev.ShedResumed():
-            return Message("The room nears HIGH still or again: what may be shed goes on being shut down",
+            return Message("The room nears HIGH again: what was shed is turned back",
                            _lines(event.reasons), is_urgent=True)
         case ev.ShedWidened():
             return Message(f"{event.level.upper()} temperature: after what was shed, the whole cluster is being shut "

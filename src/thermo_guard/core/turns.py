@@ -43,7 +43,7 @@ class ShedEnded:
 
 @dataclass(frozen=True, slots=True)
 class ShedResumed:
-    """It nears HIGH again while what was shed comes back, or the guard was away: it is stopped after all."""
+    """It nears HIGH again while what was shed comes back: it is stopped after all."""
 
     incident: str
     reasons: tuple[str, ...]
