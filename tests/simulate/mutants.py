@@ -211,7 +211,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "counts a sample again": Mutant(counts_a_sample_again, "S2", 11),
     "trusts the call": Mutant(trusts_the_call, "S5", 1),
     "skips the intent": Mutant(skips_the_intent, "S5", 1),
-    "starts hosts when blind": Mutant(starts_hosts_when_blind, "S3", 36),
+    "starts hosts when blind": Mutant(starts_hosts_when_blind, "S3", 130),
     "starts everything": Mutant(starts_everything, "S3", 1),
     "forgets what ran": Mutant(forgets_what_ran, "liveness", 1),
     "ignores the tiers": Mutant(ignores_the_tiers, "S4", 1),

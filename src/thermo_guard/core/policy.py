@@ -258,7 +258,7 @@ class _Judgement:
         room = self.before
         yield self.blind
         known = self.room.valid or {name: room.tracks[name] for name in self.room.names if name in room.tracks}
-        known = {name: track for name, track in known.items() if track.suspicion is None} or known
+        known = {name: track for name, track in known.items() if track.suspicion is None}
         newest = max((track.last.measured_at for track in known.values()), default=0.0)
         lately = {name: t for name, t in known.items() if newest - t.last.measured_at <= MAX_AGE_BOUNDS_S[1]}
         if lately:

@@ -72,6 +72,7 @@ class Loop:
         self.sources.room = self.houses.taken_up(self.sources.room)
         self.stop_time = StopTime(settings, self.ledger, edges.clock, edges.aside)
         self.noticing = Noticing()
+        self.is_warned = False
         now = self.clock.now()
         signs = [at for at in [self.sources.last_at, self.ledger.last_at] if at is not None]
         self.away_s = now - max(signs, default=now)
@@ -203,8 +204,12 @@ class Loop:
     def _tell_news(self, assessment: Assessment, now: float) -> None:
         """What the level does not say: suspect sensors, fewer that decide, warnings, blindness that lasts."""
         for news in self.noticing.news(assessment, now):
-            if news.what not in _LEVELS:
-                self.ledger.write(ev.Noticed(str(news.what), news.level, news.reason, news.celsius, news.sensor))
+            if news.what in _LEVELS or (news.what is What.WARNED and assessment.is_alarm):
+                continue  # told by the level, or by the alarm
+            if news.what is What.WARNING_ENDED and not self.is_warned:
+                continue
+            self.is_warned = (self.is_warned or news.what is What.WARNED) and news.what is not What.WARNING_ENDED
+            self.ledger.write(ev.Noticed(str(news.what), news.level, news.reason, news.celsius, news.sensor))
 
     def _is_wished(self) -> bool:
         incident = self.ledger.record.incident

@@ -10,6 +10,8 @@ OLDEST_S = 2700.0
 """No measurement that is older says anything of the room."""
 SURELY_FRESH_S = 300.0
 """Any that is younger does."""
+HOTTEST_C = 60.0
+"""What the air of a server room can be."""
 LONGEST_STOP_S = 4 * 3600.0
 """No plant that is drawn takes so long to stop."""
 KEPT = 60
@@ -41,7 +43,8 @@ class Senses:
         self._answered_at = now
         for reading in poll.readings:
             said = self._said.setdefault(reading.sensor, [])
-            if not said or reading.stamp > said[-1].stamp:
+            is_possible = 0.0 < reading.celsius <= HOTTEST_C
+            if is_possible and (not said or reading.stamp > said[-1].stamp):
                 said.append(Said(reading.celsius, reading.stamp, now, now - reading.age_s))
                 del said[:-KEPT]
 
@@ -111,7 +114,7 @@ class Senses:
 
     def _fresh(self, now: float, within_s: float | None = None) -> dict[str, list[Said]]:
         within_s = within_s or self._policy.max_age_s or OLDEST_S
-        return {serial: said for serial, said in self._said.items() if now - said[-1].measured_at <= within_s}
+        return {serial: said for serial, said in self._said.items() if said and now - said[-1].measured_at <= within_s}
 
     def _is_on_its_way(self, said: list[Said]) -> bool:
         """Above LOW, and at the pace of its last four measurements at CRITICAL before anything is surely stopped."""
