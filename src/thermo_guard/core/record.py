@@ -165,8 +165,7 @@ def _after(record: Record, entry: Entry) -> Record:
             return replace(record, refused=_refused(record.refused, event))
         case ev.AlarmTripped() | ev.ShutdownWished() | ev.PowerOnWished() | ev.RehearsalWished() | ev.ShedBegun():
             in_rehearsal = record.incident is not None and record.incident.rehearsal is not None
-            opened = replace(_opened(event, at), follows_rehearsal=in_rehearsal)
-            return replace(record, incident=opened, by_hand=None)
+            return replace(record, incident=replace(_opened(event, at), follows_rehearsal=in_rehearsal), by_hand=None)
         case ev.SitePoweredOn():
             lately = tuple(t for t in record.power_ons if at - t < POWER_ON_WINDOW_S)
             record = replace(record, power_ons=(*lately, at))
