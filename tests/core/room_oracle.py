@@ -93,17 +93,38 @@ class Oracle:
         return 0 <= now - samples[-1].at <= most_s
 
     def voters(self, now: int) -> list[str]:
-        return [name for name in self.fresh(now) if self._stands_high(self.samples[name])]
+        """Each by itself; or together, where they are too slow for that: one stood there, another does later."""
+        fresh = self.fresh(now)
+        alone = [name for name in fresh if self._stands_high(self.samples[name])]
+        demand = max(self.fewest, min(self.wanted, len(fresh)))
+        since = {name: self._high_since(self.samples[name]) for name in fresh}
+        slow = {name: at for name, at in since.items() if at is not None and (
+            name in alone or self._cadence_s(self.samples[name]) > 2 * self.rules.on_delay_s)}
+        hot = [name for name in fresh if since[name] is not None]
+        if len(alone) >= demand or len(slow) < max(demand, 1) or len(hot) < 2:
+            return alone
+        begun = sorted(slow.values())[max(demand - 2, 0)]
+        held_s = max(self.samples[name][-1].stamp for name in slow) - begun
+        return list(slow) if held_s >= self.rules.on_delay_s else alone
+
+    @staticmethod
+    def _cadence_s(samples: list[Sample]) -> float:
+        return median(b.stamp - a.stamp for a, b in pairwise(samples[-12:])) if len(samples) > 1 else 0.0
 
     def _stands_high(self, samples: list[Sample]) -> bool:
         """At or above HIGH for TRIP_ON_DELAY, on measurements with different stamps and none below between."""
+        since = self._high_since(samples)
+        return since is not None and samples[-1].stamp - since >= self.rules.on_delay_s
+
+    def _high_since(self, samples: list[Sample]) -> int | None:
+        """Stamp of the first of those that stand at or above HIGH without a break."""
         first = None
         for place in range(len(samples) - 1, -1, -1):
             gap_s = 0 if first is None else first.stamp - samples[place].stamp
             if samples[place].celsius < self.rules.high_c or gap_s > self._longest_gap_s(samples[:place + 1]):
                 break
             first = samples[place]
-        return first is not None and samples[-1].stamp - first.stamp >= self.rules.on_delay_s
+        return None if first is None else first.stamp
 
     def _longest_gap_s(self, samples: list[Sample]) -> float:
         """Of a sensor that is known to be slow, from five measurements on, 2.5 times its cadence."""

@@ -309,7 +309,8 @@ def _is_stuck(track: Track, others: Sequence[Voice]) -> str | None:
     same_s = track.last.measured_at - track.same_from
     if not _is_unchanged(track):
         return None
-    left = [other for other in others if abs(other.track.above_usual_k - track.above_usual_k) > STUCK_K
+    left = [other for other in others if _has_measured_since(track, other.track)
+            and abs(other.track.above_usual_k - track.above_usual_k) > STUCK_K
             and abs(other.track.moved_k(STILL_OVER_S)) >= 2 * _still_k(other.track)]
     if 2 * len(left) <= len(others):
         return None
@@ -317,11 +318,17 @@ def _is_stuck(track: Track, others: Sequence[Voice]) -> str | None:
     return f"it is stuck at {track.last.celsius:.1f} degC for {same_s / 60:.0f} min, while others moved: {said} K"
 
 
+def _has_measured_since(track: Track, other: Track) -> bool:
+    """It could have followed: it has measured after the other's measurement before the last."""
+    return other.before is not None and track.last.measured_at > other.before.measured_at
+
+
 def _has_drifted(track: Track, others: Sequence[Voice]) -> str | None:
     """Most of its neighbours are quiet where they usually are, and it has long been elsewhere."""
     away_k = track.above_usual_k
-    if abs(away_k) <= DRIFT_K:
-        return None
+    is_with_them = abs(track.last.celsius - median(other.track.last.celsius for other in others)) <= DRIFT_K
+    if abs(away_k) <= DRIFT_K or is_with_them:
+        return None  # whoever stands where his neighbours do has not drifted
     quiet = [other for other in others if abs(other.track.above_usual_k) <= DRIFT_K / 2
              and abs(other.track.moved_k(STILL_OVER_S)) < _still_k(other.track)]
     if 2 * len(quiet) <= len(others):

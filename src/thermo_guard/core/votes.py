@@ -96,17 +96,27 @@ def _voters(
 ) -> list[str]:
     """Who stands at or above HIGH for the on-delay, on measurements of his own.
 
-    A sensor that is too slow to show that twice is believed to have stood there since, where the other kind has.
+    Sensors too slow to show that twice show it together: one stood there, and another does on-delay later. Or the
+    other kind has stood high meanwhile, which measures more often.
     """
     hot = [(name, track) for name, track in valid.items() if track.hot_from is not None]
     voters = [name for name, track in hot if track.last.stamp - (track.hot_from or 0.0) >= settings.on_delay_s]
-    if len(voters) < demand <= len(hot) and are_others_high:
-        return [name for name, track in hot if name in voters or _has_stood(track, settings, now)]
-    return voters
+    if not len(voters) < demand <= len(hot) or len(hot) < 2:
+        return voters
+    slow = [(name, track) for name, track in hot if name in voters or _is_slow(track, settings)]
+    if len(slow) < demand:
+        return voters
+    if are_others_high:
+        return [name for name, track in slow if name in voters or _has_stood(track, settings, now)]
+    since = sorted(track.hot_from or 0.0 for _, track in slow)[max(demand - 2, 0)]
+    has_held = max(track.last.stamp for _, track in slow) - since >= settings.on_delay_s
+    return [name for name, _ in slow] if has_held else voters
+
+
+def _is_slow(track: Track, settings: PolicySettings) -> bool:
+    """It measures too seldom to say anything twice within the on-delay."""
+    return (track.cadence_s or 0.0) > 2 * settings.on_delay_s
 
 
 def _has_stood(track: Track, settings: PolicySettings, now: float) -> bool:
-    """It measures too seldom to say it twice within the on-delay, and that has passed since."""
-    is_slow = (track.cadence_s or 0.0) > 2 * settings.on_delay_s
-    hot_s = now - track.last.measured_at + track.last.stamp - (track.hot_from or 0.0)
-    return is_slow and hot_s >= settings.on_delay_s
+    return now - track.last.measured_at + track.last.stamp - (track.hot_from or 0.0) >= settings.on_delay_s
