@@ -98,7 +98,7 @@ def examined(
         alone = None
         if why is None and not is_witnessed:
             alone = _stepped(voice.track, company) or _among(voice.track, others, company, settings)
-            if alone is None and witness_k > STUCK_K and _is_unchanged(voice.track):
+            if alone is None and witness_k > STUCK_K and is_unchanged(voice.track):
                 alone = f"it is stuck at {voice.track.last.celsius:.1f} degC, while the servers' inlets have risen"
         is_borne_out = why is None and alone is None and (
             is_witnessed or any(_bears_out(one.track, voice.track) for one in company))
@@ -294,7 +294,8 @@ def _supports(other: Track, track: Track) -> bool:
     )
 
 
-def _is_unchanged(track: Track) -> bool:
+def is_unchanged(track: Track) -> bool:
+    """It has said the same for long, and often."""
     return track.same >= STUCK_TIMES and track.last.measured_at - track.same_from >= STUCK_FOR_S
 
 
@@ -307,7 +308,7 @@ def witness(tracks: Iterable[Track]) -> float:
 def _is_stuck(track: Track, others: Sequence[Voice]) -> str | None:
     """It has not changed at all while most of the others have moved away from it."""
     same_s = track.last.measured_at - track.same_from
-    if not _is_unchanged(track):
+    if not is_unchanged(track):
         return None
     left = [other for other in others if _has_measured_since(track, other.track)
             and abs(other.track.above_usual_k - track.above_usual_k) > STUCK_K

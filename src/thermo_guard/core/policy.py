@@ -226,12 +226,19 @@ class _Judgement:
             left_s, name, track, slope = urgent[0]
             second = next((one[0] for one in (*rising, *inlets)
                            if one[0] != name and one[2].k_per_s >= CONFIRMS_FROM * slope.k_per_s), "")
-            others = [t for n, t in (*rooms.items(), *self.inlets.valid.items()) if n not in {name, second}]
+            voices = (*rooms.items(), *self.inlets.valid.items(), *self._alone())
+            others = [voice for other, voice in voices if other not in {name, second}]
             if 2 * sum(self._is_against(other, track) for other in others) > len(others):
                 second = ""
         if math.isinf(left_s):
             return None
         return Projection(name, track.last.celsius, slope.k_per_s * 60, left_s, settings.stop_s, second)
+
+    def _alone(self) -> list[tuple[str, Track]]:
+        """Who is only suspect because he stands still while others rise: against a trip that comes early he counts."""
+        tracks = [(name, self.before.tracks[name]) for name in self.room.names if name in self.before.tracks]
+        return [(name, track) for name, track in tracks if track.suspicion is not None and track.suspicion.is_alone
+                and track.is_fresh(self.settings, self.now) and not plausibility.is_unchanged(track)]
 
     def _by_urgency(self, rising: list[tuple[str, Track, Slope]]) -> list[tuple[float, str, Track, Slope]]:
         """With the seconds until each is CRITICAL."""
