@@ -95,8 +95,8 @@ def test_merakis_own_alarm_stands_for_one_vote_only_where_it_may(votes: bool, tr
     day.until(60, {**COOL, "c": wobbling(23.0)})
     for minute in range(60, 100):
         day.course.room = alarmed(day.course.room, AlertCount(STARTS_AT + 60 * minute, 1))
-        warm: dict[str, Degrees] = {"a": rising(0.7, 60, 22.0, 37.0), "b": rising(0.45, 60, 22.5, 33.0), "c": wobbling(30.5)}
-        day.until(minute + 1, warm)
+        day.until(minute + 1, {
+            "a": rising(0.7, 60, 22.0, 37.0), "b": rising(0.45, 60, 22.5, 33.0), "c": wobbling(30.5)})
     assert bool(day.when(What.TRIPPED)) is trips
     alone = Day(PolicySettings(projects=False, alarm_votes=votes)).until(60, COOL)
     for minute in range(60, 100):

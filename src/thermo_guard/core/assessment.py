@@ -65,6 +65,22 @@ class Projection:
 
 
 @dataclass(frozen=True, slots=True)
+class Grounds:
+    """The reasons of a decision as data: who voted how, who was left out and why, and where the room was going."""
+
+    level: str
+    stage: str
+    kind: Kind
+    """Which kind of sensors decided."""
+    votes: int
+    demand: int
+    degraded: str
+    projection: Projection | None
+    sensors: tuple[SensorNow, ...]
+    """The room's, then the inlets."""
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """The room's level, with its reasons in words."""
 
@@ -111,8 +127,13 @@ class Assessment:
         """The tiers marked sheddable stop now."""
         return self.stage >= Stage.SHED
 
+    @property
+    def grounds(self) -> Grounds:
+        return Grounds(str(self.level or ""), self.stage.name.lower(), self.kind, self.votes, self.demand,
+                       self.degraded, self.projection, (*self.sensors, *self.inlets))
+
     def as_data(self) -> Mapping[str, object]:
-        """The reasons of the decision: who voted how, who was left out and why, slope, projection, time to stop."""
+        """The grounds as JSON has them: slope and projection in K a minute, times in seconds."""
         return {
             "level": None if self.level is None else str(self.level), "stage": self.stage.name.lower(),
             "kind": str(self.kind), "votes": self.votes, "demand": self.demand, "degraded": self.degraded,

@@ -4,10 +4,11 @@ Each has a `kind`, so that a stored event is read back as what it was. Events ar
 must stay readable.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from .assessment import Grounds
 from .commands import Command, Outcome, Verb
 from .noticed import Noticed as Noticed  # noqa: PLC0414 - the journal's words are taken from here
 from .turns import HeatReturned as HeatReturned  # noqa: PLC0414 - the journal's words are taken from here
@@ -157,6 +158,8 @@ class AlarmTripped:
     incident: str
     level: str
     reasons: tuple[str, ...]
+    grounds: Grounds | None = field(default=None, compare=False)
+    """None in what was written before there were any."""
     kind: Literal["alarm.tripped"] = "alarm.tripped"
 
 

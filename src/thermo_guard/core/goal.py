@@ -7,7 +7,7 @@ heat, which turns every way back.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -83,12 +83,22 @@ class House:
 
 
 _ANY_HOUSE = House()
+_Turned = AlarmTripped | HeatReturned | RoomRecovered | ShedBegun | ShedEnded | ShedResumed | ShedWidened
 
 
 def turn(
     record: Record, assessment: Assessment, mode: Mode, now: float, house: House = _ANY_HOUSE
 ) -> Event | None:
-    """The event with which the goal turns now, if it does; or that its way back is held."""
+    """The event with which the goal turns now, if it does, with its grounds; or that its way back is held."""
+    turned = _turned(record, assessment, mode, now, house)
+    if turned is None or isinstance(turned, RestartHeld):
+        return turned
+    return replace(turned, grounds=assessment.grounds)
+
+
+def _turned(
+    record: Record, assessment: Assessment, mode: Mode, now: float, house: House
+) -> _Turned | RestartHeld | None:
     incident = record.incident
     if standing_by(record, mode, now) is not None:
         return None
@@ -125,7 +135,7 @@ def is_acknowledged(record: Record) -> bool:
     return known is not None and incident is not None and known[0] >= incident.goal_since
 
 
-def _turn_of_shed(incident: Incident, assessment: Assessment) -> Event | None:
+def _turn_of_shed(incident: Incident, assessment: Assessment) -> _Turned | None:
     """An alarm takes the whole cluster, whoever has turned it; the rest goes with the stage."""
     if assessment.is_alarm:
         return ShedWidened(incident.id, str(assessment.level), assessment.reasons)

@@ -287,7 +287,7 @@ def facts(event: ev.Event, names: Mapping[str, str]) -> Mapping[str, object]:
         case ev.LevelChanged():
             return {"room": event.level, "before": event.before, "reasons": event.reasons}
         case _:
-            return {name: getattr(event, name) for name in event.__slots__ if name not in {"kind", "level"}}
+            return {name: getattr(event, name) for name in event.__slots__ if name not in {"kind", "level", "grounds"}}
 
 
 def _named(items: Iterable[str], most: int = 8) -> list[str]:

@@ -1,7 +1,9 @@
 """The journal's words for the policy turning an incident, or holding it back: part of the vocabulary in `events`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from .assessment import Grounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +12,7 @@ class RoomRecovered:
 
     incident: str
     reasons: tuple[str, ...]
+    grounds: Grounds | None = field(default=None, compare=False)
     kind: Literal["room.recovered"] = "room.recovered"
 
 
@@ -20,6 +23,7 @@ class HeatReturned:
     incident: str
     level: str
     reasons: tuple[str, ...]
+    grounds: Grounds | None = field(default=None, compare=False)
     kind: Literal["heat.returned"] = "heat.returned"
 
 
@@ -29,6 +33,7 @@ class ShedBegun:
 
     incident: str
     reasons: tuple[str, ...]
+    grounds: Grounds | None = field(default=None, compare=False)
     kind: Literal["shed.begun"] = "shed.begun"
 
 
@@ -38,6 +43,7 @@ class ShedEnded:
 
     incident: str
     reasons: tuple[str, ...]
+    grounds: Grounds | None = field(default=None, compare=False)
     kind: Literal["shed.ended"] = "shed.ended"
 
 
@@ -47,6 +53,7 @@ class ShedResumed:
 
     incident: str
     reasons: tuple[str, ...]
+    grounds: Grounds | None = field(default=None, compare=False)
     kind: Literal["shed.resumed"] = "shed.resumed"
 
 
@@ -57,6 +64,7 @@ class ShedWidened:
     incident: str
     level: str
     reasons: tuple[str, ...]
+    grounds: Grounds | None = field(default=None, compare=False)
     kind: Literal["shed.widened"] = "shed.widened"
 
 
