@@ -1,6 +1,6 @@
 """How each kind of setting is written: a form takes the text (or the value itself) and gives the value, or Wrong.
 
-A form knows nothing of the other settings; what two of them have to do with each other is in config.py. Each has
+A form knows nothing of the other settings; what two of them have to do with each other the models say. Each has
 `wanted`, the words for what it takes.
 """
 

@@ -242,21 +242,30 @@ class RoomSettings(BaseModel):
         if celsius is not None and high is not None and celsius >= high:
             raise Wrong(f"({celsius:g}) is not below TEMPERATURE_HIGH_THRESHOLD ({high:g}), and would come too late",
                         wanted=f"degrees Celsius below {high:g}", example=f"{max(5.0, high - 2):g}")
-        warn = info.data.get("warn_threshold")
-        if info.field_name == "shed_threshold" and celsius is not None and warn is not None and celsius < warn:
-            raise Wrong(f"({celsius:g}) is below WARN_THRESHOLD ({warn:g}): things would stop before anybody is warned",
-                        wanted=f"degrees Celsius from {warn:g} up", example=f"{warn:g}")
+        low = info.data.get("temperature_low_threshold")
+        if info.field_name == "shed_threshold" and high is not None and low is not None:
+            warn = info.data.get("warn_threshold")
+            warn, shed = low if warn is None else warn, max(low, high - 2.0) if celsius is None else celsius
+            if shed < warn:
+                what = "by default 2 below TEMPERATURE_HIGH_THRESHOLD" if celsius is None else f"({celsius:g})"
+                raise Wrong(f"{what} is below WARN_THRESHOLD ({warn:g}): machines would stop before anybody is warned",
+                            wanted=f"degrees Celsius from {warn:g} to below {high:g}", example=f"{warn:g}")
         return celsius
 
     @field_validator("inlet_low_threshold")
     @classmethod
     def _inlet_low_is_below_high(cls, low: float | None, info: ValidationInfo) -> float | None:
         high, room_high = info.data.get("inlet_high_threshold"), info.data.get("temperature_high_threshold")
-        if high is None and room_high is not None:
-            high = room_high + INLETS_ABOVE_K
-        if low is not None and high is not None and low >= high:
-            raise Wrong(f"({low:g}) is not below the high threshold of the inlets ({high:g})",
-                        wanted=f"degrees Celsius below {high:g}, better by 2 or more", example=f"{high - 5:g}")
+        room_low = info.data.get("temperature_low_threshold")
+        if room_high is None or room_low is None or "inlet_high_threshold" not in info.data:
+            return low
+        top, bottom = room_high + INLETS_ABOVE_K if high is None else high, low
+        if bottom is None:
+            bottom = room_low + INLETS_ABOVE_K
+        if bottom >= top:
+            what = f"({bottom:g})" if low is not None else f"by default {bottom:g}"
+            raise Wrong(f"{what} is not below the high threshold of the inlets ({top:g})",
+                        wanted=f"degrees Celsius below {top:g}, better by 2 or more", example=f"{top - 5:g}")
         return low
 
     @field_validator("inlet_high_threshold")
@@ -276,11 +285,11 @@ class RoomSettings(BaseModel):
             raise Wrong(state, wanted="both WEBHOOK_PORT and MERAKI_WEBHOOK_SECRET, or neither")
         return secret
 
-    @field_validator("mqtt_ca_file", "mqtt_user")
+    @field_validator("mqtt_tls", "mqtt_ca_file", "mqtt_user")
     @classmethod
     def _broker_is_named(cls, value: object, info: ValidationInfo) -> object:
         variable = (info.field_name or "").upper()
-        if value is not None and info.data.get("mqtt_broker", "") is None:
+        if value not in {None, False} and info.data.get("mqtt_broker", "") is None:
             raise Wrong("is set, while MQTT_BROKER is not", wanted=f"{variable} with MQTT_BROKER, or neither")
         if info.field_name == "mqtt_ca_file" and value is not None and info.data.get("mqtt_tls") is False:
             raise Wrong("is set, while MQTT_TLS is not: it would not be read", wanted="MQTT_CA_FILE with MQTT_TLS=true")

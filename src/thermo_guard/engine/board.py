@@ -1,9 +1,10 @@
 """What the loop shows of itself at each tick: facts as plain data, for `status`, the health check and later pages."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from thermo_guard.core.assessment import SensorNow
 from thermo_guard.core.goal import is_paused
 from thermo_guard.core.messages import described
 from thermo_guard.core.policy import Assessment
@@ -45,10 +46,13 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
         "hottest_c": assessment.hottest_c,
         "votes": assessment.votes,
         "demand": assessment.demand,
-        "sensors": [
-            {"sensor": s.sensor, "celsius": s.celsius, "age_s": s.age_s, "is_fresh": s.is_fresh, "why": s.why}
-            for s in assessment.sensors
-        ],
+        "stage": assessment.stage.name.lower(),
+        "degraded": assessment.degraded or None,
+        "not_yet": assessment.not_yet or None,
+        "projection": None if assessment.projection is None else assessment.projection.as_data(),
+        "stop_s": loop.stop_time.policy.stop_s,
+        "sensors": _sensors(assessment.sensors),
+        "inlets": _sensors(assessment.inlets),
         "meraki_alerting_sensors": None if count is None else count.temperature,
         "cluster": plant.cluster or None,
         "vcenter": "answers" if plant.settings is not None else _why(loop),
@@ -86,6 +90,11 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
             "differences": list(loop.ledger.record.closed[1].differences),
         },
     }
+
+
+def _sensors(sensors: Sequence[SensorNow]) -> list[Mapping[str, object]]:
+    return [{"sensor": s.sensor, "celsius": s.celsius, "age_s": s.age_s, "is_fresh": s.is_fresh, "why": s.why}
+            for s in sensors]
 
 
 def _why(loop: "Loop") -> str:

@@ -74,11 +74,12 @@ class Senses:
         if len(fresh) < min(2, len(self._sensors)):
             return f"{len(fresh)} sensors are fresh"
         since = now - policy.recovery_hold_s
-        for serial, said in self._fresh(now, SURELY_FRESH_S).items():
-            warm = [one.celsius for one in said if one.at > since and one.celsius > policy.low_c]
-            if warm or said[-1].celsius > policy.low_c:
-                return f"{serial} stood above LOW"
-        return None
+        surely = self._fresh(now, SURELY_FRESH_S)
+        warm = [serial for serial, said in surely.items()
+                if said[-1].celsius > policy.low_c
+                or any(one.at > since and one.celsius > policy.low_c for one in said)]
+        # One that most of the others contradict is suspect, and left out.
+        return f"{', '.join(warm)} stood above LOW" if warm and len(warm) >= len(surely) / 2 else None
 
     def why_not_warm(self, now: float) -> str | None:
         """Why what was delivered is no reason to shed; None where it is, or was just now."""
