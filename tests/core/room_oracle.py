@@ -143,19 +143,24 @@ class Oracle:
                 continue
             was_warm = (len(samples) > 1 and samples[-2].celsius > self.rules.low_c
                         and samples[-1].stamp - samples[-2].stamp <= self._longest_gap_s(samples))
-            against = [other for other in fresh if other != name and self._stands_still(fresh[other], samples[-1].at)]
+            against = [other for other in fresh if other != name and self._stands_still(fresh[other], samples[-1])]
             if (was_warm or high - {name}) and 2 * len(against) <= len(fresh) - 1:
                 return True
         return False
 
-    def _stands_still(self, samples: list[Sample], against_at: int) -> bool:
-        """At or below LOW, within ten minutes of what it is held against, and not a degree up in a quarter of an
-        hour.
+    def _stands_still(self, samples: list[Sample], against: Sample) -> bool:
+        """At or below LOW, within ten minutes of what it is held against, and not a degree up in a quarter of an hour,
+        nor the fourth part of what it is away.
         """
         last = samples[-1]
-        lately = [sample.celsius for sample in samples[-KEPT:] if last.at - sample.at <= 900]
-        has_moved = last.celsius - min(lately) >= 1.0 and last.celsius - min(lately) >= max(lately) - last.celsius
-        return last.celsius <= self.rules.low_c and last.at >= against_at - 600 and not has_moved
+        lately = [last.celsius]
+        for sample in reversed(samples[-KEPT:-1]):
+            lately.append(sample.celsius)
+            if last.at - sample.at >= 900:  # what it showed then is part of it
+                break
+        up = last.celsius - min(lately)
+        has_moved = up >= max(1.0, (against.celsius - last.celsius) / 4) and up >= max(lately) - last.celsius
+        return last.celsius <= self.rules.low_c and last.at >= against.at - 600 and not has_moved
 
     def by_sensors(self, now: int) -> str | None:
         """The level, as long as the source answers; None while its first answer is awaited."""

@@ -39,8 +39,8 @@ STRANGE_K = 16.0
 STILL_K = 1.0
 """Who has moved less than this in 15 minutes stays where he was."""
 STILL_OVER_S = 900.0
-ALONE_S = 60.0
-"""What a first measurement is held against may be so much older."""
+AT_ONCE_S = 180.0
+"""Measurements that are further apart than this may differ by as much in a room that heats."""
 FOLLOWS_BY = 4
 """And who has moved by less than the fourth part of what he is away."""
 DRIFT_K = 4.0
@@ -267,8 +267,10 @@ def _contradicts(other: Track, track: Track, settings: PolicySettings) -> bool:
     is_usual = abs(track.above_usual_k - other.above_usual_k) <= APART_K
     if apart_k <= APART_K or (is_usual and apart_k <= STRANGE_K):
         return False
-    if other.last.measured_at <= (track.before or track.last).measured_at - (0.0 if track.before else ALONE_S):
-        return False  # it has not measured since
+    apart_s = other.last.measured_at - track.last.measured_at
+    has_measured = track.before is None or other.last.measured_at > track.before.measured_at
+    if abs(apart_s) > AT_ONCE_S or not has_measured:
+        return False  # between their measurements the air may have changed as much
     is_hot = track.last.celsius > other.last.celsius
     if is_hot and other.last.celsius > settings.low_of(other.kind):
         return False  # a warm neighbour speaks for heat

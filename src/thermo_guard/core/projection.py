@@ -8,7 +8,7 @@ Based on Kendall's Tau, JASA 63 (1968).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from statistics import median
 
 from .track import Measurement, Track, window
@@ -20,6 +20,10 @@ LEAST = 4
 MOST = 16
 """More are thinned out: the medians of as many groups say the same."""
 LONGEST_S = 3600.0
+JUMP_K_PER_S = 5.0 / 60.0
+"""The air of a room does not warm faster than this."""
+SLOWED_BY = 2.0
+"""A rise that has fallen to half of what it was within the window nears its end."""
 NEWEST = 3
 """What the last so many measurements show counts where it is less: cooling that is back shows there first."""
 LAG_S = 60.0
@@ -74,7 +78,15 @@ def _thinned(measurements: Sequence[Measurement]) -> list[tuple[float, float]]:
 
 def slope_of(track: Track) -> Slope | None:
     """The slope of the last minutes; of a slow sensor, of its last four measurements."""
-    return slope(window(track, span_s(track)))
+    return slope(_lately(track))
+
+
+def _lately(track: Track) -> Sequence[Measurement]:
+    """What the slope is taken of: from the last jump on, since a door that is closed says nothing of the cooling."""
+    lately = window(track, span_s(track))
+    jumps = [place for place, (a, b) in enumerate(pairwise(lately), 1)
+             if b.celsius - a.celsius > JUMP_K_PER_S * max(60.0, b.measured_at - a.measured_at)]
+    return lately[jumps[-1]:] if jumps else lately
 
 
 def span_s(track: Track) -> float:
@@ -94,8 +106,26 @@ def time_to_s(track: Track, celsius: float, slope_now: Slope) -> float:
     now = min(slope_now.k_per_s, _newest_k_per_s(track))
     if now <= 0:
         return math.inf
-    left_s = _time_s(track, left_k, now)
+    left_s = max(_time_s(track, left_k, now), _slowing_s(_lately(track), left_k))
     return max(0.0, left_s - LAG_S)
+
+
+def _slowing_s(lately: Sequence[Measurement], left_k: float) -> float:
+    """As a rise goes on whose second half was much slower than its first; 0 where it was not."""
+    first, middle, last = lately[0], lately[len(lately) // 2], lately[-1]
+    early_s, late_s = middle.measured_at - first.measured_at, last.measured_at - middle.measured_at
+    if early_s <= 0 or late_s <= 0:
+        return 0.0
+    early, late = (middle.celsius - first.celsius) / early_s, (last.celsius - middle.celsius) / late_s
+    if not 0 < SLOWED_BY * late <= early:
+        return 0.0
+    return _settling_s(left_k, late, math.log(early / late) / ((early_s + late_s) / 2))
+
+
+def _settling_s(left_k: float, now: float, decay: float) -> float:
+    """Until it has risen by so much, where its slope falls by a constant rate; infinite where it never has."""
+    share = left_k * decay / now
+    return math.inf if share >= 1 else -math.log1p(-share) / decay
 
 
 def _newest_k_per_s(track: Track) -> float:
@@ -109,6 +139,4 @@ def _time_s(track: Track, left_k: float, now: float) -> float:
     earlier = slope(window(track, span, ended_s=span))
     if earlier is None or earlier.k_per_s <= now:
         return left_k / now
-    decay = math.log(earlier.k_per_s / now) / span
-    share = left_k * decay / now
-    return math.inf if share >= 1 else -math.log1p(-share) / decay
+    return _settling_s(left_k, now, math.log(earlier.k_per_s / now) / span)

@@ -115,10 +115,18 @@ class Track:
         return 0.0 if self.usual_c is None else self.recent[-1].celsius - self.usual_c
 
     def moved_k(self, over_s: float) -> float:
-        """How far it has moved in the last seconds, up or down: from the lowest or highest then to the last."""
+        """How far it has moved in the last seconds, up or down: from the lowest or highest since then to the last.
+
+        What it showed then is part of it: a slow sensor may have measured but once since.
+        """
         last = self.recent[-1]
-        window = [m.celsius for m in self.recent if last.measured_at - m.measured_at <= over_s]
-        rise, fall = last.celsius - min(window), last.celsius - max(window)
+        since = last.measured_at - over_s
+        degrees = []
+        for measurement in reversed(self.recent):
+            degrees.append(measurement.celsius)
+            if measurement.measured_at <= since:
+                break
+        rise, fall = last.celsius - min(degrees), last.celsius - max(degrees)
         return rise if rise >= -fall else fall
 
 
