@@ -21,7 +21,7 @@ from thermo_guard.core import events as ev
 from thermo_guard.core.commands import VCENTER, Command, Verb
 from thermo_guard.core.crashes import fatal_commands
 from thermo_guard.core.plant import ClusterSettings
-from thermo_guard.core.readings import Reading
+from thermo_guard.core.readings import Kind, Reading
 from thermo_guard.core.record import Record, fold
 from thermo_guard.core.snapshot import KeptHost, KeptVm, Snapshot
 from thermo_guard.core.wishes import Order, Wish
@@ -105,6 +105,16 @@ def test_the_snapshot_is_replaced_as_a_whole(tmp_path: Path) -> None:
     again = SqlJournal.open(tmp_path)
     assert again.snapshot() == replace(first, at=20.0, vms=())
     again.close()
+
+
+def test_an_inlet_is_kept_as_one_and_an_absurd_number_not_at_all(tmp_path: Path) -> None:
+    """After a restart an inlet must not vote with the room; what no column holds stops no other measurement."""
+    journal = SqlJournal.open(tmp_path)
+    inlet = Reading("ilo-esx1", 25.0, 10.0, 10.0, 0.0, Kind.BMC)
+    journal.keep_readings([inlet, Reading("Q1", 1e300, 10.0, 10.0, 0.0), Reading("Q2", -127.0, 10.0, 10.0, 0.0)])
+    journal.keep_readings([Reading("Q1", 1e300, 11.0, 11.0, 0.0)])
+    assert set(journal.readings(0.0)) == {inlet, Reading("Q2", -127.0, 10.0, 10.0, 0.0)}
+    journal.close()
 
 
 def test_a_measurement_is_kept_once(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine
 from adapters.sqlite_shell import sql
 from thermo_guard.adapters.journal import SqlJournal, schema
 from thermo_guard.core.events import GuardStarted, WishTaken
+from thermo_guard.core.readings import Kind, Reading
 from thermo_guard.core.wishes import Order, Wish
 from thermo_guard.ports import Refused, Transient
 
@@ -139,11 +140,14 @@ def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
                    " VALUES ('default', '', 4, 'o', '{}', 1)")
     sql(tmp_path, "INSERT INTO event (site, epoch, at, kind, body) VALUES ('default', 4, 1.5, 'guard.started', ?)",
          '{"owner":"o","version":"0.1.0","kind":"guard.started"}')
+    sql(tmp_path, "INSERT INTO sample (site, sensor, stamp, seen_at, centi_c, age_s) VALUES"
+                   " ('default', 'Q1', 1.5, 2.0, 2345, 0.5)")
     with pytest.raises(Refused, match="older Thermo-Guard"):
         SqlJournal.read_only(tmp_path)
     journal = SqlJournal.open(tmp_path)
+    assert journal.readings(0.0) == (Reading("Q1", 23.45, 1.5, 2.0, 0.5, Kind.ROOM),), "there were no inlets then"
     assert [entry.event for entry in journal.entries()] == [GuardStarted("o", "0.1.0")]
     assert SqlJournal.put_wish(tmp_path, ABORT) == 1
     assert [wish.order for wish in journal.wishes(0)] == [Order.ABORT]
     journal.close()
-    assert sql(tmp_path, "SELECT epoch, schema_version FROM site") == [(5, 2)]
+    assert sql(tmp_path, "SELECT epoch, schema_version FROM site") == [(5, len(schema.REVISIONS))]

@@ -7,7 +7,7 @@ import structlog
 
 from thermo_guard.core import events as ev
 from thermo_guard.core.policy import PolicySettings, Room, alarmed, relived, remembered, seen
-from thermo_guard.core.readings import Kind, Poll, Reading
+from thermo_guard.core.readings import Poll, Reading
 from thermo_guard.ports import Clock
 
 from .ledger import Ledger
@@ -72,9 +72,12 @@ class Sources:
         if self._hints is not None and (hint := self._hints.take()) is not None:
             log.info("sensors.hinted", by=hint)
             self._lookout.polls.ask_again()
+            self._lookout.counts.ask_again()
+        new: list[Reading] = []
         for look in (self._lookout.polls, self._messages, *self.inlets.values()):
             if look is not None and (poll := look.take()) is not None:
-                self._keep(poll, policy)
+                new += self._fold(poll, policy)
+        self._ledger.keep_readings(new)
         count = self._lookout.counts.take()
         if count is None:
             return
@@ -84,11 +87,12 @@ class Sources:
             log.warning("alert_count.missing" if self._is_count_missing else "alert_count.present",
                         what="whether Meraki counts sensors in temperature alarm in this network; degrees go on")
 
-    def _keep(self, poll: Poll, policy: PolicySettings) -> None:
+    def _fold(self, poll: Poll, policy: PolicySettings) -> Sequence[Reading]:
+        """Take a poll into the room; its measurements that are new."""
         log.debug("sensors.polled", kind=str(poll.kind), readings={r.sensor: r.celsius for r in poll.readings})
         new = [r for r in poll.readings
                if (track := self.room.tracks.get(r.sensor)) is None or r.stamp > track.last.stamp]
         self.room = seen(self.room, poll, policy)
-        self._ledger.keep_readings([reading for reading in new if reading.kind is Kind.ROOM])
         if policy.sensors is None and self.room.sensors != self._ledger.record.sensors:
             self._ledger.write(ev.SensorsLearned(self.room.sensors))
+        return new

@@ -7,7 +7,7 @@ the plain ones: JSON, not JSONB, which refuses NUL and lone surrogates that a pe
 
 from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Alembic's revisions in order; the place in this row, from 1, is the `schema_version`."""
 SCHEMA_VERSION = len(REVISIONS)
 
@@ -53,6 +53,7 @@ sample = Table(
     Column("seen_at", Double, nullable=False),
     Column("centi_c", Integer, nullable=False),
     Column("age_s", Double, nullable=False),
+    Column("kind", Text, nullable=False, server_default="room"),
     Index("sample_by_time", "site", "seen_at"),
     sqlite_with_rowid=False,  # 8 sensors every 10 s for a week are half a million rows
 )

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Text, bindparam, cast, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thermo_guard.core.events import Entry, Event, WishTaken
-from thermo_guard.core.readings import Reading
+from thermo_guard.core.readings import Kind, Reading
 from thermo_guard.core.snapshot import Snapshot
 from thermo_guard.core.wishes import Wish
 from thermo_guard.ports import Displaced, Refused
@@ -43,6 +43,8 @@ from .interest import counts, prune
 from .schema import event, sample, site, snapshot, wish
 
 PRUNE_EVERY_S = 3600.0
+MOST_C = 10_000.0
+"""Beyond it a sensor's number is not kept: it says nothing of any room."""
 WISHES_AFTER = (
     select(wish.c.number, wish.c.at, cast(wish.c.body, Text))
     .where(wish.c.site == bindparam("of_site"), wish.c.number > bindparam("after")).order_by(wish.c.number)
@@ -104,14 +106,15 @@ class JournalReader:
 
     def readings(self, since: float) -> Sequence[Reading]:
         """Kept measurements seen since then, oldest first, to a hundredth of a degree."""
-        columns = (sample.c.sensor, sample.c.centi_c, sample.c.stamp, sample.c.seen_at, sample.c.age_s)
+        columns = (sample.c.sensor, sample.c.centi_c, sample.c.stamp, sample.c.seen_at, sample.c.age_s, sample.c.kind)
         query = (
             select(*columns).where(sample.c.site == self._site, sample.c.seen_at >= since)
             .order_by(sample.c.seen_at, sample.c.stamp, sample.c.sensor)
         )
         with self._reading() as connection:
             rows = connection.execute(query).all()
-        return tuple(Reading(sensor, centi_c / 100, stamp, seen, age) for sensor, centi_c, stamp, seen, age in rows)
+        return tuple(Reading(sensor, centi_c / 100, stamp, seen, age, Kind(kind))
+                     for sensor, centi_c, stamp, seen, age, kind in rows)
 
     def close(self) -> None:
         disconnect(self._connection)
@@ -259,9 +262,11 @@ class SqlJournal(JournalReader):
             return
         rows = [
             {"site": self._site, "sensor": each.sensor, "stamp": each.stamp, "seen_at": each.seen_at,
-             "centi_c": round(each.celsius * 100), "age_s": each.age_s}
-            for each in readings
+             "centi_c": round(each.celsius * 100), "age_s": each.age_s, "kind": str(each.kind)}
+            for each in readings if abs(each.celsius) <= MOST_C
         ]
+        if not rows:
+            return
         now = max(each.seen_at for each in readings)
         with self._writing() as connection:
             connection.execute(upsert(sample).on_conflict_do_nothing(), rows)
