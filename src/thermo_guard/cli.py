@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from . import __version__, cli_drill, cli_orders, cli_replay, cli_simulate, cli_site
+from . import __version__, cli_drill, cli_orders, cli_replay, cli_simulate, cli_site, cli_tune
 from .adapters import status as status_file
 from .adapters.clock import SteadyClock, wall_now
 from .cli_orders import folder_of
@@ -294,6 +294,7 @@ app.command()(cli_simulate.simulate)
 app.command()(cli_site.site)
 app.command()(cli_drill.drill)
 app.command()(cli_replay.replay)
+app.command()(cli_tune.tune)
 
 
 @app.command()

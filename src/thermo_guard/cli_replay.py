@@ -113,4 +113,5 @@ def _metavar(written: Form) -> str:
             return written.wanted.split(" with ")[0]
 
 
-replay.__signature__ = inspect.Signature(_parameters())  # type: ignore[attr-defined]
+PARAMETERS = _parameters()
+replay.__signature__ = inspect.Signature(PARAMETERS)  # type: ignore[attr-defined]

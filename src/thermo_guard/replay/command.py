@@ -39,7 +39,7 @@ def go_through(sources: Sources, asked: Asked, *, plot: Path | None, as_json: bo
     logs.configure("auto", "ERROR")  # to standard error: the other one is for what was decided
     if plot is not None:
         require()
-    recording = _read(sources, asked)
+    recording = read_all(sources, asked)
     gc.freeze()  # a million rows come and go, and none of them refers to itself
     rerun = Rerun(recording, asked.policy, asked.cooling_restored_at)
     screen = Screen(Console(stderr=as_json, highlight=False), asked, is_silent=as_json)
@@ -62,8 +62,11 @@ def _told(rerun: Rerun, marks: Marks) -> Iterator[Decision]:
         yield decision
 
 
-def _read(sources: Sources, asked: Asked) -> Recording:
-    """:raises UnreadableError: one of them cannot be read; every such one is named."""
+def read_all(sources: Sources, asked: Asked) -> Recording:
+    """All rows of all sources.
+
+    :raises UnreadableError: one of them cannot be read; every such one is named.
+    """
     recording = Recording()
     wrong: list[str] = []
     folders = [path for path in sources.files if path != "-" and history.is_journal(path)]

@@ -1,0 +1,77 @@
+"""`thermo-guard tune`, from the command line: a recording, and a guard's own folder."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from thermo_guard.adapters.journal import SqlJournal
+from thermo_guard.cli import app
+from thermo_guard.core import events as ev
+from thermo_guard.core.readings import Kind, Reading
+
+BEGAN = 1_767_340_800.0
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No .env of this machine."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+
+
+def readings() -> list[Reading]:
+    """Two days, a heat in the second, three sensors and an inlet, every five minutes."""
+    found = []
+    for step in range(576):
+        at = BEGAN + 300.0 * step
+        heat = 14.0 if 400 <= step < 406 else 0.0
+        found += [Reading(name, 22.0 + place + heat, at, at, 0.0) for place, name in enumerate("abc")]
+        found.append(Reading("ilo-1", 25.0 + heat, at, at, 0.0, Kind.BMC))
+    return found
+
+
+def tuned(*arguments: str) -> dict[str, dict[str, object]]:
+    done = CliRunner().invoke(app, ["tune", "--json", *arguments])
+    assert done.exit_code == 0, done.output
+    answer: dict[str, dict[str, object]] = json.loads(done.stdout)
+    return answer
+
+
+def test_the_guards_own_history_and_its_incidents(tmp_path: Path) -> None:
+    """A trip while an incident was open is none for nothing; the same one without it counts as false."""
+    journal = SqlJournal.open(tmp_path / "data")
+    journal.keep_readings(readings())
+    alone = tuned()["past"]
+    began = BEGAN + 300.0 * 400
+    journal.append(began + 300, ev.AlarmTripped("i", "high", ()))
+    journal.append(began + 9000, ev.IncidentClosed("i", ()))
+    journal.close()
+    real = tuned()["past"]
+    (before,), (after,) = (
+        [one for one in past["variants"] if one["what"] == "as it is set"]  # type: ignore[attr-defined]
+        for past in (alone, real))
+    assert (len(before["trips"]), before["false"]) == (1, 1)
+    assert (len(after["trips"]), after["false"]) == (1, 0)
+    sensors = {one["sensor"]: one for one in real["sensors"]}  # type: ignore[attr-defined]
+    assert (sensors["a"]["usual_c"], sensors["a"]["hottest_c"], sensors["ilo-1"]["kind"]) == (22.0, 36.0, "bmc")
+
+
+def test_a_file_and_words_for_people(tmp_path: Path) -> None:
+    """It says how little two days are, and how near the vote came."""
+    rows = [f"{datetime.fromtimestamp(one.stamp, UTC).isoformat()},{one.sensor},{one.kind},{one.celsius}"
+            for one in readings()]
+    file = tmp_path / "room.csv"
+    file.write_text("time,sensor,source,celsius\n" + "\n".join(rows) + "\n")
+    done = CliRunner().invoke(app, ["tune", str(file)], env={"COLUMNS": "160"})
+    assert done.exit_code == 0, done.output
+    assert "it has not seen every weekday" in done.output
+    assert "2.0 above it" in done.output
+
+
+@pytest.mark.parametrize("arguments", [["nowhere.csv"], ["--high", "hot"], []])
+def test_what_cannot_be_read_ends_with_2(arguments: list[str]) -> None:
+    """A file that is not there, a wrong option, a folder without a journal."""
+    assert CliRunner().invoke(app, ["tune", *arguments]).exit_code == 2
