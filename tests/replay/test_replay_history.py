@@ -7,8 +7,8 @@ import pytest
 
 from replay.written import MIDNIGHT, MINUTE
 from sim.wire.on_meraki import KEY, ROOM, OnMeraki
-from thermo_guard.adapters.journal import SqlJournal
-from thermo_guard.core.readings import Reading
+from thermo_guard.adapters.journal import SqlJournal, read_history
+from thermo_guard.core.readings import Kind, Reading
 from thermo_guard.replay.history import is_journal, of_journal, of_meraki
 from thermo_guard.replay.options import Wishes, asked
 from thermo_guard.replay.recorded import UnreadableError
@@ -40,16 +40,21 @@ async def test_a_meraki_that_refuses_the_key_is_told() -> None:
 
 
 def test_a_guards_history_stands_at_the_times_of_its_measurements(tmp_path: Path) -> None:
-    """A measurement that the guard was given two minutes later was made two minutes before, on the guard's own line."""
+    """A measurement that the guard was given two minutes later was made two minutes before. The guard may run."""
     assert not is_journal(str(tmp_path / "absent"))
     with pytest.raises(UnreadableError, match="no journal"):
         of_journal(str(tmp_path), Senders())
     journal = SqlJournal.open(tmp_path)
     journal.keep_readings([
         Reading("a", 22.25, 5.0, MIDNIGHT + 120, 120.0), Reading("b", 22.5, 6.0, MIDNIGHT + 90, 30.0),
+        Reading("ilo-esx1", 24.5, 7.0, MIDNIGHT + 130, 0.0, Kind.BMC),
     ])
-    journal.close()
     for path in (tmp_path, tmp_path / "journal.sqlite3"):
         assert is_journal(str(path))
-        rows = of_journal(str(path), Senders())
-        assert list(zip(rows.at, rows.celsius, strict=True)) == [(MIDNIGHT, 22.25), (MIDNIGHT + MINUTE, 22.5)]
+        senders = Senders()
+        rows = of_journal(str(path), senders)
+        assert list(zip(rows.at, rows.celsius, strict=True)) == [
+            (MIDNIGHT, 22.25), (MIDNIGHT + MINUTE, 22.5), (MIDNIGHT + 130, 24.5)]
+        assert senders.names[2] == ("ilo-esx1", Kind.BMC)
+    assert [each.sensor for each in read_history(tmp_path, MIDNIGHT + 125)] == ["ilo-esx1"]
+    journal.close()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from thermo_guard.adapters.clock import SteadyClock
-from thermo_guard.adapters.journal import SqlJournal
+from thermo_guard.adapters.journal import read_history
 from thermo_guard.adapters.journal.database import DATABASE_FILE
 from thermo_guard.adapters.meraki import Meraki
 from thermo_guard.config import Settings
@@ -31,14 +31,10 @@ def of_journal(path: str, senders: Senders) -> Rows:
     """
     folder = Path(path) if Path(path).is_dir() else Path(path).parent
     try:
-        journal = SqlJournal.read_only(folder)
-        try:
-            readings = journal.readings(0.0)
-            return _rows(f"the history in {folder}", [(each.measured_at, each) for each in readings], senders)
-        finally:
-            journal.close()
+        readings = read_history(folder)
     except Fault as fault:
         raise UnreadableError(str(fault)) from fault
+    return _rows(f"the history in {folder}", [(each.measured_at, each) for each in readings], senders)
 
 
 def of_meraki(settings: Settings, for_s: float, senders: Senders) -> Rows:
