@@ -59,6 +59,27 @@ def test_the_guards_own_history_and_its_incidents(tmp_path: Path) -> None:
     assert (sensors["a"]["usual_c"], sensors["a"]["hottest_c"], sensors["ilo-1"]["kind"]) == (22.0, 36.0, "bmc")
 
 
+def test_sensors_that_measure_at_times_of_their_own_stand_together(tmp_path: Path) -> None:
+    """Meraki's sensors never measure in the same second, and the vote counts them together all the same."""
+    journal = SqlJournal.open(tmp_path / "data")
+    rows = [Reading(one.sensor, one.celsius, at, at, 0.0, one.kind)
+            for one in readings() for at in [one.stamp + 60.0 * "abci".index(one.sensor[0])]]
+    journal.keep_readings(rows)
+    first = BEGAN + 300.0 * 400
+    for number, at in enumerate((first + 300, first + 40000)):  # the second one was of another cause
+        journal.append(at, ev.AlarmTripped(str(number), "high", ()))
+        journal.append(at + 9000, ev.IncidentClosed(str(number), ()))
+    real = tuned()["past"]
+    assert [one["false"] for one in real["variants"] if one["what"] == "as it is set"] == [0]  # type: ignore[attr-defined]
+    assert real["voted_most_c"] == 23.0
+    journal.close()
+    file = tmp_path / "room.csv"
+    file.write_text("time,sensor,source,celsius\n" + "".join(
+        f"{datetime.fromtimestamp(one.stamp, UTC).isoformat()},{one.sensor},{one.kind},{one.celsius}\n"
+        for one in rows))
+    assert tuned(str(file))["past"]["voted_most_c"] == 37.0, "b and c, for files know no incident"
+
+
 def test_a_file_and_words_for_people(tmp_path: Path) -> None:
     """It says how little two days are, and how near the vote came."""
     rows = [f"{datetime.fromtimestamp(one.stamp, UTC).isoformat()},{one.sensor},{one.kind},{one.celsius}"

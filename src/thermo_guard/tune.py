@@ -1,10 +1,12 @@
 """Goes through a site's history and says what its settings make of it: the work of `thermo-guard tune`."""
 
+import heapq
 import json
+import math
 import sys
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -15,10 +17,11 @@ from rich.table import Table
 
 from .adapters import logs
 from .adapters.journal import SqlJournal
-from .core import events as ev
 from .core.decisions import What
+from .core.plausibility import COLDEST_C, HOTTEST_C
 from .core.policy_settings import PolicySettings
 from .core.readings import Kind
+from .core.track import MAX_AGE_BOUNDS_S
 from .core.tuning import DAY_S, ENOUGH_S, LEAST_S, Past, SensorPast, Variant, proposals, variants
 from .ports import Fault
 from .replay.command import Sources, read_all
@@ -27,6 +30,8 @@ from .replay.recorded import UnreadableError
 from .replay.recording import Recording
 from .replay.rerun import Rerun
 
+OLD_AFTER = 2.5
+"""So many times its usual cadence a measurement stands for its sensor."""
 _NEAR_S = 3600.0
 """A trip in the hour before an incident began, or while it was open, was none for nothing."""
 
@@ -61,67 +66,71 @@ def _incidents(sources: Sources, asked: Asked) -> Sequence[tuple[float, float]]:
     try:
         journal = SqlJournal.read_only(asked.settings.data_dir)
         try:
-            entries = journal.entries()
+            kept = journal.incidents()
         finally:
             journal.close()
     except Fault as fault:
         raise UnreadableError(str(fault)) from fault
-    found, began = [], None
-    for entry in entries:
-        if isinstance(entry.event, ev.AlarmTripped | ev.ShutdownWished):
-            began = entry.at
-        elif isinstance(entry.event, ev.IncidentClosed) and began is not None:
-            found.append((began, entry.at))
-            began = None
-    return [*found, (began, float("inf"))] if began is not None else found
+    return [(began, math.inf if closed is None else closed) for began, closed in kept]
 
 
 def _past(recording: Recording, policy: PolicySettings, incidents: Sequence[tuple[float, float]]) -> Past | None:
     """The history under the settings as they are; what an incident has heated is no habit of the room."""
     series: dict[tuple[str, Kind], list[tuple[float, float]]] = {}
-    voted: list[tuple[float, float]] = []
     recording.settle()
-    needed = 0
     for instant in recording.instants():
-        degrees = []
         for poll in instant.polls:
             for reading in poll.readings:
-                series.setdefault((reading.sensor, reading.kind), []).append((reading.stamp, reading.celsius))
-                if reading.kind is Kind.ROOM and 0.0 < reading.celsius <= 60.0:
-                    degrees.append(reading.celsius)
-        rooms = sum(kind is Kind.ROOM for _, kind in series)
-        needed = policy.votes or max(1, rooms // 2 + 1)
-        if len(degrees) >= needed and not _is_within(instant.at, incidents):
-            voted.append((sorted(degrees, reverse=True)[needed - 1], instant.at))
+                series.setdefault((reading.sensor, reading.kind), []).append((reading.measured_at, reading.celsius))
     if not series:
         return None
+    sensors = tuple(_sensor(name, kind, measured) for (name, kind), measured in sorted(series.items()))
     rerun = Rerun(recording, policy)
-    suspected: Counter[str] = Counter()
-    soonest: float | None = None
-    for one in rerun.decisions():
-        if one.what is What.SENSOR_SUSPECT:
-            suspected[one.sensor] += 1
-        going = one.facts.get("projection")
-        left_s = going.get("critical_in_s") if isinstance(going, Mapping) else None
-        if isinstance(left_s, int | float):
-            soonest = left_s if soonest is None else min(soonest, left_s)
+    suspected = Counter(one.sensor for one in rerun.decisions() if one.what is What.SENSOR_SUSPECT)
+    voted = [one for one in _voted(sensors, series, policy) if not _is_within(one[1], incidents)]
     times = [at for measured in series.values() for at, _ in (measured[0], measured[-1])]
     most = max(voted, default=None)
     ordered = sorted(celsius for celsius, _ in voted)
     return Past(
         min(times), max(times),
-        tuple(_sensor(name, kind, measured, suspected[name]) for (name, kind), measured in sorted(series.items())),
+        tuple(replace(one, suspected=suspected[one.sensor]) for one in sensors),
         ordered[int(0.99 * (len(ordered) - 1))] if ordered else None,
-        None if most is None else most[0], None if most is None else most[1], soonest, rerun.outcome.blind_s,
+        None if most is None else most[0], None if most is None else most[1],
+        rerun.outcome.critical_in_s, rerun.outcome.blind_s,
     )
 
 
-def _sensor(name: str, kind: Kind, measured: list[tuple[float, float]], suspected: int) -> SensorPast:
+def _voted(
+    sensors: Sequence[SensorPast], series: Mapping[tuple[str, Kind], list[tuple[float, float]]], policy: PolicySettings
+) -> Iterator[tuple[float, float]]:
+    """At each measurement of the room: the degrees that as many sensors as the vote needs stood at, and when.
+
+    Each sensor measures at a time of its own, so that it stands at its last measurement until that is too old.
+    """
+    rooms = {one.sensor: one for one in sensors
+             if one.kind is Kind.ROOM and (policy.sensors is None or one.sensor in policy.sensors)}
+    needed = policy.votes or len(rooms) // 2 + 1
+    least_s, most_s = MAX_AGE_BOUNDS_S
+    lasts_s = {name: policy.max_age_s or min(most_s, max(least_s, OLD_AFTER * (one.cadence_s or 0.0)))
+               for name, one in rooms.items()}
+    latest: dict[str, tuple[float, float]] = {}
+    for at, name, celsius in heapq.merge(*(
+        [(at, name, celsius) for at, celsius in sorted(series[name, Kind.ROOM])] for name in rooms
+    )):
+        if not COLDEST_C < celsius <= HOTTEST_C:
+            continue
+        latest[name] = (at, celsius)
+        degrees = sorted((c for who, (then, c) in latest.items() if at - then <= lasts_s[who]), reverse=True)
+        if len(degrees) >= needed:
+            yield degrees[needed - 1], at
+
+
+def _sensor(name: str, kind: Kind, measured: list[tuple[float, float]]) -> SensorPast:
     degrees = sorted(celsius for _, celsius in measured)
     hottest_at = max(measured, key=lambda one: one[1])[0]
     gaps = [b - a for (a, _), (b, _) in pairwise(measured) if b > a]
     return SensorPast(name, kind, median(degrees), degrees[int(0.99 * (len(degrees) - 1))], degrees[-1], hottest_at,
-                      median(gaps) if gaps else None, suspected)
+                      median(gaps) if gaps else None)
 
 
 def _variant(

@@ -32,6 +32,19 @@ def test_high_stands_well_above_what_the_vote_reaches() -> None:
     assert proposed(replace(WEEK, voted_p99_c=37.0))["TEMPERATURE_HIGH_THRESHOLD"] == "38"
 
 
+def test_high_stays_below_critical_and_no_higher_than_it_gains() -> None:
+    """A proposal that the settings refuse helps nobody; nor does an alarm that comes late."""
+    warm = replace(WEEK, voted_p99_c=32.0)
+    assert proposed(warm, PolicySettings(critical_c=36.5))["TEMPERATURE_HIGH_THRESHOLD"] == "35.5"
+    assert proposed(WEEK, PolicySettings(high_c=45.0, critical_c=50.0))["TEMPERATURE_HIGH_THRESHOLD"] == "35"
+
+
+def test_a_warning_comes_before_anything_is_shed() -> None:
+    """Above SHED_THRESHOLD the settings refuse it."""
+    warm = replace(WEEK, sensors=tuple(replace(one, p99_c=33.4) for one in COOL))
+    assert proposed(warm)["WARN_THRESHOLD"] == "33"
+
+
 def test_low_is_one_that_the_room_reaches() -> None:
     """A room that lives at 29 would never count as recovered below 30."""
     warm = replace(WEEK, sensors=tuple(replace(one, usual_c=28.9) for one in COOL))
@@ -41,14 +54,14 @@ def test_low_is_one_that_the_room_reaches() -> None:
 def test_a_sensor_of_another_place_is_left_out() -> None:
     """In the hot aisle it would outvote or raise the alarm; with the others named it does neither."""
     hot = replace(WEEK, sensors=(*COOL, SensorPast("aisle", Kind.ROOM, 33.0, 34.0, 35.0, 0.0, 60.0)))
-    assert proposed(hot)["MERAKI_SENSORS"] == "a,b,c"
+    assert proposed(hot) == {"MERAKI_SENSORS": "a,b,c"}
 
 
 def test_warm_inlets_have_limits_of_their_own() -> None:
     """Where servers breathe their own air, HIGH + 3 is what they have every day."""
     inlets = tuple(SensorPast(f"ilo-{place}", Kind.BMC, 32.5, 36.5, 37.0, 0.0, 30.0) for place in range(3))
     found = proposed(replace(WEEK, sensors=(*COOL, *inlets)))
-    assert found["INLET_LOW_THRESHOLD"] == "35"
+    assert found["INLET_LOW_THRESHOLD"] == "35.5"
     assert found["INLET_HIGH_THRESHOLD"] == "41.5"
 
 

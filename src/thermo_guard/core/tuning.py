@@ -12,6 +12,8 @@ ENOUGH_S = 7 * DAY_S
 LEAST_S = DAY_S
 ABOVE_P99_K = 5.0
 """HIGH stands at least so far above what the vote reaches in all but a hundredth of the time."""
+USUAL_HIGH_C = 35.0
+"""A room that stays well below gains nothing by a higher one."""
 HIGHEST_C = 38.0
 """Servers stop themselves hard at about 42."""
 BAND_K = 3.0
@@ -84,11 +86,14 @@ def proposals(past: Past, policy: PolicySettings) -> tuple[Proposal, ...]:
     rooms = [one for one in past.sensors if one.kind is Kind.ROOM]
     if past.lasts_s < LEAST_S or not rooms or past.voted_p99_c is None:
         return ()
-    found = [*_of_thresholds(past, rooms, policy), *_of_inlets(past, policy)]
     middle = sorted(one.usual_c for one in rooms)[len(rooms) // 2]
     elsewhere = [one for one in rooms if one.usual_c - middle > ELSEWHERE_K]
-    if elsewhere and len(rooms) - len(elsewhere) >= 2:
-        names = ",".join(one.sensor for one in rooms if one not in elsewhere)
+    here = [one for one in rooms if one not in elsewhere]
+    if len(here) < max(2, policy.votes or 0):
+        here, elsewhere = rooms, []
+    found = [*_of_thresholds(past, here, policy), *_of_inlets(past, policy)]
+    if elsewhere:
+        names = ",".join(one.sensor for one in here)
         hot = ", ".join(f"{one.sensor} usually {one.usual_c:.1f}" for one in elsewhere)
         now = "all of the network" if policy.sensors is None else ",".join(policy.sensors)
         found.append(Proposal("MERAKI_SENSORS", now, names,
@@ -105,13 +110,18 @@ def _of_thresholds(past: Past, rooms: Sequence[SensorPast], policy: PolicySettin
     """HIGH well above what is reached every week, LOW between that and what is usual."""
     found = []
     p99_c, warmest_c = past.voted_p99_c or 0.0, max(one.usual_c for one in rooms)
-    high_c = policy.high_c
-    if policy.high_c - p99_c < ABOVE_P99_K:
-        high_c = min(HIGHEST_C, max(policy.high_c, _half(p99_c + ABOVE_P99_K)))
-        if high_c > policy.high_c:
-            found.append(Proposal(
-                "TEMPERATURE_HIGH_THRESHOLD", f"{policy.high_c:g}", f"{high_c:g}",
-                f"the vote reaches {p99_c:.1f} degC in a hundredth of the time: {policy.high_c:g} is too near to that"))
+    high_c, fits_c = policy.high_c, _half(p99_c + ABOVE_P99_K)
+    most_c = min(HIGHEST_C, policy.critical_c - 1.0)
+    if min(fits_c, most_c) > high_c:
+        high_c = min(fits_c, most_c)
+        found.append(Proposal(
+            "TEMPERATURE_HIGH_THRESHOLD", f"{policy.high_c:g}", f"{high_c:g}",
+            f"the vote reaches {p99_c:.1f} degC in a hundredth of the time: {policy.high_c:g} is too near to that"))
+    elif (enough_c := max(USUAL_HIGH_C, fits_c, policy.low_c + BAND_K)) < high_c:
+        high_c = enough_c
+        found.append(Proposal(
+            "TEMPERATURE_HIGH_THRESHOLD", f"{policy.high_c:g}", f"{high_c:g}",
+            f"the vote reaches {p99_c:.1f} degC in a hundredth of the time: an alarm at {policy.high_c:g} is late"))
     low_c = policy.low_c
     if policy.low_c < warmest_c + ABOVE_USUAL_K:
         low_c = min(_half(warmest_c + ABOVE_USUAL_K + 1), high_c - BAND_K)
@@ -121,9 +131,11 @@ def _of_thresholds(past: Past, rooms: Sequence[SensorPast], policy: PolicySettin
                 f"a sensor usually stands at {warmest_c:.1f} degC: below {low_c:g} the room would hardly recover"))
     warn_c = policy.warn_at_c if policy.warn_c is not None else low_c
     hottest_p99_c = max(one.p99_c for one in rooms)
-    if warn_c < hottest_p99_c < high_c - 1:
+    shed_c = max(low_c, high_c - 2.0) if policy.shed_c is None else policy.shed_c
+    better_c = min(_half(hottest_p99_c + 0.5), shed_c, high_c - 1)
+    if warn_c < hottest_p99_c and better_c > warn_c:
         found.append(Proposal(
-            "WARN_THRESHOLD", f"{policy.warn_at_c:g}", f"{min(_half(hottest_p99_c + 0.5), high_c - 1):g}",
+            "WARN_THRESHOLD", f"{policy.warn_at_c:g}", f"{better_c:g}",
             f"a sensor passes {warn_c:g} in more than a hundredth of the time: nobody would read that warning"))
     return found
 
@@ -135,15 +147,18 @@ def _of_inlets(past: Past, policy: PolicySettings) -> list[Proposal]:
     found = []
     warmest = max(inlets, key=lambda one: one.usual_c)
     low_c, high_c = policy.low_of(Kind.BMC), policy.high_of(Kind.BMC)
-    if warmest.usual_c + ABOVE_USUAL_K > low_c:
-        found.append(Proposal(
-            "INLET_LOW_THRESHOLD", f"{low_c:g}", f"{min(_half(warmest.usual_c + BAND_K), high_c - BAND_K):g}",
-            f"the inlet {warmest.sensor} usually stands at {warmest.usual_c:.1f} degC"))
     p99_c = sorted(one.p99_c for one in inlets)[len(inlets) // 2]
+    better_c = _half(p99_c + ABOVE_P99_K)
     if high_c - p99_c < INLETS_ABOVE_K:
         found.append(Proposal(
-            "INLET_HIGH_THRESHOLD", f"{high_c:g}", f"{_half(p99_c + ABOVE_P99_K):g}",
+            "INLET_HIGH_THRESHOLD", f"{high_c:g}", f"{better_c:g}",
             f"half of the inlets reach {p99_c:.1f} degC in a hundredth of the time"))
+        high_c = better_c
+    better_c = min(_half(warmest.usual_c + BAND_K), high_c - BAND_K)
+    if warmest.usual_c + ABOVE_USUAL_K > low_c and better_c > low_c:
+        found.append(Proposal(
+            "INLET_LOW_THRESHOLD", f"{low_c:g}", f"{better_c:g}",
+            f"the inlet {warmest.sensor} usually stands at {warmest.usual_c:.1f} degC"))
     return found
 
 

@@ -52,6 +52,8 @@ class Outcome:
     hottest_c: float | None = None
     """Of the sensors that counted."""
     hottest_at: float | None = None
+    critical_in_s: float | None = None
+    """The shortest time to CRITICAL that was ever projected; None: the room never rose above the floor."""
     trips: list[Trip] = field(default_factory=list)
     blind_s: float = 0.0
     counts: dict[What, int] = field(default_factory=dict)
@@ -169,6 +171,9 @@ class Rerun:
         assessment = course.assessment
         if assessment is not None and assessment.hottest_c is not None:
             self._follow(assessment.hottest_c, self._settings.above_room_k(assessment.kind), now)
+        if assessment is not None and (going := assessment.projection) is not None:
+            left_s, least_s = going.critical_in_s, self.outcome.critical_in_s
+            self.outcome.critical_in_s = left_s if least_s is None else min(least_s, left_s)
         for decision in decided:
             yield self._noted(decision, course)
 

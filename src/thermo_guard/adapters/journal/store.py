@@ -42,7 +42,7 @@ from .inbox import put
 from .interest import counts, prune
 from .schema import event, sample, site, snapshot, wish
 
-PRUNE_EVERY_S = 3600.0
+PRUNE_EVERY_S = 900.0
 MOST_C = 10_000.0
 """Beyond it a sensor's number is not kept: it says nothing of any room."""
 WISHES_AFTER = (
@@ -115,6 +115,27 @@ class JournalReader:
             rows = connection.execute(query).all()
         return tuple(Reading(sensor, centi_c / 100, stamp, seen, age, Kind(kind))
                      for sensor, centi_c, stamp, seen, age, kind in rows)
+
+    def incidents(self) -> Sequence[tuple[float, float | None]]:
+        """When each kept incident began, by an alarm or an order, and was closed; None while it is open. Oldest first.
+
+        Also those of which `entries` says nothing any more.
+        """
+        kinds = ("alarm.tripped", "shutdown.wished", "incident.closed")
+        query = (
+            select(event.c.kind, event.c.at).where(event.c.site == self._site, event.c.kind.in_(kinds))
+            .order_by(event.c.seq)
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        found: list[tuple[float, float | None]] = []
+        for kind, at in rows:
+            is_open = bool(found) and found[-1][1] is None
+            if kind != "incident.closed" and not is_open:
+                found.append((at, None))
+            elif kind == "incident.closed" and is_open:
+                found[-1] = (found[-1][0], at)
+        return tuple(found)
 
     def close(self) -> None:
         disconnect(self._connection)
