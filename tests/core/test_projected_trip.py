@@ -1,5 +1,6 @@
 """A trip before HIGH: only with a level, a second source, and no time to lose. And what is done blind."""
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -38,12 +39,12 @@ def test_without_its_conditions_it_waits_for_high(settings: PolicySettings) -> N
 def test_a_rack_door_that_closes_trips_nothing() -> None:
     """+6.4 K in a minute and +12.9 in five at the sensors of one rack, harmlessly: rate alone is nothing."""
     def door(minute: float) -> float:
-        return 22.0 + (6.4 if minute == 60 else min(12.9, 6.4 + 1.6 * (minute - 60)) if minute > 60 else 0.0)
+        return round(22.0 + (12.9 * (1 - math.exp(-(minute - 59) / 1.46)) if minute >= 60 else 0.0), 1)
 
     one = Day().until(60, COOL).until(120, {**COOL, "a": door})
     assert not one.when(What.TRIPPED)
-    racks: dict[str, Degrees] = {"a": wobbling(22.0), "b": lambda m: door(m) - 2, "c": lambda m: door(m) - 3}
-    rack = Day().until(60, COOL).until(120, racks)
+    racks: dict[str, Degrees] = {"a": wobbling(22.0), "b": lambda m: door(m) - 1, "c": lambda m: door(m) - 2}
+    rack = Day().until(60, {"a": wobbling(22.0), "b": wobbling(21.0), "c": wobbling(20.0)}).until(120, racks)
     assert not rack.when(What.TRIPPED)
 
 

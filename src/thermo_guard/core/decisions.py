@@ -105,10 +105,10 @@ class Noticing:
         for stage, begins, ends in (
             (Stage.WARN, What.WARNED, What.WARNING_ENDED), (Stage.SHED, What.SHED, What.SHED_ENDED)
         ):
-            if before < stage <= told.stage:
-                yield decision(begins, told, now)
-            elif told.stage < stage <= before:
-                yield decision(ends, told, now)
+            what = begins if before < stage <= told.stage else ends if told.stage < stage <= before else None
+            if what is not None:
+                hottest = "" if told.hottest_c is None else f"{told.hottest_c:.1f} degC at the hottest; "
+                yield decision(what, told, now, hottest + "; ".join(told.reasons))
 
 
 def decision(what: What, told: Assessment, now: float, reason: str = "") -> Decision:

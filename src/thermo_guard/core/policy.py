@@ -24,7 +24,7 @@ from .room import examine, without_taken_away
 from .room import relived as relived  # noqa: PLC0414
 from .room import remembered as remembered  # noqa: PLC0414
 from .room import seen as seen  # noqa: PLC0414
-from .stages import Held, Stage, Stages, highest, staged
+from .stages import Held, Stage, Stages, highest, staged, turned_to
 from .track import MAX_AGE_BOUNDS_S, Track
 from .votes import Tally, tally
 from .votes import votes_needed as votes_needed  # noqa: PLC0414
@@ -226,19 +226,13 @@ class _Judgement:
             left_s, name, track, slope = urgent[0]
             second = next((one[0] for one in (*rising, *inlets)
                            if one[0] != name and one[2].k_per_s >= CONFIRMS_FROM * slope.k_per_s), "")
-            voices = (*rooms.items(), *self.inlets.valid.items(), *self._alone())
+            voices = (*rooms.items(), *self.inlets.valid.items())
             others = [voice for other, voice in voices if other not in {name, second}]
             if 2 * sum(self._is_against(other, track) for other in others) > len(others):
                 second = ""
         if math.isinf(left_s):
             return None
         return Projection(name, track.last.celsius, slope.k_per_s * 60, left_s, settings.stop_s, second)
-
-    def _alone(self) -> list[tuple[str, Track]]:
-        """Who is only suspect because he stands still while others rise: against a trip that comes early he counts."""
-        tracks = [(name, self.before.tracks[name]) for name in self.room.names if name in self.before.tracks]
-        return [(name, track) for name, track in tracks if track.suspicion is not None and track.suspicion.is_alone
-                and track.is_fresh(self.settings, self.now) and not plausibility.is_unchanged(track)]
 
     def _by_urgency(self, rising: list[tuple[str, Track, Slope]]) -> list[tuple[float, str, Track, Slope]]:
         """With the seconds until each is CRITICAL."""
@@ -275,10 +269,8 @@ class _Judgement:
         for name in self.room.names:
             if (track := room.tracks.get(name)) is not None and track.suspicion is not None:
                 yield f"{name} is suspect: {track.suspicion.reason}"
-        if room.blind_since is not None:
-            self.projection = room.going
-        else:
-            self.projection = self._was_going()
+        is_seen = bool(self.room.valid) and not self.room.unheard
+        self.projection = self._was_going() if room.blind_since is None or is_seen else room.going
         if self.projection is not None:
             yield f"when it was last seen, {self.projection.in_words()}"
         if room.held is not None:
@@ -290,9 +282,10 @@ class _Judgement:
                   if (track := self.before.tracks.get(name)) is not None and track.suspicion is None
                   and self.now - track.last.measured_at <= 2 * MAX_AGE_BOUNDS_S[1]}
         rising = sorted(self._rising(tracks, -math.inf), key=lambda one: -one[2].k_per_s)
-        if len(rising) < max(1, self.room.floor):
+        needed = max(1, min(self.room.floor, len(self.room.valid) or self.room.floor))
+        if len(rising) < needed:
             return None
-        name, track, slope = rising[max(1, self.room.floor) - 1]
+        name, track, slope = rising[needed - 1]
         left_s = (self.settings.critical_c - track.last.celsius) / slope.k_per_s - (self.now - track.last.measured_at)
         second = rising[0][0] if rising[0][0] != name else ""
         return Projection(name, track.last.celsius, slope.k_per_s * 60, max(0.0, left_s), self.settings.stop_s, second)
@@ -309,9 +302,9 @@ class _Judgement:
     def _stages(self, level: Level | None, *, trips_blind: bool) -> Stages:
         stages = self.before.stages
         if level in {Level.BLIND, None}:
-            if trips_blind:
-                return {**stages, Stage.TRIP: Held(is_on=True)}
-            return {stage: Held(held.is_on) for stage, held in stages.items()} if stages else stages
+            frozen: dict[Stage, Held] = {stage: Held(held.is_on) for stage, held in stages.items()}
+            frozen.pop(Stage.WARN, None)
+            return {**frozen, **self._warned(), **({Stage.TRIP: Held(is_on=True)} if trips_blind else {})}
         above_k = {Kind.ROOM: 0.0, Kind.BMC: self.settings.above_room_k(Kind.BMC)}
         valid = [*self.room.valid.values(), *self.inlets.valid.values()]
         hottest_c = max(track.recent[-1].celsius - above_k[track.kind] for track in valid)
@@ -323,6 +316,16 @@ class _Judgement:
             max(track.last.measured_at for track in valid), self.settings, self.now,
             is_alarm=is_alarm, is_critical=level is Level.CRITICAL,
         )
+
+    def _warned(self) -> Stages:
+        """A room of which too little is known to trip is still told of by the sensor that is left."""
+        warned, valid = self.before.stages.get(Stage.WARN, Held()), list(self.room.valid.values())
+        if not valid or self.room.unheard:
+            return {Stage.WARN: Held(warned.is_on)} if warned.is_on else {}
+        hottest_c, newest = max(t.last.celsius for t in valid), max(t.last.measured_at for t in valid)
+        begins = hottest_c >= self.settings.warn_at_c
+        turned = turned_to(warned, newest, self.settings, self.now, begins=begins, ends=False)
+        return {} if turned == Held() else {Stage.WARN: turned}
 
     def _degraded(self, level: Level | None) -> str:
         """In what way fewer decide than there are, or others."""

@@ -81,10 +81,9 @@ def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
 
 
 def _kept(room: Room, poll: Poll, rejected: dict[str, str]) -> dict[str, str]:
-    """What is rejected now, and what of other sources was: each answers for its own sensors only."""
+    """What is rejected now, and what was of sensors that have not spoken since."""
     spoken = {reading.sensor for reading in poll.readings}
-    own = set(room.inlets if poll.kind is Kind.BMC else room.sensors) if poll.lists_all else spoken
-    return {**{name: why for name, why in room.rejected.items() if name not in own}, **rejected}
+    return {**{name: why for name, why in room.rejected.items() if name not in spoken}, **rejected}
 
 
 def _missing(before: Room, poll: Poll, missing: Iterable[str]) -> Mapping[str, float]:

@@ -43,19 +43,20 @@ def staged(
     for stage in _LIMITED:
         celsius, limit_c = (hottest_c, settings.warn_at_c) if stage is Stage.WARN else (voted_c, settings.shed_at_c)
         begins, ends = celsius >= limit_c, celsius < limit_c - settings.dead_band_k
-        after[stage] = _turned(stages.get(stage, Held()), newest, settings, now, begins=begins, ends=ends)
+        after[stage] = turned_to(stages.get(stage, Held()), newest, settings, now, begins=begins, ends=ends)
     for stage, begins, limit_c in (
         (Stage.TRIP, is_alarm, settings.high_c), (Stage.CRITICAL, is_critical, settings.critical_c)
     ):
         held = stages.get(stage, Held())
         ends = not begins and voted_c < limit_c - settings.dead_band_k
-        after[stage] = Held(is_on=True) if begins else _turned(held, newest, settings, now, begins=False, ends=ends)
+        after[stage] = Held(is_on=True) if begins else turned_to(held, newest, settings, now, begins=False, ends=ends)
     return {stage: held for stage, held in after.items() if held != Held()}
 
 
-def _turned(
+def turned_to(
     held: Held, newest: float, settings: PolicySettings, now: float, *, begins: bool, ends: bool
 ) -> Held:
+    """One stage, which turns when what turns it has lasted for its delay."""
     if not (ends if held.is_on else begins):
         return Held(held.is_on)
     if held.turning_since is None:

@@ -47,7 +47,7 @@ class Habit:
 
     sensors: tuple[str, ...] = ()
     cadence_s: float | None = None
-    """The usual time between two answers; None where there are not two."""
+    """The usual time between two measurements of one of them; None where there are not two."""
     lists_all: bool = False
     """One answer tells of most of them: who is missing for days was taken away."""
 
@@ -119,9 +119,20 @@ class Recording:
         apart = [after - before for before, after in pairwise(times) if after - before > INSTANT_S]
         at_once = sum(rows_of[who] for who in mine) / (len(apart) + 1)
         return Habit(
-            tuple(sorted(names[who][0] for who in mine)), median(apart) if apart else None,
+            tuple(sorted(names[who][0] for who in mine)), self._cadence_s(mine),
             lists_all=at_once >= len(mine) / 2,
         )
+
+    def _cadence_s(self, mine: Sequence[int]) -> float | None:
+        """How often the quickest of them measures: beside each other they come more often than that."""
+        last: dict[int, float] = {}
+        gaps: dict[int, array[float]] = {who: array("d") for who in mine}
+        for now, who in zip(self.now, self.sender, strict=True):
+            if who in gaps:
+                if now > last.get(who, now):
+                    gaps[who].append(now - last[who])
+                last[who] = now
+        return min((median(apart) for apart in gaps.values() if apart), default=None)
 
     def instants(self) -> Iterator[Instant]:
         """What came, instant by instant. What came twice is counted on the way."""
