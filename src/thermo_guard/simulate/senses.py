@@ -66,6 +66,11 @@ class Senses:
             return None if len(rising) >= 2 else f"{len(rising)} fresh sensors above LOW are on their way to CRITICAL"
         hot = [serial for serial, said in fresh.items() if self._hot_s(said) >= policy.on_delay_s]
         needed = min(2, len(self._sensors))
+        since = sorted(said[-1].stamp - self._hot_s(said) for said in fresh.values() if self._hot_s(said) >= 0.0)
+        if len(since) >= needed > 1:  # each once, one after the other, is as much
+            newest = max(said[-1].stamp for said in fresh.values() if self._hot_s(said) >= 0.0)
+            if newest - since[needed - 2] >= policy.on_delay_s:
+                return None
         return None if len(hot) >= needed else f"{len(hot)} fresh sensors have stood at HIGH, {needed} are needed"
 
     def why_not_recovered(self, now: float) -> str | None:
