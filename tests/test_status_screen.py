@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 from thermo_guard.adapters.status import Status
-from thermo_guard.core.events import Phase
+from thermo_guard.core.events import Goal, Phase
 from thermo_guard.core.messages import described
+from thermo_guard.core.record import Incident, Rehearsal
 from thermo_guard.screens import show_status
 
 NOW = 1_785_600_000.0
@@ -86,10 +87,13 @@ def test_a_refused_login_is_shown_with_its_next_try_and_the_guards_own_vm_by_nam
     assert "tried again at the next look" in shown(FACTS | {"refused_logins": [held | {"until": NOW - 1}]})
 
 
+REHEARSED = Incident("rehearsal-1", NOW, Goal.OFF, NOW, (), rehearsal=Rehearsal("vm", "web", "web"))
+
+
 def test_a_rehearsal_is_not_told_as_the_whole_clusters_way() -> None:
     """Who reads `status` in the middle of one must not believe that everything is going down."""
     incident = {"id": "rehearsal-1", "goal": "off", "goal_since": NOW, "wished_by": "ann", "waits": [],
-                "phase_in_words": described(Phase.RESTORE, is_rehearsed=True), "needs_person": []}
+                "phase_in_words": described(Phase.RESTORE, None, REHEARSED), "needs_person": []}
     words = shown(FACTS | {"incident": incident})
     assert "goal its one VM or host OFF, as ann asked" in words
     assert "; leaving maintenance mode." in words
