@@ -207,7 +207,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "begins anew in mid-shed": Mutant(begins_anew_in_mid_shed, "S2", 1),
     "forgets the dead-band": Mutant(forgets_the_dead_band, "S2", 6),
     "trips on stale data": Mutant(trips_on_stale_data, "S2", 61),
-    "trips on one sensor": Mutant(trips_on_one_sensor, "S2", 1),
+    "trips on one sensor": Mutant(trips_on_one_sensor, "S2", 62),
     "counts a sample again": Mutant(counts_a_sample_again, "S2", 11),
     "trusts the call": Mutant(trusts_the_call, "S5", 1),
     "skips the intent": Mutant(skips_the_intent, "S5", 1),
