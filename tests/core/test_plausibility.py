@@ -73,6 +73,24 @@ def test_a_stuck_sensor_is_suspect_once_its_neighbours_have_moved() -> None:
     assert day.when(What.TRIPPED)
 
 
+@pytest.mark.parametrize("per_minute", [0.5, 0.1, 0.05])
+def test_two_that_have_long_frozen_do_not_silence_the_third(per_minute: float) -> None:
+    """They are the suspects, by the odds; what is left of the room is BLIND, told, and trips at CRITICAL."""
+    burning = rising(per_minute, 120)
+    day = Day().until(120 + 19 / per_minute, {"a": 22.0, "b": lambda m: burning(m) + wobbling(0.0)(m), "c": 22.3})
+    assert len(day.when(What.SENSOR_SUSPECT, "a")) == len(day.when(What.SENSOR_SUSPECT, "c")) == 1
+    assert not day.when(What.SENSOR_SUSPECT, "b")
+    assert day.when(What.BLIND)[0] < 120 + 4 / per_minute
+    assert day.when(What.STILL_BLIND)
+    assert day.when(What.TRIPPED)
+
+
+def test_sensors_that_show_whole_degrees_are_not_frozen() -> None:
+    """In a room whose sensors seldom change anyway, no change is no sign against those that agree."""
+    day = Day().until(300, {"a": 22.0, "b": lambda m: float(int(rising(0.05, 120)(m))), "c": 22.0})
+    assert not day.when(What.SENSOR_SUSPECT, "a") + day.when(What.SENSOR_SUSPECT, "c")
+
+
 def test_a_level_room_makes_nobody_suspect() -> None:
     """Whole degrees that do not change for hours are what a BMC shows of a quiet night."""
     day = Day().until(1440, {"a": 22.0, "b": 23.0, "c": wobbling(22.0)}, {"x": 24.0, "y": 26.0}, every=5.0)

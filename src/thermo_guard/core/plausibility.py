@@ -50,6 +50,10 @@ STUCK_K = 3.0
 """So far from neighbours that move, without a change of its own."""
 STUCK_FOR_S = 600.0
 STUCK_TIMES = 5
+FROZEN_S = 3600.0
+"""Without a change for so long, and against long odds, most of the sensors may be stuck and the one that moves well."""
+LIVELY = 0.3
+"""A neighbour that changes as often shows how a sensor of this room speaks that is well."""
 STUCK_ALONE_S = 6 * 3600.0
 LEAST_CHANGES = 0.05
 """Who changes less often may well stand still."""
@@ -231,11 +235,14 @@ def _has_gone_too(other: Track, step_k: float, since: float) -> bool:
 def _is_stuck_alone(track: Track) -> str | None:
     """It used to change and has not for so long that it can hardly be chance."""
     same_s = track.last.measured_at - track.same_from
-    if same_s < STUCK_ALONE_S or track.changes < LEAST_CHANGES:
-        return None
-    if -math.log1p(-min(track.changes, 0.99)) * track.same < UNLIKELY:
+    if same_s < STUCK_ALONE_S or track.changes < LEAST_CHANGES or not _is_unlikely(track, track.changes):
         return None
     return f"it is stuck at {track.last.celsius:.1f} degC: no change for {same_s / 3600:.0f} h"
+
+
+def _is_unlikely(track: Track, changes: float) -> bool:
+    """So many equal values in a row are, where this share of its measurements is to differ from the one before."""
+    return -math.log1p(-min(changes, 0.99)) * track.same >= UNLIKELY
 
 
 def _among(
@@ -312,13 +319,26 @@ def _is_stuck(track: Track, others: Sequence[Voice]) -> str | None:
     same_s = track.last.measured_at - track.same_from
     if not is_unchanged(track):
         return None
-    left = [other for other in others if _has_measured_since(track, other.track)
-            and abs(other.track.above_usual_k - track.above_usual_k) > STUCK_K
-            and abs(other.track.moved_k(STILL_OVER_S)) >= 2 * _still_k(other.track)]
-    if 2 * len(left) <= len(others):
+    away = [other for other in others if _has_measured_since(track, other.track)
+            and abs(other.track.above_usual_k - track.above_usual_k) > STUCK_K]
+    if not away:
         return None
+    left = [other for other in away if abs(other.track.moved_k(STILL_OVER_S)) >= 2 * _still_k(other.track)]
+    if 2 * len(left) <= len(others):
+        lively = [other for other in others if other.track.changes >= LIVELY]
+        frozen = [other for other in others if other not in away]
+        if not all(_is_frozen(one, lively) for one in (track, *(other.track for other in frozen))):
+            return None
+        left = away
     said = ", ".join(f"{other.name} {other.track.moved_k(STILL_OVER_S):+.1f}" for other in left[:3])
     return f"it is stuck at {track.last.celsius:.1f} degC for {same_s / 60:.0f} min, while others moved: {said} K"
+
+
+def _is_frozen(track: Track, lively: Sequence[Voice]) -> bool:
+    """It has said the same for longer than chance allows, by how often it used to change, or others do."""
+    changes = max([track.changes, *(other.track.changes for other in lively)])
+    return (track.last.measured_at - track.same_from >= FROZEN_S and changes >= LEAST_CHANGES
+            and _is_unlikely(track, changes))
 
 
 def _has_measured_since(track: Track, other: Track) -> bool:

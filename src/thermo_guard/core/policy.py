@@ -336,8 +336,9 @@ class _Judgement:
         if len(self.room.valid) == len(self.room.names):
             return ""
         out = [f"{sensor.sensor} ({sensor.why})" for sensor in self._sensors(self.room) if not sensor.is_fresh]
-        return (f"{self.room.demand} of {len(self.room.valid)} decide instead of {self.room.wanted} of "
-                f"{len(self.room.names)}: without {', '.join(out)}")
+        left, needed = len(self.room.valid), self.room.demand
+        decide = f"{needed} of {left} decide" if needed <= left else f"{left} is left where {needed} decide"
+        return f"{decide} instead of {self.room.wanted} of {len(self.room.names)}: without {', '.join(out)}"
 
     def _cool_as_of(self) -> float | None:
         """The time after which as many of the sensors as a recovery needs have measured."""
