@@ -47,13 +47,16 @@ def test_a_rise_within_the_hold_permits_nothing() -> None:
 
 def test_the_reasons_of_a_trip_are_data() -> None:
     """Who voted how, who was left out and why, and what everything was held against."""
-    day = Day(PolicySettings(projects=False)).until(60, COOL)
+    day = Day(PolicySettings(projects=False, stop_s=480.0)).until(60, COOL)
     day.until(100, {**dict.fromkeys("ab", rising(0.5, 60, 22.5, 36.0)), "c": 85.0})
     facts = next(one.facts for _, one in day.decided if one.what is What.TRIPPED)
     sensors = {one["sensor"]: one for one in facts["sensors"]}  # type: ignore[attr-defined]
     assert (facts["level"], facts["demand"], sensors["c"]["counts"]) == ("high", 2, False)
     assert "85 degC" in sensors["c"]["why"]
     assert sensors["a"]["votes_high"]
+    assert (sensors["a"]["slope_k_per_min"], sensors["c"]["slope_k_per_min"], facts["stop_s"]) == (0.5, None, 480.0)
+    assert day.why(What.WARNED).startswith("b at 30.5 degC is the hottest, WARN_THRESHOLD 30; ")
+    assert "SHED_THRESHOLD 33" in day.why(What.SHED)
 
 
 @settings(max_examples=60, deadline=None)
@@ -61,7 +64,8 @@ def test_the_reasons_of_a_trip_are_data() -> None:
     st.sampled_from([18.0, 24.0, 29.0, 29.8, 31.0, 36.0, 85.0]), st.integers(1, 12), st.booleans()), max_size=8))
 def test_what_is_passed_over_in_quiet_days_would_have_decided_nothing(spans: list[tuple[float, int, bool]]) -> None:
     """The course that judges each minute and the one that does not tell the same."""
-    quick, noticing, room = Course(PolicySettings(stop_s=300.0), STARTS_AT), Noticing(), Room(started_at=STARTS_AT)
+    quick, noticing = Course(PolicySettings(stop_s=300.0), STARTS_AT), Noticing(PolicySettings(stop_s=300.0))
+    room = Room(started_at=STARTS_AT)
     minute, told = 0, []
     for celsius, minutes, answers in spans:
         for _ in range(minutes):

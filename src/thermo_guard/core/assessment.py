@@ -32,7 +32,7 @@ class SensorNow:
     kind: Kind = Kind.ROOM
     is_suspect: bool = False
     slope_k_per_min: float | None = None
-    """Where it was worth knowing."""
+    """Where it counts and has measured often enough lately."""
 
     def as_data(self) -> Mapping[str, object]:
         return {"sensor": self.sensor, "kind": str(self.kind), "celsius": self.celsius,
@@ -78,6 +78,8 @@ class Grounds:
     projection: Projection | None
     sensors: tuple[SensorNow, ...]
     """The room's, then the inlets."""
+    stop_s: float | None = None
+    """What it takes to stop everything, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ class Assessment:
     """By BLIND_POLICY alone."""
     not_yet: str = ""
     """Why a room that is LOW has not recovered; empty where it has, or is not LOW."""
+    stop_s: float | None = None
+    """What it takes to stop everything, where that is known."""
 
     @property
     def permits_power_on(self) -> bool:
@@ -130,13 +134,14 @@ class Assessment:
     @property
     def grounds(self) -> Grounds:
         return Grounds(str(self.level or ""), self.stage.name.lower(), self.kind, self.votes, self.demand,
-                       self.degraded, self.projection, (*self.sensors, *self.inlets))
+                       self.degraded, self.projection, (*self.sensors, *self.inlets), self.stop_s)
 
     def as_data(self) -> Mapping[str, object]:
         """The grounds as JSON has them: slope and projection in K a minute, times in seconds."""
         return {
             "level": None if self.level is None else str(self.level), "stage": self.stage.name.lower(),
             "kind": str(self.kind), "votes": self.votes, "demand": self.demand, "degraded": self.degraded,
+            "stop_s": self.stop_s,
             "projection": None if self.projection is None else self.projection.as_data(),
             "sensors": [sensor.as_data() for sensor in (*self.sensors, *self.inlets)],
         }

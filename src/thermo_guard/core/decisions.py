@@ -56,7 +56,10 @@ class Decision:
 class Noticing:
     """What is new in each assessment against the one before."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: PolicySettings) -> None:
+        self._limits = {Stage.WARN: ("WARN_THRESHOLD", settings.warn_at_c),
+                        Stage.SHED: ("SHED_THRESHOLD", settings.shed_at_c)}
+        self._above_k = {kind: settings.above_room_k(kind) for kind in Kind}
         self._suspects: frozenset[str] = frozenset()
         self._stage = Stage.NONE
         self._level: Level | None = None
@@ -107,8 +110,18 @@ class Noticing:
         ):
             what = begins if before < stage <= told.stage else ends if told.stage < stage <= before else None
             if what is not None:
-                hottest = "" if told.hottest_c is None else f"{told.hottest_c:.1f} degC at the hottest; "
-                yield decision(what, told, now, hottest + "; ".join(told.reasons))
+                yield decision(what, told, now, "; ".join((*self._hottest(told, stage), *told.reasons)))
+
+    def _hottest(self, told: Assessment, stage: Stage) -> Iterator[str]:
+        """Which sensor stands highest against the stage's limit for its kind."""
+        name, limit_c = self._limits[stage]
+        hottest = max(((one.celsius - self._above_k[one.kind], one.sensor, one.celsius, one.kind)
+                       for one in (*told.sensors, *told.inlets) if one.is_fresh and one.celsius is not None),
+                      default=None)
+        if hottest is not None:
+            _, sensor, celsius, kind = hottest
+            for_inlets = "" if kind is Kind.ROOM else " for inlets"
+            yield f"{sensor} at {celsius:.1f} degC is the hottest, {name}{for_inlets} {limit_c + self._above_k[kind]:g}"
 
 
 def decision(what: What, told: Assessment, now: float, reason: str = "") -> Decision:
@@ -135,7 +148,7 @@ class Course:
         self.is_tripped = False
         self.are_hosts_on = True
         self._have_been_off = False
-        self._noticing = Noticing()
+        self._noticing = Noticing(settings)
         self._is_critical = False
         self._counted = 0
         self._calm_until = 0.0

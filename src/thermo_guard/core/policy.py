@@ -109,6 +109,7 @@ class _Judgement:
             has_cooled=has_cooled, is_recovered=cool_since is not None and not not_yet,
             inlets=tuple(self._sensors(self.inlets)), kind=self.decides.kind, stage=highest(stages),
             degraded=self._degraded(level), projection=self.projection, trips_blind=trips_blind, not_yet=not_yet,
+            stop_s=settings.stop_s,
         )
 
     def _level(self) -> tuple[Level | None, tuple[str, ...]]:
@@ -360,9 +361,10 @@ class _Judgement:
                 why = "votes HIGH" if is_voting else "fresh"
             else:
                 why = self._why_left_out(track)
-            last = track.recent[-1]
+            last, going = track.recent[-1], slope_of(track) if is_valid else None
             yield SensorNow(name, last.celsius, self.now - last.measured_at, is_valid, is_voting, why, kind.kind,
-                            track.suspicion is not None or rejected is not None)
+                            track.suspicion is not None or rejected is not None,
+                            None if going is None else round(60 * going.k_per_s, 3))
 
     def _why_left_out(self, track: Track) -> str:
         if track.suspicion is not None:

@@ -71,7 +71,7 @@ class Loop:
         self.sources = Sources(settings, edges, self.ledger, self.lookout)
         self.sources.room = self.houses.taken_up(self.sources.room)
         self.stop_time = StopTime(settings, self.ledger, edges.clock, edges.aside)
-        self.noticing = Noticing()
+        self.noticing = Noticing(self.stop_time.policy)
         self.is_warned = False
         now = self.clock.now()
         signs = [at for at in [self.sources.last_at, self.ledger.last_at] if at is not None]
