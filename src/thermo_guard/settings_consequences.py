@@ -25,8 +25,7 @@ def consequences(settings: "Settings") -> list[str]:
     inlets = len(settings.ilo_hosts)
     if settings.inlet_votes is not None and settings.inlet_votes > inlets:
         told.append(f"INLET_VOTES is {settings.inlet_votes}, and ILO_HOSTS has {inlets}: the inlets can never decide")
-    if settings.mqtt_broker is not None and settings.mqtt_user is None:
-        told.append("MQTT_BROKER without MQTT_USER: whoever reaches the broker can send temperatures")
+    told += _of_the_broker(settings)
     if settings.mode == "observe":
         told.append("MODE=observe: nothing will be shut down, however hot the room gets")
     if settings.vcenter_insecure:
@@ -58,3 +57,13 @@ def consequences(settings: "Settings") -> list[str]:
         if seconds < least:
             told.append(f"{name.upper()} is {seconds:g} s: below {least} s {harm}")
     return told
+
+
+def _of_the_broker(settings: "Settings") -> list[str]:
+    if settings.mqtt_broker is None:
+        return []
+    if settings.mqtt_user is None:
+        return ["MQTT_BROKER without MQTT_USER: whoever reaches the broker can send temperatures"]
+    if not settings.mqtt_tls:
+        return ["MQTT_USER without MQTT_TLS: whoever sits on the network reads MQTT_PASSWORD"]
+    return []

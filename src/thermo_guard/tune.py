@@ -24,7 +24,8 @@ from .core.readings import Kind
 from .core.track import MAX_AGE_BOUNDS_S
 from .core.tuning import DAY_S, ENOUGH_S, LEAST_S, Past, SensorPast, Variant, proposals, variants
 from .ports import Fault
-from .replay.command import Sources, read_all
+from .replay.command import Sources, journals, read_all
+from .replay.history import folder_of
 from .replay.options import Asked
 from .replay.recorded import UnreadableError
 from .replay.recording import Recording
@@ -60,18 +61,18 @@ def tune(sources: Sources, asked: Asked, *, as_json: bool) -> None:
 
 
 def _incidents(sources: Sources, asked: Asked) -> Sequence[tuple[float, float]]:
-    """When a real incident was open, by the guard's own journal where that is among what is read."""
-    if not sources.history:
-        return ()
-    try:
-        journal = SqlJournal.read_only(asked.settings.data_dir)
+    """When a real incident was open, by the guard's journals that are among what is read."""
+    kept: list[tuple[float, float]] = []
+    for path in journals(sources, asked):
         try:
-            kept = journal.incidents()
-        finally:
-            journal.close()
-    except Fault as fault:
-        raise UnreadableError(str(fault)) from fault
-    return [(began, math.inf if closed is None else closed) for began, closed in kept]
+            journal = SqlJournal.read_only(folder_of(path))
+            try:
+                kept += [(began, math.inf if closed is None else closed) for began, closed in journal.incidents()]
+            finally:
+                journal.close()
+        except Fault as fault:
+            raise UnreadableError(str(fault)) from fault
+    return sorted(kept)
 
 
 def _past(recording: Recording, policy: PolicySettings, incidents: Sequence[tuple[float, float]]) -> Past | None:

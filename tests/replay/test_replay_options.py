@@ -31,14 +31,14 @@ def test_without_any_settings_the_defaults_are_replayed() -> None:
 
 
 def test_no_setting_of_the_policy_is_left_out() -> None:
-    """Each that the composition root gives to the policy has an option; the sensors have one of another form."""
+    """Each that the composition root gives to the policy has an option; the sensors are those of the recording."""
     (function,) = ast.parse(inspect.getsource(main.loop_settings)).body
     (call,) = [node for node in ast.walk(function) if isinstance(node, ast.Call)
                and getattr(node.func, "id", "") == "PolicySettings"]
     read = {node.attr for node in ast.walk(call) if isinstance(node, ast.Attribute)
             and getattr(node.value, "id", "") == "settings"}
-    assert read - {"meraki_sensors"} == set(POLICY)
-    assert set(inspect.signature(cli_replay.replay).parameters) >= read - {"meraki_sensors"}
+    assert read - {"meraki_sensors", "ilo_hosts"} == set(POLICY)
+    assert set(inspect.signature(cli_replay.replay).parameters) >= set(POLICY)
 
 
 @pytest.mark.parametrize("name", POLICY)

@@ -28,7 +28,7 @@ BODY_S = 5.0
 LIVES_S = 10.0
 """A connection is closed after this long, whatever it has sent: Meraki needs one only for one request."""
 MOST_CONNECTIONS = 50
-GAP_S = 5.0
+GAP_S = 1.0
 """Between two hints: a flood must not use up Meraki's rate limit, which all its customers' programs share."""
 MOST_REMEMBERED = 1000
 """Alerts by which a webhook is known again when it is sent once more."""

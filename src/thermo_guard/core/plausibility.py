@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from .policy_settings import PolicySettings
+from .projection import has_jumped
 from .readings import Kind
-from .track import Suspicion, Track
+from .track import ODD_TIMES, Suspicion, Track
 
 COLDEST_C = 0.0
 HOTTEST_C = 60.0
@@ -50,7 +51,7 @@ STUCK_K = 3.0
 """So far from neighbours that move, without a change of its own."""
 STUCK_FOR_S = 600.0
 STUCK_TIMES = 5
-FROZEN_S = 3600.0
+FROZEN_S = 1800.0
 """Without a change for so long, and against long odds, most of the sensors may be stuck and the one that moves well."""
 LIVELY = 0.3
 """A neighbour that changes as often shows how a sensor of this room speaks that is well."""
@@ -105,7 +106,8 @@ def examined(
             if alone is None and witness_k > STUCK_K and is_unchanged(voice.track):
                 alone = f"it is stuck at {voice.track.last.celsius:.1f} degC, while the servers' inlets have risen"
         is_borne_out = why is None and alone is None and (
-            is_witnessed or any(_bears_out(one.track, voice.track) for one in company))
+            is_witnessed or any(_bears_out(one.track, voice.track) for one in company)
+            or (not others and bool(company)))  # who spoke against it is not believed himself
         track = _judged(voice.track, why or alone, is_alone=alone is not None, is_borne_out=is_borne_out)
         if track is not voice.track:
             changed[voice.name] = track
@@ -139,10 +141,25 @@ def strikes(tracks: Iterable[Track], able: Callable[[Track], bool] = lambda _: T
             or max(degrees) - min(degrees) > STRANGE_K)
 
 
-def refused(track: Track, reason: str, at: float) -> Track:
-    """The track of a sensor for which something was sent that is no measurement at all."""
+def slipped(track: Track, reason: str, at: float) -> Track:
+    """The track of a sensor for which something was sent that is no measurement at all: once may be a slip."""
+    is_again = track.slipped_at is not None and 0 < at - track.slipped_at <= BEHAVED_S
+    return replace(_refused(track, reason, at) if is_again else track, slipped_at=at)
+
+
+def _refused(track: Track, reason: str, at: float) -> Track:
     since = at if track.suspicion is None else track.suspicion.since
     return replace(track, suspicion=Suspicion(reason, since, judged=track.last.stamp))
+
+
+def mistimed(track: Track, at: float) -> Track:
+    """The track of a sensor that goes on speaking under times that do not advance; else the same."""
+    times, odd = track.odd or (0, None)
+    if odd is None or times < ODD_TIMES or track.suspicion is not None:
+        return track
+    how = ("it repeats the time of its last measurement under new values" if odd.stamp == track.last.stamp else
+           f"its clock was set back by {(track.last.stamp - odd.stamp) / 60:.0f} min or more")
+    return _refused(track, f"{how}: {odd.celsius:.1f} degC is of no known time", at)
 
 
 def _judged(track: Track, why: str | None, *, is_alone: bool, is_borne_out: bool) -> Track:
@@ -253,9 +270,7 @@ def _among(
     :param others: that are believed.
     :param company: those, and who was alone with what he said: two that say the same are no longer.
     """
-    if not others:
-        return None
-    if (why := _is_stuck(track, others)) is not None:
+    if (why := _is_stuck(track, others) or _has_frozen(track, company)) is not None or not others:
         return why
     against = [other for other in others if _contradicts(other.track, track, settings)]
     if against:
@@ -274,11 +289,13 @@ def _contradicts(other: Track, track: Track, settings: PolicySettings) -> bool:
     is_usual = abs(track.above_usual_k - other.above_usual_k) <= APART_K
     if apart_k <= APART_K or (is_usual and apart_k <= STRANGE_K):
         return False
+    is_hot = track.last.celsius > other.last.celsius
+    if not is_hot and has_jumped(other) and abs(track.above_usual_k) <= DRIFT_K:
+        return False  # where a rack's door was closed says nothing of one that stands as usual
     apart_s = other.last.measured_at - track.last.measured_at
     has_measured = track.before is None or other.last.measured_at > track.before.measured_at
     if abs(apart_s) > AT_ONCE_S or not has_measured:
         return False  # between their measurements the air may have changed as much
-    is_hot = track.last.celsius > other.last.celsius
     if is_hot and other.last.celsius > settings.low_of(other.kind):
         return False  # a warm neighbour speaks for heat
     return stands_still(other, apart_k if is_hot else -apart_k)
@@ -316,29 +333,40 @@ def witness(tracks: Iterable[Track]) -> float:
 
 def _is_stuck(track: Track, others: Sequence[Voice]) -> str | None:
     """It has not changed at all while most of the others have moved away from it."""
-    same_s = track.last.measured_at - track.same_from
     if not is_unchanged(track):
         return None
-    away = [other for other in others if _has_measured_since(track, other.track)
+    left = [other for other in _away(track, others)
+            if abs(other.track.moved_k(STILL_OVER_S)) >= 2 * _still_k(other.track)]
+    return _said_stuck(track, left) if 2 * len(left) > len(others) else None
+
+
+def _has_frozen(track: Track, company: Sequence[Voice]) -> str | None:
+    """So have others, all of them for longer than chance allows: they say nothing against one that has moved away."""
+    away = _away(track, company)
+    near = [other.track for other in company if other not in away]
+    is_frozen = bool(away) and all(_is_frozen(one, company) for one in (track, *near))
+    return _said_stuck(track, away) if is_frozen else None
+
+
+def _is_frozen(track: Track, company: Sequence[Voice]) -> bool:
+    """By how often it used to change; of one that never has, by how often others do that are well."""
+    same_s = track.last.measured_at - track.same_from
+    if track.same < STUCK_TIMES or same_s < FROZEN_S:
+        return False
+    changes = track.changes or max(other.track.changes for other in company)
+    return changes >= (LEAST_CHANGES if track.changes else LIVELY) and _is_unlikely(track, changes)
+
+
+def _away(track: Track, others: Sequence[Voice]) -> list[Voice]:
+    """Who stands far from it, and could have been followed."""
+    return [other for other in others if _has_measured_since(track, other.track)
             and abs(other.track.above_usual_k - track.above_usual_k) > STUCK_K]
-    if not away:
-        return None
-    left = [other for other in away if abs(other.track.moved_k(STILL_OVER_S)) >= 2 * _still_k(other.track)]
-    if 2 * len(left) <= len(others):
-        lively = [other for other in others if other.track.changes >= LIVELY]
-        frozen = [other for other in others if other not in away]
-        if not all(_is_frozen(one, lively) for one in (track, *(other.track for other in frozen))):
-            return None
-        left = away
+
+
+def _said_stuck(track: Track, left: Sequence[Voice]) -> str:
+    same_s = track.last.measured_at - track.same_from
     said = ", ".join(f"{other.name} {other.track.moved_k(STILL_OVER_S):+.1f}" for other in left[:3])
     return f"it is stuck at {track.last.celsius:.1f} degC for {same_s / 60:.0f} min, while others moved: {said} K"
-
-
-def _is_frozen(track: Track, lively: Sequence[Voice]) -> bool:
-    """It has said the same for longer than chance allows, by how often it used to change, or others do."""
-    changes = max([track.changes, *(other.track.changes for other in lively)])
-    return (track.last.measured_at - track.same_from >= FROZEN_S and changes >= LEAST_CHANGES
-            and _is_unlikely(track, changes))
 
 
 def _has_measured_since(track: Track, other: Track) -> bool:

@@ -80,7 +80,9 @@ class _Judgement:
     def given(self) -> tuple[Room, Assessment]:
         room, settings, now = self.before, self.settings, self.now
         level, reasons = self._level()
-        blind_since = None if level is not Level.BLIND else now if room.blind_since is None else room.blind_since
+        blind_since = now if level is Level.BLIND and room.blind_since is None else room.blind_since
+        if level not in {Level.BLIND, None}:
+            blind_since = None
         trips_blind = blind_since is not None and self._trips_blind(blind_since)
         if trips_blind:
             reasons = (*reasons, "BLIND_POLICY: by the last projection the room is HIGH by now")
@@ -94,11 +96,10 @@ class _Judgement:
         if lacking:
             reasons = (*reasons, f"cool, but {lacking}")
         stages = self._stages(level, trips_blind=trips_blind)
-        after = Room(
-            room.started_at, room.tracks, room.sensors, room.inlets, room.polled_at,
-            room.held if level in {Level.BLIND, None} else level, cool_since, has_cooled, room.missing_since,
-            room.rejected, room.unexamined_at, stages, blind_since, self.projection if level is Level.BLIND else None,
-            self._projected_at(level), room.alarmed_since, room.alarm_at,
+        after = replace(
+            room, held=room.held if level in {Level.BLIND, None} else level, cool_since=cool_since,
+            has_cooled=has_cooled, stages=stages, blind_since=blind_since,
+            going=self.projection if level is Level.BLIND else None, projected_at=self._projected_at(level),
         )
         hottest = self.decides.hottest
         return after, Assessment(
@@ -118,7 +119,7 @@ class _Judgement:
         if self.blind and decides is self.room:
             if self.before.polled_at is None and not self.room.unheard:
                 return None, ("the first answer is awaited",)
-            if (critical := self._critical()) is not None and not self.room.unheard:
+            if (critical := self._critical()) is not None:
                 return Level.CRITICAL, (critical,)
             return Level.BLIND, tuple(self._why_blind())
         if self.before.polled_at is None and decides is self.room:
@@ -145,7 +146,7 @@ class _Judgement:
                 ago = f"{(now - self.before.projected_at) / 60:.0f} min ago"
                 return Level.PROJECTED, (f"{ago} it was projected to be CRITICAL before all could be stopped",)
         low_c = settings.low_of(decides.kind)
-        if hottest_c <= low_c:
+        if hottest_c <= low_c and all(track.last.celsius <= settings.low_c for track in self.room.valid.values()):
             return Level.LOW, (f"all {len(decides.valid)} fresh sensors at or below {low_c:g} degC", *instead)
         why = f"{len(decides.voters)} of {decides.demand} votes needed for HIGH, not all at or below LOW"
         return Level.BAND, (why, *instead)
@@ -157,19 +158,19 @@ class _Judgement:
     def _critical(self) -> str | None:
         """Why the room is CRITICAL: one plausible sensor that nothing contradicts; of inlets, as many as make HIGH."""
         settings, decides = self.settings, self.decides
-        if decides.kind is Kind.BMC:
-            critical_c = settings.critical_c + settings.above_room_k(Kind.BMC)
-            hot = [name for name, track in decides.valid.items() if track.last.celsius >= critical_c]
-            if len(hot) < decides.demand:
-                return None
-            return f"{len(hot)} inlets at or above {critical_c:g} degC: {', '.join(hot[:5])}"
-        for name, track in decides.valid.items():
+        for name, track in ({} if self.room.unheard else self.room.valid).items():
             if track.recent[-1].celsius < settings.critical_c:
                 continue
             why = self._is_plausible(name, track)
             if why and not self._is_contradicted(name, track):
                 return f"{name} at {track.last.celsius:.1f} degC, critical is {settings.critical_c:g}; {why}"
-        return None
+        if decides.kind is Kind.ROOM:
+            return None
+        critical_c = settings.critical_c + settings.above_room_k(Kind.BMC)
+        hot = [name for name, track in decides.valid.items() if track.last.celsius >= critical_c]
+        if len(hot) < decides.demand:
+            return None
+        return f"{len(hot)} inlets at or above {critical_c:g} degC: {', '.join(hot[:5])}"
 
     def _one_with_inlet(self) -> str:
         """The last of the room's sensors votes, and an inlet above its LOW bears it out."""
@@ -271,7 +272,7 @@ class _Judgement:
             if (track := room.tracks.get(name)) is not None and track.suspicion is not None:
                 yield f"{name} is suspect: {track.suspicion.reason}"
         is_seen = bool(self.room.valid) and not self.room.unheard
-        self.projection = self._was_going() if room.blind_since is None or is_seen else room.going
+        self.projection = self._was_going() if room.going is None or is_seen else room.going
         if self.projection is not None:
             yield f"when it was last seen, {self.projection.in_words()}"
         if room.held is not None:

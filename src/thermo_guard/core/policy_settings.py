@@ -31,6 +31,8 @@ class PolicySettings:
     inlet_low_c: float | None = None
     inlet_votes: int | None = None
     """None: a majority."""
+    inlet_count: int = 0
+    """So many are asked; of those that have not spoken nothing is known."""
     warn_c: float | None = None
     """One sensor here is told; None: `low_c`."""
     shed_c: float | None = None

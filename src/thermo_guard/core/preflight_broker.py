@@ -33,7 +33,7 @@ def broker_findings(survey: Survey, policy: PolicySettings) -> Iterator[Finding]
                    "MT telemetry is on for the network, and that each gateway has a firmware that has it.")
     if known and (strangers := spoken - known):
         yield warn(Area.MERAKI, f"Heard over MQTT, and not among the network's sensors: "
-                                f"{listed(strangers, MOST_NAMED)}. They vote like any other",
+                                f"{listed(strangers, MOST_NAMED)}. They vote, except under a MAC address",
                    "Name the sensors that count in MERAKI_SENSORS, and give the broker a password.")
 
 

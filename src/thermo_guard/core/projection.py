@@ -84,9 +84,19 @@ def slope_of(track: Track) -> Slope | None:
 def _lately(track: Track) -> Sequence[Measurement]:
     """What the slope is taken of: from the last jump on, since a door that is closed says nothing of the cooling."""
     lately = window(track, span_s(track))
-    jumps = [place for place, (a, b) in enumerate(pairwise(lately), 1)
-             if b.celsius - a.celsius > JUMP_K_PER_S * max(60.0, b.measured_at - a.measured_at)]
+    jumps = _jumps(lately)
     return lately[jumps[-1]:] if jumps else lately
+
+
+def has_jumped(track: Track) -> bool:
+    """It has warmed as the air of a room does not, but a rack behind a door that is closed, or a sensor moved."""
+    return bool(_jumps(track.recent))
+
+
+def _jumps(measurements: Sequence[Measurement]) -> Sequence[int]:
+    """Where they begin anew."""
+    return [place for place, (a, b) in enumerate(pairwise(measurements), 1)
+            if b.celsius - a.celsius > JUMP_K_PER_S * max(60.0, b.measured_at - a.measured_at)]
 
 
 def span_s(track: Track) -> float:

@@ -8,11 +8,13 @@ from .assessment import Level, Projection
 from .policy_settings import PolicySettings
 from .readings import UNNAMED, AlertCount, Kind, Poll, Reading
 from .stages import Stages
-from .track import MAX_AGE_BOUNDS_S, Track, taken
+from .track import MAX_AGE_BOUNDS_S, Track, begun_again, taken
 from .votes import counts
 
 FORGOTTEN_AFTER_S = 7 * 24 * 3600.0
 """A sensor that no answer has listed for so long was taken away: with MERAKI_SENSORS unset it no longer votes."""
+RELIVED_S = 60.0
+"""So often is the past gone through."""
 _NO_STAGES: Stages = {}
 
 
@@ -54,13 +56,14 @@ class Room:
 def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
     """The room after one successful poll."""
     tracks, given_at = _folded(room, poll.readings, settings)
+    for reading in poll.readings:
+        tracks[reading.sensor] = plausibility.mistimed(tracks[reading.sensor], poll.at)
     sensors, inlets = _names(room, tracks)
     rejected: Mapping[str, str] = room.rejected
     if poll.rejected or rejected:
         now = {r.sensor: r.reason for r in poll.rejected if r.sensor != UNNAMED}
-        for name in now.keys() & tracks.keys() & rejected.keys():  # once may be a slip
-            if room.polled_at is None or poll.at > room.polled_at:
-                tracks[name] = plausibility.refused(tracks[name], now[name], poll.at)
+        for name in now.keys() & tracks.keys():
+            tracks[name] = plausibility.slipped(tracks[name], now[name], poll.at)
         rejected = _kept(room, poll, now)
         if poll.kind is Kind.BMC:  # a sensor that sends nonsense is one of those that vote
             inlets = tuple(sorted({*inlets, *now}))
@@ -73,11 +76,8 @@ def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
             spoken = {r.sensor for r in poll.readings}
             missing = [name for name in sensors if name not in spoken and name not in rejected]
             missing_since = _missing(room, poll, missing) if missing else {}
-    return Room(
-        room.started_at, tracks, sensors, inlets, polled_at, room.held, room.cool_since, room.has_cooled,
-        missing_since, rejected, given_at, room.stages, room.blind_since, room.going, room.projected_at,
-        room.alarmed_since, room.alarm_at,
-    )
+    return replace(room, tracks=tracks, sensors=sensors, inlets=inlets, polled_at=polled_at,
+                   missing_since=missing_since, rejected=rejected, unexamined_at=given_at)
 
 
 def _kept(room: Room, poll: Poll, rejected: dict[str, str]) -> dict[str, str]:
@@ -92,27 +92,33 @@ def _missing(before: Room, poll: Poll, missing: Iterable[str]) -> Mapping[str, f
     return {name: poll.at if is_first else before.missing_since.get(name, poll.at) for name in missing}
 
 
-def remembered(room: Room, readings: Collection[Reading], settings: PolicySettings) -> Room:
-    """The room after readings that may be old: as `seen`, without counting as an answered poll."""
+def remembered(
+    room: Room, readings: Collection[Reading], settings: PolicySettings, *, every_s: float = 0.0
+) -> Room:
+    """The room after readings that may be old: as `seen`, without counting as an answered poll.
+
+    :param every_s: how often they are held against each other: a day of many inlets need not be relived by the second.
+    """
     if not readings:
         return room
-    tracks, given_at = _folded(room, readings, settings)
+    tracks, given_at = _folded(room, readings, settings, every_s)
     sensors, inlets = _names(room, tracks)
     return replace(room, tracks=tracks, sensors=sensors, inlets=inlets, unexamined_at=given_at)
 
 
 def _folded(
-    room: Room, readings: Collection[Reading], settings: PolicySettings
+    room: Room, readings: Collection[Reading], settings: PolicySettings, every_s: float = 0.0
 ) -> tuple[dict[str, Track], float | None]:
     """The tracks with these readings, and when the guard was given what is not held against the rest yet."""
     tracks, given_at = dict(room.tracks), room.unexamined_at
+    examined_at = given_at or 0.0
     for reading in readings:
         name, seen_at = reading.sensor, reading.seen_at
         before = tracks.get(name)
         is_new = before is None or reading.stamp > before.recent[-1].stamp
-        if is_new and given_at is not None and seen_at > given_at:
+        if is_new and given_at is not None and seen_at > given_at and seen_at > examined_at + every_s:
             examine(tracks, settings, given_at)  # each measurement is held against what the others said then
-            given_at, before = None, tracks.get(name)
+            given_at, examined_at, before = None, seen_at, tracks.get(name)
         tracks[name] = taken(before, reading, settings)
         if is_new and (given_at is None or seen_at > given_at):
             given_at = seen_at
@@ -135,7 +141,10 @@ def relived(room: Room, past: Collection[Reading], settings: PolicySettings) -> 
     ]
     placed = [Reading(r.sensor, r.celsius, r.stamp, r.measured_at, 0.0, r.kind, r.is_running) for r in past]
     in_order = sorted((*placed, *known), key=lambda reading: (reading.measured_at, reading.sensor))
-    told = remembered(Room(started_at=room.started_at), in_order, settings)
+    first = {reading.sensor: reading for reading in reversed(in_order)}
+    begun = {name: track for name, reading in first.items()
+             if (track := begun_again(room.tracks.get(name), reading, settings)) is not None}
+    told = remembered(Room(started_at=room.started_at, tracks=begun), in_order, settings, every_s=RELIVED_S)
     return replace(room, tracks=told.tracks, sensors=tuple(sorted({*room.sensors, *told.sensors})),
                    inlets=tuple(sorted({*room.inlets, *told.inlets})), unexamined_at=told.unexamined_at)
 

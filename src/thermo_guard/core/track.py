@@ -24,6 +24,10 @@ USUAL_OVER_S = 7 * 24 * 3600.0
 """The usual level follows within this time."""
 UNUSUAL_K = 1.5
 """What is further from it than this may be no usual time: it is learned the slow way only."""
+ODD_TIMES = 5
+ODD_EVERY_S = 30.0
+"""So many different values, one after the other, that are no newer than the last measurement: neither what was kept up
+on the way nor the slower of two ways to one sensor."""
 USUAL_LEAST_S = 3600.0
 """No sooner than this does what is new outweigh what a new sensor began with."""
 
@@ -75,6 +79,10 @@ class Track:
     """Of an inlet: whether its server moves air past it."""
     running_from: float | None = None
     """Since when it does, where it was seen to begin."""
+    slipped_at: float | None = None
+    """When something was last sent for it that is no measurement."""
+    odd: tuple[int, Reading] | None = None
+    """How many different values have come since its last measurement with stamps that are no newer, and the last."""
 
     @property
     def last(self) -> Measurement:
@@ -140,7 +148,7 @@ def taken(track: Track | None, reading: Reading, settings: PolicySettings) -> Tr
                      is_running=reading.is_running)
     recent, last = track.recent, track.recent[-1]
     if new.stamp <= last.stamp:
-        return _placed(track, new)
+        return _placed(_counted(track, reading), new)
     hot_from = None
     if is_hot:
         is_broken = new.stamp - last.stamp > MAX_AGE_BOUNDS_S[1] and new.stamp - last.stamp > track.break_s()
@@ -154,8 +162,22 @@ def taken(track: Track | None, reading: Reading, settings: PolicySettings) -> Tr
         recent, hot_from, track.kind, usual_c, usual_from,
         track.same_from if is_same else new.measured_at, track.same + 1 if is_same else 1,
         track.changes + ((0.0 if is_same else 1.0) - track.changes) / 200, track.suspicion,
-        reading.is_running, _running_from(track, reading),
+        reading.is_running, _running_from(track, reading), track.slipped_at,
     )
+
+
+def begun_again(track: Track | None, first: Reading, settings: PolicySettings) -> Track | None:
+    """The track at an earlier measurement, with what was learned before that: its usual level, how it speaks.
+
+    None where nothing was.
+    """
+    if track is None or track.usual_c is None or track.usual_from >= first.measured_at:
+        return None
+    begun = replace(taken(None, first, settings), usual_c=track.usual_c, usual_from=track.usual_from,
+                    changes=track.changes, running_from=track.running_from)
+    if track.same_from >= first.measured_at or first.celsius != track.last.celsius:
+        return begun
+    return replace(begun, same_from=track.same_from, same=track.same)
 
 
 def _shortened(recent: tuple[Measurement, ...], oldest: float) -> tuple[Measurement, ...]:
@@ -174,6 +196,16 @@ def _running_from(track: Track, reading: Reading) -> float | None:
     return reading.measured_at if may_begin else track.running_from
 
 
+def _counted(track: Track, odd: Reading) -> Track:
+    """The track with one more value that cannot be its newest; the same one again counts once."""
+    times, last = track.odd or (0, None)
+    if (odd.stamp, odd.celsius) == (track.last.stamp, track.last.celsius):
+        return track
+    is_new = last is None or ((odd.stamp, odd.celsius) != (last.stamp, last.celsius)
+                              and odd.seen_at >= last.seen_at + ODD_EVERY_S)
+    return replace(track, odd=(times + 1, odd)) if is_new else track
+
+
 def _placed(track: Track, again: Measurement) -> Track:
     """The track with its last measurement at the earliest of the times that it has been placed at.
 
@@ -189,10 +221,10 @@ def _usual(track: Track, new: Measurement, low_c: float) -> tuple[float | None, 
     last = track.recent[-1]
     if track.suspicion is not None:
         return track.usual_c, track.usual_from
-    if track.usual_c is None:
-        return last.celsius, last.measured_at
     if last.celsius >= low_c:
         return track.usual_c, track.usual_from
+    if track.usual_c is None:
+        return last.celsius, last.measured_at
     step_s, known_s = new.measured_at - last.measured_at, new.measured_at - track.usual_from
     is_away = not -UNUSUAL_K <= last.celsius - track.usual_c <= UNUSUAL_K
     over_s = USUAL_OVER_S if is_away or known_s > USUAL_OVER_S else max(USUAL_LEAST_S, known_s)

@@ -73,9 +73,10 @@ def tally(
         if (track := tracks.get(name)) is not None and track.suspicion is None and track.is_fresh(settings, now)
         and (kind is Kind.ROOM or counts(track))
     }
-    wanted = votes_needed(settings, len(names), kind)
+    count = len(names) if kind is Kind.ROOM else max(len(names), settings.inlet_count)
+    wanted = votes_needed(settings, count, kind)
     votes = settings.votes if kind is Kind.ROOM else settings.inlet_votes
-    is_alone = len(names) == 1 and votes is None  # one sensor is no second opinion where two were asked for
+    is_alone = count == 1 and votes is None  # one sensor is no second opinion where two were asked for
     floor = min(wanted, 1 if is_alone else settings.degrade_to)
     demand = max(floor, min(wanted, len(valid)))
     voters = _voters(valid, demand, settings, now, are_others_high=are_others_high)

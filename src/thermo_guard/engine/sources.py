@@ -1,13 +1,16 @@
 """What the sensors have said, by every way that it comes: Meraki's answers and its past, a broker, the inlets."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from thermo_guard.core import events as ev
-from thermo_guard.core.policy import PolicySettings, Room, alarmed, relived, remembered, seen
-from thermo_guard.core.readings import Poll, Reading
+from thermo_guard.core.policy import Level, PolicySettings, Room, alarmed, relived, remembered, seen
+from thermo_guard.core.readings import Kind, Poll, Reading
+from thermo_guard.core.record import Record
+from thermo_guard.core.room import RELIVED_S
 from thermo_guard.ports import Clock
 
 from .ledger import Ledger
@@ -44,7 +47,7 @@ class Sources:
         kept = [reading for reading in edges.journal.readings(now - HISTORY_S) if reading.seen_at <= now]
         self.last_at = kept[-1].seen_at if kept else None
         """When the guard of an earlier life was last given a measurement."""
-        self.room = remembered(Room(started_at=now, sensors=ledger.record.sensors), kept, settings.policy)
+        self.room = _begun(ledger.record, kept, settings.policy, now)
 
     @property
     def looks(self) -> list[Look[Any]]:
@@ -96,3 +99,15 @@ class Sources:
         if policy.sensors is None and self.room.sensors != self._ledger.record.sensors:
             self._ledger.write(ev.SensorsLearned(self.room.sensors))
         return new
+
+
+def _begun(record: Record, kept: Sequence[Reading], policy: PolicySettings, now: float) -> Room:
+    """The room as an earlier life left it: what was blind is so since then, not since the start."""
+    room = remembered(Room(started_at=now, sensors=record.sensors), kept, policy, every_s=RELIVED_S)
+    if record.level == Level.BLIND and kept:
+        room = replace(room, blind_since=min(now, kept[-1].seen_at + policy.blind_after_s))
+    if record.incident is None:
+        return room
+    # Hosts may have been switched on a minute ago: their fans have to run before their inlets count again.
+    return replace(room, tracks={name: replace(track, is_running=False) if track.kind is Kind.BMC else track
+                                 for name, track in room.tracks.items()})

@@ -62,6 +62,12 @@ def _told(rerun: Rerun, marks: Marks) -> Iterator[Decision]:
         yield decision
 
 
+def journals(sources: Sources, asked: Asked) -> list[str]:
+    """The data folders among what is read."""
+    folders = [path for path in sources.files if path != "-" and history.is_journal(path)]
+    return folders or [str(asked.settings.data_dir)] * sources.history
+
+
 def read_all(sources: Sources, asked: Asked) -> Recording:
     """All rows of all sources.
 
@@ -69,12 +75,8 @@ def read_all(sources: Sources, asked: Asked) -> Recording:
     """
     recording = Recording()
     wrong: list[str] = []
-    folders = [path for path in sources.files if path != "-" and history.is_journal(path)]
-    named = list(sources.files)
-    if sources.history and not folders:
-        named.append(str(asked.settings.data_dir))
-        folders = named[-1:]
-    for path in dict.fromkeys(named):
+    folders = journals(sources, asked)
+    for path in dict.fromkeys([*sources.files, *folders]):
         try:
             if path in folders:
                 rows = history.of_journal(path, recording.senders)

@@ -24,12 +24,16 @@ def is_journal(path: str) -> bool:
         return False
 
 
+def folder_of(path: str) -> Path:
+    return Path(path) if Path(path).is_dir() else Path(path).parent
+
+
 def of_journal(path: str, senders: Senders) -> Rows:
     """The measurements that a guard keeps; it may be running.
 
     :raises UnreadableError: there is no journal, or this version cannot read it.
     """
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent
+    folder = folder_of(path)
     try:
         readings = read_history(folder)
     except Fault as fault:

@@ -98,9 +98,9 @@ def _place_line(line: Sequence[int], at: Sequence[float], sender: Sequence[int],
         return "is in no order, and was sorted"
     _take_before(line, at, kept)
     outside = _outside(line, at, sender, kept)
-    _stand_by_neighbours(line, at, outside, placed)
     inside = [row for row in line if row not in outside]
     _set_apart_far(sorted(inside, key=at.__getitem__), at, placed)
+    _stand_by_neighbours(line, at, outside, placed)
     return note
 
 
@@ -218,13 +218,13 @@ def _last_kept(rows: Sequence[int], at: Sequence[float], kept: set[int]) -> dict
 
 def _stand_by_neighbours(line: Sequence[int], at: Sequence[float], outside: dict[int, Fate], placed: Placed) -> None:
     """Give each row that is out of its time that of the rows about it."""
-    first = next((at[row] for row in line if row not in outside), None)
+    first = next((at[row] for row in line if row not in outside and row not in placed.fates), None)
     reached = first
     for row in line:
         fate = outside.get(row)
-        if fate is None:
+        if fate is None and row not in placed.fates:
             reached = at[row] if reached is None else max(reached, at[row])
-        elif reached is not None:
+        elif fate is not None and reached is not None:
             placed.now[row] = reached
             placed.fates[row] = fate
 

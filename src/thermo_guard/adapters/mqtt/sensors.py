@@ -23,7 +23,9 @@ log = structlog.get_logger()
 
 
 class Mqtt:
-    """Implements `ports.Messages`. A sensor is named by its serial number, or by its MAC address while that is unknown.
+    """Implements `ports.Messages`. A sensor is named by its serial number, and does not count while that is unknown.
+
+    Under another name, as its MAC address, it would be a second sensor once Meraki is read too, and vote twice.
 
     :param sensors: serial numbers that count, any case; they come out as spelt there. None: every sensor.
     :param ahead_s: how far the guard's clock is ahead of Meraki's, by which the gateways are set; None: not known.
@@ -70,6 +72,8 @@ class Mqtt:
     async def spoken(self) -> Mapping[str, float]:
         """See that the broker answers; when each sensor last spoke, by its name, on the guard's line.
 
+        One that nobody knows is there by its MAC address, although it does not count.
+
         :raises Fault: as `next`.
         """
         await self._subscription.up()
@@ -77,9 +81,12 @@ class Mqtt:
             await self._clock.sleep(LISTEN_S)
         newest = self._subscription.newest
         serials = await self._serials.of({*newest, *self._memory.heard})
+        strangers = {message.mac: message.arrived_at for message in newest.values()
+                     if self._spelling is None and message.mac and message.mac not in serials}
         heard = {name: at for mac, at in self._memory.heard.items() if (name := self._name(mac, serials)) is not None}
         verdicts = self._judged(newest.values(), serials).values()
-        return heard | {verdict.sensor: verdict.measured_at for verdict in verdicts if isinstance(verdict, Reading)}
+        said = {verdict.sensor: verdict.measured_at for verdict in verdicts if isinstance(verdict, Reading)}
+        return strangers | heard | said
 
     async def aclose(self) -> None:
         await self._subscription.aclose()
@@ -87,14 +94,14 @@ class Mqtt:
 
     def _name(self, mac: str, serials: Mapping[str, str]) -> str | None:
         """None: it is not one of the sensors that count."""
-        name = serials.get(mac, mac)
-        return name if self._spelling is None else self._spelling.get(name.upper())
+        name = serials.get(mac)
+        return name if name is None or self._spelling is None else self._spelling.get(name.upper())
 
     def _judged(self, messages: Iterable[Message], serials: Mapping[str, str]) -> Mapping[str, Reading | Rejected]:
         """By MAC address; without those that say nothing, and those of sensors that do not count."""
         verdicts = {}
         for message in messages:
-            name = self._name(message.mac, serials)
+            name = self._name(message.mac, serials) if message.mac else UNNAMED
             verdict = None if name is None else judge(message, name, self._ahead_s() or 0.0)
             if verdict is not None:
                 verdicts[message.mac] = verdict

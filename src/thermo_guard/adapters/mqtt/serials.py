@@ -48,7 +48,7 @@ class Serials:
             if mac not in self._memory.serials and mac not in self._told and len(self._told) < MOST_UNKNOWN:
                 self._told.add(mac)
                 log.warning("mqtt.sensor_unknown", sensor=mac,
-                            what="Meraki does not name its serial number, or has not answered yet")
+                            what="it does not count: Meraki does not name its serial number, or has not yet")
         return self._memory.serials
 
     async def aclose(self) -> None:
