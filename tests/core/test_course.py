@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.course_of import STARTS_AT, Day, Degrees, rising, wobbling
 from thermo_guard.core.decisions import Course, Noticing, What
-from thermo_guard.core.policy import PolicySettings, assess, relived, seen
+from thermo_guard.core.policy import PolicySettings, assess, relived, remembered, seen
 from thermo_guard.core.readings import Kind, Poll, Reading
 from thermo_guard.core.room import Room
 
@@ -103,6 +103,25 @@ def test_the_past_of_a_source_stands_in_its_place_in_time() -> None:
     assert told.is_alarm
     assert [m.stamp for m in room.tracks["a"].recent] == sorted(m.stamp for m in room.tracks["a"].recent)
     assert relived(room, past, settings_).tracks == room.tracks
+
+
+def test_a_restart_in_a_room_that_nothing_cools_does_not_take_its_heat_for_usual() -> None:
+    """Four hours of an outage are all that the source remembers; the guard's own day before it outweighs them."""
+    settings_, now = PolicySettings(), STARTS_AT + 24 * 3600.0
+
+    def of(begin_h: float) -> list[Reading]:
+        times = [STARTS_AT + 120.0 * n for n in range(int(begin_h * 30), 24 * 30)]
+        return [Reading(name, (22.0 if at < STARTS_AT + 20 * 3600 else 33.0) + 0.1 * (at // 120 % 3), at, at, 0.0)
+                for at in times for name in "abc"]
+
+    room = relived(remembered(Room(started_at=now), of(0), settings_), of(21), settings_)
+    assert {round(track.usual_c or 0.0) for track in room.tracks.values()} == {22}
+
+
+def test_heat_is_never_learned_as_usual() -> None:
+    """A guard that is started for the first time in a hot room begins to learn when that is LOW."""
+    day = Day().until(30, dict.fromkeys("abc", 34.0)).until(60, down_to(24.0))
+    assert all(track.usual_c is None or track.usual_c < 30 for track in day.course.room.tracks.values())
 
 
 def test_inlets_of_hosts_that_are_off_do_not_count_for_a_recording() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from core.course_of import STARTS_AT, Day, Degrees, rising, wobbling
 from thermo_guard.core.decisions import What
-from thermo_guard.core.policy import PolicySettings
+from thermo_guard.core.policy import Level, PolicySettings
 from thermo_guard.core.readings import AlertCount, Kind
 from thermo_guard.core.room import alarmed
 
@@ -86,6 +86,32 @@ def test_the_last_sensor_of_the_room_trips_with_an_inlet_that_bears_it_out() -> 
     day = Day(NOT_PROJECTED).until(60, three, RACK)
     day.until(100, {"a": rising(0.8, 60), "b": 85.0, "c": 85.0}, hot(RACK, 36.0))
     assert "bears it out" in day.why(What.TRIPPED)
+
+
+def test_the_last_sensor_of_the_room_is_critical_whatever_the_inlets_say() -> None:
+    """They decide, and warm slowly, low in the rack: a second source must not cost the trip that one alone gives."""
+    three = {**COOL, "c": wobbling(23.0)}
+    slow = {name: lambda minute: float(round(22.0 + 0.2 * max(0.0, minute - 60))) for name in RACK}
+    day = Day(NOT_PROJECTED).until(60, three, RACK).until(130, {"a": rising(0.5, 60), "b": 85.0, "c": 85.0}, slow)
+    assert day.why(What.TRIPPED).startswith("a at 40.0 degC, critical is 40")
+
+
+def test_a_room_is_not_low_while_its_last_sensor_is_warm() -> None:
+    """The inlets that decide are cool; what is left of the room is not."""
+    three = {**COOL, "c": wobbling(23.0)}
+    day = Day(NOT_PROJECTED).until(60, three, RACK).until(120, {"a": rising(0.3, 60, 22.0, 33.0), "b": 85.0}, RACK)
+    told = day.course.assessment
+    assert told is not None
+    assert (told.kind, told.level) == (Kind.BMC, Level.BAND)
+
+
+@pytest.mark.parametrize(("count", "trips"), [(12, False), (1, True)])
+def test_one_inlet_of_twelve_is_not_a_majority_of_those_that_spoke(count: int, trips: bool) -> None:
+    """N is how many BMCs are asked, not how many have answered."""
+    day = Day(PolicySettings(projects=False, inlet_count=count)).until(60, COOL, {"x0": 25.0})
+    day.until(180, None, hot({"x0": 0.0}, 45.0))
+    assert bool(day.when(What.TRIPPED)) is trips
+    assert bool(day.when(What.BLIND)) is not trips
 
 
 @pytest.mark.parametrize(("votes", "trips"), [(True, True), (False, False)])

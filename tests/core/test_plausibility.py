@@ -2,9 +2,10 @@
 
 import pytest
 
-from core.course_of import Day, rising, wobbling
+from core.course_of import STARTS_AT, Day, Degrees, rising, wobbling
 from thermo_guard.core.decisions import What
 from thermo_guard.core.policy import PolicySettings
+from thermo_guard.core.readings import Poll, Reading
 
 COOL = {"a": wobbling(22.0), "b": wobbling(22.5), "c": wobbling(23.0)}
 
@@ -34,8 +35,17 @@ def test_nonsense_once_is_a_slip_and_twice_a_fault() -> None:
     day = Day().until(60, COOL).until(61, {"b": 22.0, "c": 22.0}, nonsense=("a",)).until(62, COOL)
     assert day.when(What.SENSOR_SUSPECT) == [60]
     assert day.when(What.SENSOR_RESTORED) == [61]
-    day.until(64, {"b": 22.0, "c": 22.0}, nonsense=("a",)).until(90, COOL)
-    assert day.when(What.SENSOR_RESTORED) == [61, 74]
+    day.until(120, COOL).until(122, {"b": 22.0, "c": 22.0}, nonsense=("a",)).until(150, COOL)
+    assert day.when(What.SENSOR_RESTORED) == [61, 132]
+
+
+def test_a_sensor_that_sends_nonsense_every_other_time_is_told_once() -> None:
+    """Twice within ten minutes is a fault: it stays out until it has behaved for as long."""
+    day = Day().until(60, COOL)
+    for minute in range(60, 120):
+        day.until(minute + 1, *([{"b": 22.5, "c": 23.0}] if minute % 2 else [COOL]), nonsense=("a",) * (minute % 2))
+    assert day.when(What.SENSOR_SUSPECT, "a") == [61, 63]
+    assert day.when(What.SENSOR_RESTORED, "a") == [62]
 
 
 def test_a_suspect_sensor_comes_back_after_it_has_behaved() -> None:
@@ -83,6 +93,55 @@ def test_two_that_have_long_frozen_do_not_silence_the_third(per_minute: float) -
     assert day.when(What.BLIND)[0] < 120 + 4 / per_minute
     assert day.when(What.STILL_BLIND)
     assert day.when(What.TRIPPED)
+
+
+@pytest.mark.parametrize("minutes", [5, 10])
+def test_two_that_froze_just_before_the_fire_are_found_out(minutes: int) -> None:
+    """First the third is not believed; once chance no longer explains their silence it is heard again, and trips."""
+    def still(name: str) -> Degrees:
+        return lambda minute: COOL[name](min(minute, 300 - minutes))
+
+    burning = rising(0.6, 300, 23.0, 57.0)
+    day = Day().until(400, {"a": still("a"), "b": still("b"), "c": lambda m: round(burning(m) + wobbling(0.0)(m), 1)})
+    assert day.when(What.SENSOR_SUSPECT, "c")[0] < day.when(What.SENSOR_SUSPECT, "a")[0]
+    assert day.when(What.SENSOR_RESTORED, "c")
+    assert day.when(What.TRIPPED)
+
+
+def test_a_closed_rack_discredits_nobody_who_stands_as_usual() -> None:
+    """Two sensors behind its door go up by 12.9 K in five minutes; the third is believed, and nothing is projected."""
+    def closed(base: float) -> Degrees:
+        return lambda m: wobbling(base)(m) + (0.0 if m < 120 else min(12.9, round(6.4 + 1.6 * (m - 120), 1)))
+
+    day = Day().until(180, {"a": closed(20.0), "b": closed(20.2), "c": wobbling(20.4)})
+    assert not day.when(What.SENSOR_SUSPECT, "c")
+    assert not day.when(What.TRIPPED)
+
+
+@pytest.mark.parametrize(("back_s", "named"), [(0.0, "repeats the time of its last"), (1800.0, "clock was set back")])
+def test_times_that_do_not_advance_are_named(back_s: float, named: str) -> None:
+    """New values under the time of the last measurement, or under earlier ones, are of no known time."""
+    day = Day().until(60, COOL)
+    for minute in range(60, 75):
+        now = STARTS_AT + 60 * minute
+        stamp = now - back_s if back_s else STARTS_AT + 59 * 60
+        odd = Reading("a", 23.0 + minute / 10, stamp, now, now - stamp)
+        well = tuple(Reading(name, COOL[name](minute), now, now, 0.0) for name in "bc")
+        day.course.take(Poll(now, (odd, *well)))
+        day.decided += [(minute, one) for one in day.course.decide(now)]
+    assert day.when(What.SENSOR_SUSPECT, "a") == [64]
+    assert named in day.why(What.SENSOR_SUSPECT)
+
+
+def test_old_measurements_that_come_in_a_heap_speak_against_nobody() -> None:
+    """A gateway that was cut off delivers what it has kept."""
+    day = Day().until(60, COOL)
+    for minute in (60, 61):
+        now = STARTS_AT + 60 * minute
+        kept = tuple(Reading("a", 20.0 + n / 10, now - 600 - n, now, 600.0 + n) for n in range(20))
+        day.course.take(Poll(now, kept, lists_all=False))
+        day.until(minute + 1, COOL)
+    assert not day.when(What.SENSOR_SUSPECT)
 
 
 def test_sensors_that_show_whole_degrees_are_not_frozen() -> None:

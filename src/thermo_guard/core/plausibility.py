@@ -286,11 +286,12 @@ def _among(
 def _contradicts(other: Track, track: Track, settings: PolicySettings) -> bool:
     """`other` has measured since, is elsewhere, and has stayed there."""
     apart_k = abs(track.last.celsius - other.last.celsius)
-    is_usual = abs(track.above_usual_k - other.above_usual_k) <= APART_K
-    if apart_k <= APART_K or (is_usual and apart_k <= STRANGE_K):
+    are_alike = abs(track.above_usual_k - other.above_usual_k) <= APART_K
+    if apart_k <= APART_K or (are_alike and apart_k <= STRANGE_K):
         return False
     is_hot = track.last.celsius > other.last.celsius
-    if not is_hot and has_jumped(other) and abs(track.above_usual_k) <= DRIFT_K:
+    is_usual = abs(track.above_usual_k) <= DRIFT_K
+    if not is_hot and is_usual and (has_jumped(other) or other.moved_k(STILL_OVER_S) < _still_k(other)):
         return False  # where a rack's door was closed says nothing of one that stands as usual
     apart_s = other.last.measured_at - track.last.measured_at
     has_measured = track.before is None or other.last.measured_at > track.before.measured_at
