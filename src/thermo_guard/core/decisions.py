@@ -1,5 +1,6 @@
 """What the policy decides, as a course of events: for the log, for `replay` and for whoever scores it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -11,6 +12,7 @@ from .readings import Kind, Poll
 from .room import is_calm
 from .stages import Stage
 from .track import MAX_AGE_BOUNDS_S
+from .votes import FANS_S
 
 STILL_BLIND_EVERY_S = 300.0
 
@@ -147,10 +149,13 @@ class Course:
         """The last one; None before the first decision."""
         self.is_tripped = False
         self.are_hosts_on = True
-        self._have_been_off = False
+        self._off_at = -math.inf
+        """When the hosts were last known to be off."""
         self._noticing = Noticing(settings)
         self._is_critical = False
         self._counted = 0
+        self._is_examined = False
+        """Nothing that was taken waits to be held against the rest."""
         self._calm_until = 0.0
         """Before then nothing can go stale, and the room was cool: while it stays so there is nothing to decide."""
         low_c = min(settings.low_c, settings.warn_at_c, settings.floor_c, settings.shed_at_c)
@@ -158,11 +163,13 @@ class Course:
 
     def take(self, poll: Poll) -> None:
         """What a source has answered."""
-        self._have_been_off |= not self.are_hosts_on
-        if poll.kind is Kind.BMC and self._have_been_off:
+        if not self.are_hosts_on:
+            self._off_at = poll.at
+        if poll.kind is Kind.BMC and poll.at - self._off_at <= 2 * FANS_S:
             poll = replace(poll, readings=tuple(
                 replace(r, is_running=self.are_hosts_on) if r.is_running is None else r for r in poll.readings))
-        self.room = seen(self.room, poll, self.settings)
+        self.room = seen(self.room, poll, self.settings, is_examined=self._is_examined)
+        self._is_examined = False
 
     def decide(self, now: float) -> tuple[Decision, ...]:
         """What is decided now: at each time at which something came in, and about once a minute besides."""
@@ -180,7 +187,7 @@ class Course:
         """As it was, so that a long recording of quiet days is not judged anew each minute."""
         if len(self.room.tracks) != self._counted or self.room.rejected or not is_calm(self.room, self._ceilings_c):
             return False
-        self.room = replace(self.room, unexamined_at=None)
+        self._calm_until, self._is_examined = self._quiet_until(), True
         return True
 
     def _calm_for(self, told: Assessment) -> float:
@@ -191,9 +198,13 @@ class Course:
         sensors = (*told.sensors, *told.inlets)
         if told.kind is not Kind.ROOM or not all(sensor.is_fresh for sensor in sensors):
             return 0.0
+        return self._quiet_until()
+
+    def _quiet_until(self) -> float:
+        """Before then every sensor is fresh that is fresh now, and their source is not silent."""
         age_s = MAX_AGE_BOUNDS_S[0] if self.settings.max_age_s is None else self.settings.max_age_s
-        oldest = min(room.tracks[sensor.sensor].last.measured_at for sensor in sensors)
-        return min(oldest + age_s, room.polled_at + self.settings.blind_after_s)
+        oldest = min(track.recent[-1].measured_at for track in self.room.tracks.values())
+        return min(oldest + age_s, (self.room.polled_at or 0.0) + self.settings.blind_after_s)
 
     def _of_alarm(self, told: Assessment, now: float) -> Iterator[Decision]:
         is_critical = told.level is Level.CRITICAL

@@ -17,7 +17,7 @@ from .policy_settings import PolicySettings as PolicySettings  # noqa: PLC0414
 from .projection import Slope, slope_of, time_to_s
 from .readings import Kind
 from .recovery import Watch as Watch  # noqa: PLC0414
-from .recovery import is_cool, not_recovered, watched
+from .recovery import is_as_usual, is_cool, not_recovered, watched
 from .room import Room as Room  # noqa: PLC0414
 from .room import alarmed as alarmed  # noqa: PLC0414
 from .room import examine, without_taken_away
@@ -88,8 +88,11 @@ class _Judgement:
             reasons = (*reasons, "BLIND_POLICY: by the last projection the room is HIGH by now")
         lacking = is_cool(level, self.room, self.inlets, settings)
         cool_since = (room.cool_since if room.cool_since is not None else now) if lacking == "" else None
+        usual_since = None
+        if cool_since is not None and is_as_usual(self.room, was=room.usual_since is not None):
+            usual_since = now if room.usual_since is None else room.usual_since
         not_yet = lacking or ("" if cool_since is None else
-                              not_recovered(self.room, self.inlets, cool_since, settings, now))
+                              not_recovered(self.room, self.inlets, cool_since, usual_since, settings, now))
         has_cooled = level is Level.LOW or (room.has_cooled and level in {Level.BAND, None})
         if level is Level.BAND and not has_cooled:
             reasons = (*reasons, "not yet at or below LOW since it was last hot or unseen")
@@ -98,7 +101,7 @@ class _Judgement:
         stages = self._stages(level, trips_blind=trips_blind)
         after = replace(
             room, held=room.held if level in {Level.BLIND, None} else level, cool_since=cool_since,
-            has_cooled=has_cooled, stages=stages, blind_since=blind_since,
+            usual_since=usual_since, has_cooled=has_cooled, stages=stages, blind_since=blind_since,
             going=self.projection if level is Level.BLIND else None, projected_at=self._projected_at(level),
         )
         hottest = self.decides.hottest

@@ -15,6 +15,8 @@ from .votes import Tally, votes_needed
 RISE_OVER_S = 900.0
 NEAR_K = 3.0
 """A cooled room whose hosts are off is no warmer than it was with them at work; so much is for sensors and habit."""
+SLACK_K = 0.5
+"""Further above than that before it is no longer where it was."""
 SETTLED_S = 4 * 3600.0
 """One that has stood LOW for so long, whatever cools it, counts as cooled all the same."""
 EPSILON_K = 1e-6
@@ -32,10 +34,16 @@ def is_cool(level: Level | None, room: Tally, inlets: Tally, settings: PolicySet
     return f"the inlet of {warm[0]} is still above {settings.low_of(Kind.BMC):g} degC" if warm else ""
 
 
+def is_as_usual(room: Tally, *, was: bool) -> bool:
+    """Every sensor is back where it used to be with the hosts at work: something cools."""
+    most_k = NEAR_K + SLACK_K if was else NEAR_K
+    return all(track.above_usual_k <= most_k for track in room.valid.values())
+
+
 def not_recovered(
-    room: Tally, inlets: Tally, cool_since: float, settings: PolicySettings, now: float
+    room: Tally, inlets: Tally, cool_since: float, usual_since: float | None, settings: PolicySettings, now: float
 ) -> str:
-    """What a room that has been cool since then still lacks; empty where nothing."""
+    """What a room that has been cool, and as usual, since then still lacks; empty where nothing."""
     if now - cool_since < settings.recovery_hold_s:
         return f"cool for {(now - cool_since) / 60:.0f} of {settings.recovery_hold_s / 60:.0f} min"
     if settings.recovery_hold_s == 0:
@@ -49,11 +57,12 @@ def not_recovered(
             continue  # not even over longer
         if (rise_k := risen_k(track, since)) > settings.rise_c + EPSILON_K:
             return f"{name} has risen by {rise_k:.1f} K in the last {RISE_OVER_S / 60:.0f} min"
-    warm = {name: track for name, track in room.valid.items() if track.above_usual_k > NEAR_K}
-    if not warm or now - cool_since >= SETTLED_S:
+    if now - cool_since >= SETTLED_S or not room.valid:
         return ""
-    name = max(warm, key=lambda name: warm[name].above_usual_k)
-    track = warm[name]
+    if usual_since is not None:
+        usual_s, hold_s = now - usual_since, settings.recovery_hold_s
+        return "" if usual_s >= hold_s else f"near its usual level for {usual_s / 60:.0f} of {hold_s / 60:.0f} min"
+    name, track = max(room.valid.items(), key=lambda one: one[1].above_usual_k)
     said = f"{name} at {track.last.celsius:.1f} degC stands {track.above_usual_k:.1f} K above its usual level"
     return f"{said}, as where the hosts are off and nothing cools"
 

@@ -33,6 +33,8 @@ class Room:
     held: Level | None = None
     """The last level that was seen; blindness does not change it."""
     cool_since: float | None = None
+    usual_since: float | None = None
+    """Since when it has been cool and back at its usual level."""
     has_cooled: bool = False
     """It has been seen LOW since it was last hot or unseen; after a start that is not known."""
     missing_since: Mapping[str, float] = field(default_factory=dict)
@@ -53,9 +55,12 @@ class Room:
     """When it last said so or not."""
 
 
-def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
-    """The room after one successful poll."""
-    tracks, given_at = _folded(room, poll.readings, settings)
+def seen(room: Room, poll: Poll, settings: PolicySettings, *, is_examined: bool = False) -> Room:
+    """The room after one successful poll.
+
+    :param is_examined: what it was given before needs to be held against the rest no more.
+    """
+    tracks, given_at = _folded(room, poll.readings, settings, is_examined=is_examined)
     for reading in poll.readings:
         tracks[reading.sensor] = plausibility.mistimed(tracks[reading.sensor], poll.at)
     sensors, inlets = _names(room, tracks)
@@ -76,8 +81,13 @@ def seen(room: Room, poll: Poll, settings: PolicySettings) -> Room:
             spoken = {r.sensor for r in poll.readings}
             missing = [name for name in sensors if name not in spoken and name not in rejected]
             missing_since = _missing(room, poll, missing) if missing else {}
-    return replace(room, tracks=tracks, sensors=sensors, inlets=inlets, polled_at=polled_at,
-                   missing_since=missing_since, rejected=rejected, unexamined_at=given_at)
+    return Room(
+        started_at=room.started_at, tracks=tracks, sensors=sensors, inlets=inlets, polled_at=polled_at, held=room.held,
+        cool_since=room.cool_since, usual_since=room.usual_since, has_cooled=room.has_cooled,
+        missing_since=missing_since, rejected=rejected, unexamined_at=given_at, stages=room.stages,
+        blind_since=room.blind_since, going=room.going, projected_at=room.projected_at,
+        alarmed_since=room.alarmed_since, alarm_at=room.alarm_at,
+    )  # not by `replace`: that takes three times as long, and a recording has a million readings
 
 
 def _kept(room: Room, poll: Poll, rejected: dict[str, str]) -> dict[str, str]:
@@ -107,10 +117,11 @@ def remembered(
 
 
 def _folded(
-    room: Room, readings: Collection[Reading], settings: PolicySettings, every_s: float = 0.0
+    room: Room, readings: Collection[Reading], settings: PolicySettings, every_s: float = 0.0,
+    *, is_examined: bool = False,
 ) -> tuple[dict[str, Track], float | None]:
     """The tracks with these readings, and when the guard was given what is not held against the rest yet."""
-    tracks, given_at = dict(room.tracks), room.unexamined_at
+    tracks, given_at = dict(room.tracks), None if is_examined else room.unexamined_at
     examined_at = given_at or 0.0
     for reading in readings:
         name, seen_at = reading.sensor, reading.seen_at
