@@ -142,6 +142,14 @@ def test_a_network_without_sensors_is_blind() -> None:
     assert levels(Story(PolicySettings()).until(30)) == {Level.BLIND}
 
 
+def test_the_hold_counts_from_when_the_room_is_back_at_its_usual_level() -> None:
+    """With its hosts off it fell below LOW before anything cooled it: that time says nothing."""
+    story = Story().steady(0, 60, 2, a=22.0, b=22.0, c=22.0).steady(60, 90, 2, a=HOT, b=HOT, c=HOT)
+    story = story.steady(90, 120, 2, a=28.0, b=28.0, c=28.0).steady(120, 200, 2, a=23.0, b=23.0, c=23.0)
+    first = next(moment.minute for moment in story.until(200) if moment.minute > 90 and moment.assessment.is_recovered)
+    assert 135 <= first <= 137
+
+
 # --- the watch after the first host ---
 
 
@@ -166,6 +174,13 @@ def test_a_rise_of_one_degree_holds_the_others(begin_tenths: int) -> None:
         end = (begin_tenths + rise_tenths) / 10
         story = Story().steady(0, 60, 2, b=20.0, c=20.0).steady(0, 24, 2, a=begin).steady(24, 60, 2, a=end)
         assert watched(story, 20, 31) is is_clear
+
+
+@pytest.mark.parametrize(("rise_k", "is_clear"), [(0.5, True), (0.6, False)])
+def test_a_rise_that_most_sensors_show_holds_the_others_sooner(rise_k: float, is_clear: bool) -> None:
+    """Where nothing cools one host warms all of the room a little; a draught warms one sensor."""
+    story = Story().steady(0, 24, 2, a=24.0, b=24.0, c=24.0).steady(24, 60, 2, a=24.0, b=24.0 + rise_k, c=24.0 + rise_k)
+    assert watched(story, 20, 31) is is_clear
 
 
 def test_the_watch_compares_with_the_room_before_the_first_host() -> None:

@@ -5,6 +5,7 @@ restart. It stays warmer than it used to be; one that is cooled comes back to wh
 """
 
 from dataclasses import dataclass
+from statistics import median
 
 from .assessment import Assessment, Level
 from .policy_settings import PolicySettings
@@ -19,6 +20,8 @@ SLACK_K = 0.5
 """Further above than that before it is no longer where it was."""
 SETTLED_S = 4 * 3600.0
 """One that has stood LOW for so long, whatever cools it, counts as cooled all the same."""
+TOGETHER = 0.6
+"""So much of the limit is too much where half of the sensors show it: one may stand in a draught, not most of them."""
 EPSILON_K = 1e-6
 
 
@@ -88,6 +91,8 @@ def watched(
 ) -> Watch:
     """No sensor that counts has risen by `rise_c` in the last `watch_s`, and enough have measured since `since`.
 
+    Nor has the middle one of the room's by most of that.
+
     :param despite_unseen: a person answers for the room where the sensors cannot.
     """
     if now - since < settings.watch_s:
@@ -100,8 +105,11 @@ def watched(
     if measured < min(votes_needed(settings, len(room.names)), max(len(room.valid), 1)):
         return Watch(is_clear=False, why="the sensors have not measured since the first host came on")
     begin = max(since, now - settings.watch_s)
-    for track in (*room.valid.values(), *inlets.valid.values()):
-        most_k = settings.rise_c if track.kind is Kind.ROOM else 2 * settings.rise_c  # they show whole degrees
-        if (rise_k := risen_k(track, begin)) >= most_k:
+    risen = [(risen_k(track, begin), settings.rise_c) for track in room.valid.values()]
+    most = [*risen, *((risen_k(track, begin), 2 * settings.rise_c) for track in inlets.valid.values())]  # whole degrees
+    if risen:
+        most.append((median(rise_k for rise_k, _ in risen), TOGETHER * settings.rise_c))
+    for rise_k, most_k in most:
+        if rise_k >= most_k - EPSILON_K:
             return Watch(is_clear=False, why=f"the room rose by {rise_k:.1f} degC within {settings.watch_s:g} s")
     return Watch(is_clear=True, why="the room stayed level")
