@@ -89,3 +89,25 @@ def test_trip_after_needs_its_minutes_and_a_room_that_was_rising() -> None:
     assert not level.when(What.TRIPPED)
     slow = Day(settings).until(60, COOL).until(90, burning(0.1)).until(150, {}, answers=False)
     assert not slow.when(What.TRIPPED), "by its slope it would stand at 31"
+
+
+def slow(per_minute: float, base: float = 22.0, top: float = 60.0) -> Day:
+    """Three sensors, each every six minutes at a time of its own; the rise begins in the 120th minute."""
+    day = Day()
+    rise = rising(per_minute, 120.0, base, top)
+    for minute in range(240):
+        name = {0: "a", 2: "b", 4: "c"}.get(minute % 6)
+        day.until(minute + 1, {} if name is None else {name: rise})
+    return day
+
+
+def test_two_measurements_of_slow_sensors_tell_enough() -> None:
+    """By the time that four of each have come the room would have burned: two far above their usual level trip."""
+    day = slow(1.0)
+    assert day.when(What.TRIPPED)[0] <= 134
+    assert "rises too" in day.why(What.TRIPPED)
+
+
+def test_a_cycle_of_the_compressor_at_slow_sensors_trips_nothing() -> None:
+    """Four degrees within six minutes are no more than such a room's habit, however warm it is kept."""
+    assert not slow(1.0, 27.5, 31.5).when(What.TRIPPED)

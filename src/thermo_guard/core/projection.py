@@ -24,6 +24,12 @@ JUMP_K_PER_S = 5.0 / 60.0
 """The air of a room does not warm faster than this."""
 SLOWED_BY = 2.0
 """A rise that has fallen to half of what it was within the window nears its end."""
+SLOW_S = 120.0
+"""Who measures less often is slow."""
+BRISK_K = 2.0
+"""A rise between two measurements that is no noise."""
+AWAY_K = 6.0
+"""Further above its usual level than a compressor's cycle, or people, bring a sensor."""
 NEWEST = 3
 """What the last so many measurements show counts where it is less: cooling that is back shows there first."""
 LAG_S = 60.0
@@ -77,8 +83,23 @@ def _thinned(measurements: Sequence[Measurement]) -> list[tuple[float, float]]:
 
 
 def slope_of(track: Track) -> Slope | None:
-    """The slope of the last minutes; of a slow sensor, of its last four measurements."""
-    return slope(_lately(track))
+    """The slope of the last minutes; of a slow sensor, of its last four measurements, or of two that tell enough."""
+    lately = slope(_lately(track))
+    return lately if lately is not None and lately.rises else _brisk(track) or lately
+
+
+def _brisk(track: Track) -> Slope | None:
+    """Of a sensor so slow that a room burns within four measurements: a rise far beyond what noise and habit explain.
+
+    The air stood still for a part of the time between the two, so that it surely rises no less.
+    """
+    last, before = track.last, track.before
+    if before is None or (track.cadence_s or 0.0) <= SLOW_S or track.above_usual_k < AWAY_K:
+        return None
+    rise_k, seconds = last.celsius - before.celsius, last.measured_at - before.measured_at
+    if rise_k < BRISK_K or seconds <= 0:
+        return None
+    return Slope(rise_k / seconds, rise_k / seconds, math.inf, 2, seconds)
 
 
 def _lately(track: Track) -> Sequence[Measurement]:
@@ -139,7 +160,8 @@ def _settling_s(left_k: float, now: float, decay: float) -> float:
 
 
 def _newest_k_per_s(track: Track) -> float:
-    first, last = track.recent[-min(NEWEST, len(track.recent))], track.last
+    newest = 2 if (track.cadence_s or 0.0) > SLOW_S else NEWEST
+    first, last = track.recent[-min(newest, len(track.recent))], track.last
     seconds = last.measured_at - first.measured_at
     return (last.celsius - first.celsius) / seconds if seconds > 0 else math.inf
 
