@@ -205,7 +205,7 @@ def begins_anew_in_mid_shed(patch: pytest.MonkeyPatch) -> None:
 MUTANTS: Mapping[str, Mutant] = {
     "sheds what runs": Mutant(sheds_what_runs, "S1", 1),
     "begins anew in mid-shed": Mutant(begins_anew_in_mid_shed, "S2", 1),
-    "forgets the dead-band": Mutant(forgets_the_dead_band, "S2", 6),
+    "forgets the dead-band": Mutant(forgets_the_dead_band, "S2", 21),
     "trips on stale data": Mutant(trips_on_stale_data, "S2", 61),
     "trips on one sensor": Mutant(trips_on_one_sensor, "S2", 62),
     "counts a sample again": Mutant(counts_a_sample_again, "S2", 11),
