@@ -14,6 +14,8 @@ HOTTEST_C = 60.0
 """What the air of a server room can be."""
 LONGEST_STOP_S = 4 * 3600.0
 """No plant that is drawn takes so long to stop."""
+SLOW_S, FAR_K = 120.0, 6.0
+"""A sensor that measures less often is slow; so far above its usual level two of its measurements tell enough."""
 KEPT = 60
 
 
@@ -123,11 +125,20 @@ class Senses:
         return {serial: said for serial, said in self._said.items() if said and now - said[-1].measured_at <= within_s}
 
     def _is_on_its_way(self, said: list[Said]) -> bool:
-        """Above LOW, and at the pace of its last four measurements at CRITICAL before anything is surely stopped."""
-        last, lately = said[-1], said[-4:]
-        if len(lately) < 4 or last.celsius <= self._policy.low_c or last.celsius <= lately[0].celsius:
+        """Above LOW, and at the pace of its last four measurements at CRITICAL before anything is surely stopped.
+
+        Of a slow sensor two tell as much, where the second is far above what it has ever shown in quiet time.
+        """
+        last = said[-1]
+        is_far = last.celsius - min(one.celsius for one in said) >= FAR_K
+        is_slow = len(said) > 1 and last.stamp - said[-2].stamp > SLOW_S
+        return last.celsius > self._policy.low_c and any(
+            self._burns(said[-few], last) for few in ([2, 4] if is_slow and is_far else [4]) if len(said) >= few)
+
+    def _burns(self, first: Said, last: Said) -> bool:
+        if last.celsius <= first.celsius:
             return False
-        pace = (last.celsius - lately[0].celsius) / (last.stamp - lately[0].stamp)
+        pace = (last.celsius - first.celsius) / (last.stamp - first.stamp)
         return (self._policy.critical_c - last.celsius) / pace <= LONGEST_STOP_S
 
     def _hot_s(self, said: list[Said]) -> float:
