@@ -177,7 +177,7 @@ class RoomMachine(RuleBasedStateMachine):
         if told.is_recovered:
             assert self.oracle.is_recovered(self.now)
         elif self.oracle.is_recovered(self.now):  # and more than time and votes can be lacking
-            assert "has risen by" in told.not_yet or "gives its heat away" in told.not_yet
+            assert "has risen by" in told.not_yet or "its usual level" in told.not_yet
         assert told.permits_power_on == (level == LOW or (level == BAND and self.oracle.has_cooled))
 
     def _promises_hold(self, told: Assessment) -> None:
