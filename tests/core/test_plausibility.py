@@ -30,6 +30,15 @@ def test_fahrenheit_from_the_first_day_is_named() -> None:
     assert "looks like degrees Fahrenheit: that would be 22" in day.why(What.SENSOR_SUSPECT)
 
 
+def test_a_probe_that_only_just_got_power_is_no_fahrenheit_in_a_warm_room() -> None:
+    """85 is what both send where it is 29 degC: the one again and again, the other between its neighbours' values."""
+    warm = {"a": wobbling(28.0), "b": wobbling(28.5), "c": wobbling(29.0)}
+    day = Day().until(60, warm).until(90, {**warm, "a": 85.0})
+    assert "only just got power" in day.why(What.SENSOR_SUSPECT)
+    day = Day().until(60, {**warm, "a": lambda minute: 85.0 if minute % 7 == 3 else 84.2 + minute % 2})
+    assert "degrees Fahrenheit" in day.why(What.SENSOR_SUSPECT)
+
+
 def test_nonsense_once_is_a_slip_and_twice_a_fault() -> None:
     """A value that is no number leaves a sensor its vote once; it is told each time."""
     day = Day().until(60, COOL).until(61, {"b": 22.0, "c": 22.0}, nonsense=("a",)).until(62, COOL)

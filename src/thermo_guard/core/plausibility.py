@@ -195,11 +195,13 @@ def _alone(track: Track, others: Sequence[Voice]) -> str | None:
     now, before = track.last, track.before
     expected = _expected(track, others)
     is_sudden = before is None or track.suspicion is not None or abs(now.celsius - before.celsius) > STEP_K
-    if is_sudden and expected is not None and _is_fahrenheit(now.celsius, expected):
-        return f"{now.celsius:.1f} looks like degrees Fahrenheit: that would be {_from_f(now.celsius):.1f} degC"
-    if (sentinel := SENTINELS.get(now.celsius)) is not None and (
-        not COLDEST_C < now.celsius <= HOTTEST_C or is_sudden
+    sentinel = SENTINELS.get(now.celsius)
+    if is_sudden and expected is not None and _is_fahrenheit(now.celsius, expected) and (
+        sentinel is None or (before is not None and before.celsius not in SENTINELS
+                             and _is_fahrenheit(before.celsius, expected))
     ):
+        return f"{now.celsius:.1f} looks like degrees Fahrenheit: that would be {_from_f(now.celsius):.1f} degC"
+    if sentinel is not None and (is_sudden or not COLDEST_C < now.celsius <= HOTTEST_C):
         return f"{now.celsius:g} degC: {sentinel}"
     if not COLDEST_C < now.celsius <= HOTTEST_C:
         has_come = before is not None and not is_sudden and (
