@@ -71,6 +71,14 @@ def test_a_rise_that_slows_down_may_never_arrive() -> None:
     assert math.isinf(time_to_s(settling, 40.0, now))
 
 
+def test_a_light_room_is_seen_to_settle_before_it_has_lost_half_of_its_slope() -> None:
+    """Part of the cooling failed, the probe lags, and the steps grow smaller: 1.9, 2.0, 1.7, 1.4 and 1.2 K a minute."""
+    settling = track([22.0] * 6 + [22.6, 24.5, 26.5, 28.2, 29.6, 30.8])
+    now = slope_of(settling)
+    assert now is not None
+    assert math.isinf(time_to_s(settling, 40.0, now))
+
+
 def test_what_has_just_stopped_rising_is_going_nowhere() -> None:
     """Cooling that is back shows in the newest measurements first."""
     back = track([22 + minute for minute in range(10)] + [31.0, 31.0, 31.0])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay.written import HOUR, MIDNIGHT, MINUTE, STOP_10_MIN, burning, quiet, recorded, replayed, row, save
+from replay.written import HOUR, MIDNIGHT, MINUTE, STOP_10_MIN, burning, quiet, recorded, replayed, row, save, time_of
 from thermo_guard.core.decisions import Decision, What
 from thermo_guard.core.policy_settings import PolicySettings
 from thermo_guard.replay.rerun import Rerun
@@ -22,8 +22,10 @@ def test_a_quiet_room_decides_nothing(tmp_path: Path) -> None:
     decisions, outcome = replayed(save(tmp_path, quiet(300)))
     assert decisions == []
     assert outcome.trips == []
-    assert outcome.hottest_c is not None
-    assert 22 < outcome.hottest_c < 23
+    assert outcome.hottest_c == max(float(one.split(",")[3]) for one in quiet(300))
+    assert outcome.hottest_at is not None
+    assert any(one.startswith(time_of(outcome.hottest_at)) and one.endswith(f"{outcome.hottest_c:.2f}")
+               for one in quiet(300))
 
 
 def test_a_burning_day_trips_once_and_is_permissive_after_its_cooling(tmp_path: Path) -> None:

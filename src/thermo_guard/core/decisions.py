@@ -146,7 +146,9 @@ class Course:
         self.settings = settings
         self.room = Room(started_at=started_at)
         self.assessment: Assessment | None = None
-        """The last one; None before the first decision."""
+        """The last one; None before the first decision. In a calm hour it is the one before it."""
+        self.is_calm = False
+        """What came last changed nothing: all are fresh, believed and far from every limit."""
         self.is_tripped = False
         self.are_hosts_on = True
         self._off_at = -math.inf
@@ -173,7 +175,8 @@ class Course:
 
     def decide(self, now: float) -> tuple[Decision, ...]:
         """What is decided now: at each time at which something came in, and about once a minute besides."""
-        if now < self._calm_until and self._is_calm():
+        self.is_calm = now < self._calm_until and self._is_still_calm()
+        if self.is_calm:
             return ()
         self.room, told = assess(self.room, self.settings, now)
         self.assessment = told
@@ -183,7 +186,7 @@ class Course:
             return (*news, *self._of_alarm(told, now))
         return news
 
-    def _is_calm(self) -> bool:
+    def _is_still_calm(self) -> bool:
         """As it was, so that a long recording of quiet days is not judged anew each minute."""
         if len(self.room.tracks) != self._counted or self.room.rejected or not is_calm(self.room, self._ceilings_c):
             return False

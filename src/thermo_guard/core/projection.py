@@ -22,8 +22,8 @@ MOST = 16
 LONGEST_S = 3600.0
 JUMP_K_PER_S = 5.0 / 60.0
 """The air of a room does not warm faster than this."""
-SLOWED_BY = 2.0
-"""A rise that has fallen to half of what it was within the window nears its end."""
+SLOWED_BY = 4 / 3
+"""A rise that has fallen by a quarter of what it was within the window nears its end."""
 SLOW_S = 120.0
 """Who measures less often is slow."""
 BRISK_K = 2.0

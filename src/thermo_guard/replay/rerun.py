@@ -95,7 +95,7 @@ class Rerun:
                 for now in self._ticks(course, before, instant.at):
                     yield from self._asked(course, now)
             self._take(course, instant)
-            yield from self._asked(course, instant.at)
+            yield from self._asked(course, instant.at, instant.polls)
             before = instant.at
         if course is not None:
             self.outcome.ended_at = before
@@ -161,13 +161,16 @@ class Rerun:
         if self._off_at is not None and now >= self._off_at:
             self._off_at, course.are_hosts_on = None, False
 
-    def _asked(self, course: Course, now: float) -> Iterator[Decision]:
-        """Let the policy decide, and keep what the closing summary needs."""
+    def _asked(self, course: Course, now: float, polls: tuple[Poll, ...] = ()) -> Iterator[Decision]:
+        """Let the policy decide upon what has just come, and keep what the closing summary needs."""
         self._stop_hosts(course, now)
         heard_at = self._heard_at
         if heard_at is not None and now - heard_at <= self._answers_for_s and now - self._told_at >= ASKED_EVERY_S:
             self._answer(course, now)
         decided = course.decide(now)
+        if course.is_calm:
+            self._follow_calm(polls)
+            return
         assessment = course.assessment
         if assessment is not None and assessment.hottest_c is not None:
             self._follow(assessment.hottest_c, self._settings.above_room_k(assessment.kind), now)
@@ -176,6 +179,17 @@ class Rerun:
             self.outcome.critical_in_s = left_s if least_s is None else min(least_s, left_s)
         for decision in decided:
             yield self._noted(decision, course)
+
+    def _follow_calm(self, polls: tuple[Poll, ...]) -> None:
+        """All are believed and below every limit: the hottest of them is all that can be new."""
+        outcome, names = self.outcome, self._settings.sensors
+        for poll in polls:
+            if poll.kind is Kind.ROOM:
+                for reading in poll.readings:
+                    if (outcome.hottest_c is None or reading.celsius > outcome.hottest_c) and (
+                        names is None or reading.sensor in names
+                    ):
+                        outcome.hottest_c, outcome.hottest_at = reading.celsius, poll.at
 
     def _follow(self, hottest_c: float, above_room_k: float, now: float) -> None:
         """Since when the hottest stands at the limits of its kind."""
