@@ -1,6 +1,9 @@
 """`thermo-guard tune`, from the command line: a recording, and a guard's own folder."""
 
 import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,6 +43,16 @@ def tuned(*arguments: str) -> dict[str, dict[str, object]]:
     return answer
 
 
+def proposed(answer: Mapping[str, object]) -> dict[str, str]:
+    return {one["setting"]: one["proposed"] for one in answer["proposals"]}  # type: ignore[attr-defined]
+
+
+def rows_of(found: Iterable[Reading]) -> str:
+    return "time,sensor,source,celsius\n" + "".join(
+        f"{datetime.fromtimestamp(one.stamp, UTC).isoformat()},{one.sensor},{one.kind},{one.celsius}\n"
+        for one in found)
+
+
 def test_the_guards_own_history_and_its_incidents(tmp_path: Path) -> None:
     """A trip while an incident was open is none for nothing; the same one without it counts as false."""
     journal = SqlJournal.open(tmp_path / "data")
@@ -54,6 +67,7 @@ def test_the_guards_own_history_and_its_incidents(tmp_path: Path) -> None:
         [one for one in past["variants"] if one["what"] == "as it is set"]  # type: ignore[attr-defined]
         for past in (alone, real))
     assert (len(before["trips"]), before["false"]) == (1, 1)
+    assert proposed(tuned()) == {}, "a heat of half an hour in two days is no habit"
     assert (len(after["trips"]), after["false"]) == (1, 0)
     sensors = {one["sensor"]: one for one in real["sensors"]}  # type: ignore[attr-defined]
     assert (sensors["a"]["usual_c"], sensors["a"]["hottest_c"], sensors["ilo-1"]["kind"]) == (22.0, 36.0, "bmc")
@@ -90,6 +104,39 @@ def test_a_file_and_words_for_people(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "it has not seen every weekday" in done.output
     assert "2.0 above it" in done.output
+
+
+@pytest.mark.parametrize("value", [85.0, 73.2, 1e308])
+def test_what_a_broken_sensor_says_is_no_habit(tmp_path: Path, value: float) -> None:
+    """Of the room or a server: it is named as one that wants repair, and nothing is proposed of what it said."""
+    file = tmp_path / "room.csv"
+    calm = [replace(one, celsius=one.celsius % 14 + 14 + 0.2 * math.sin(one.stamp)) for one in readings()]
+    file.write_text(rows_of(
+        replace(one, celsius=value) if one.sensor in {"a", "ilo-1"} and one.stamp > BEGAN + 40_000 else one
+        for one in calm))
+    answer = tuned(str(file))
+    assert proposed(answer) == {}
+    past = answer["past"]
+    believed = {one["sensor"]: (one["believed"], one["hottest_c"]) for one in past["sensors"]}  # type: ignore[attr-defined]
+    for sensor, (share, hottest_c) in believed.items():
+        assert (share < 0.5) == (sensor in {"a", "ilo-1"})
+        assert hottest_c < 40
+    done = CliRunner().invoke(app, ["tune", str(file)], env={"COLUMNS": "200"})
+    assert "a (room) was suspect for" in done.output
+    assert "It wants repair" in done.output
+
+
+def test_a_sensor_that_never_said_anything_believable_and_odd_rows_are_told(tmp_path: Path) -> None:
+    """They are neither hidden nor counted."""
+    file = tmp_path / "room.csv"
+    file.write_text(rows_of([one for one in readings() if one.kind is Kind.ROOM])
+                    + rows_of([replace(one, sensor="dead", celsius=-127.0) for one in readings()[::4]])
+                    + "2026-01-02T09:00:00Z,a\n")
+    done = CliRunner().invoke(app, ["tune", str(file)], env={"COLUMNS": "200"})
+    assert "Odd rows: " in done.output
+    assert "fewer fields than the header (1)" in done.output
+    assert "dead (room): nothing it said was believed" in done.output
+    assert "Files know no incidents" in done.output
 
 
 @pytest.mark.parametrize("arguments", [["nowhere.csv"], ["--high", "hot"], []])

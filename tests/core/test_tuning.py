@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from thermo_guard.core.policy_settings import PolicySettings
 from thermo_guard.core.readings import Kind
-from thermo_guard.core.tuning import DAY_S, Past, SensorPast, proposals, variants
+from thermo_guard.core.tuning import DAY_S, Past, SensorPast, proposals, too_little, variants
 
 COOL = tuple(SensorPast(name, Kind.ROOM, 22.0, 24.0, 25.0, 0.0, 60.0) for name in "abc")
 WEEK = Past(0.0, 7 * DAY_S, COOL, 24.0, 25.0, 0.0, None, 0.0)
@@ -62,7 +62,23 @@ def test_warm_inlets_have_limits_of_their_own() -> None:
     inlets = tuple(SensorPast(f"ilo-{place}", Kind.BMC, 32.5, 36.5, 37.0, 0.0, 30.0) for place in range(3))
     found = proposed(replace(WEEK, sensors=(*COOL, *inlets)))
     assert found["INLET_LOW_THRESHOLD"] == "35.5"
-    assert found["INLET_HIGH_THRESHOLD"] == "41.5"
+    assert found["INLET_HIGH_THRESHOLD"] == "41", "as much above the highest HIGH as inlets may stand, and no more"
+
+
+def test_a_sensor_that_is_hardly_believed_moves_no_threshold() -> None:
+    """It wants repair: it is neither of another place, nor has it a usual level."""
+    broken = SensorPast("x", Kind.ROOM, 73.0, 74.0, 85.0, 0.0, 60.0, suspected=1, believed=0.2)
+    assert proposed(replace(WEEK, sensors=(*COOL, broken))) == {}
+    inlet = replace(broken, kind=Kind.BMC)
+    assert proposed(replace(WEEK, sensors=(*COOL, inlet))) == {}
+
+
+def test_of_a_room_that_was_hardly_seen_nothing_is_said() -> None:
+    """That nothing was seen is no proof that the settings fit."""
+    warm = replace(WEEK, voted_p99_c=33.0)
+    assert proposed(replace(warm, blind_s=0.6 * warm.lasts_s)) == {}
+    assert "unseen" in too_little(replace(warm, blind_s=0.6 * warm.lasts_s))
+    assert too_little(WEEK) == ""
 
 
 def test_an_age_that_a_sensor_cannot_keep_is_told() -> None:

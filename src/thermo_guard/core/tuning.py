@@ -1,14 +1,14 @@
 """What a site's own history says of its settings: how near it ever was, what would have tripped, what fits better."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .policy_settings import INLETS_ABOVE_K, PolicySettings
 from .readings import Kind
 
 DAY_S = 86400.0
-ENOUGH_S = 7 * DAY_S
-"""Less has not seen a weekend."""
+ENOUGH_S = 7 * DAY_S - 3600.0
+"""Less has not seen every weekday."""
 LEAST_S = DAY_S
 ABOVE_P99_K = 5.0
 """HIGH stands at least so far above what the vote reaches in all but a hundredth of the time."""
@@ -17,6 +17,10 @@ USUAL_HIGH_C = 35.0
 HIGHEST_C = 38.0
 """Servers stop themselves hard at about 42."""
 BAND_K = 3.0
+LEAST_BELIEVED = 0.5
+"""A sensor of which less was believed wants repair, and no other threshold."""
+MOST_BLIND = 0.5
+"""Of a room that was unseen for longer than this share nothing is known."""
 ABOVE_USUAL_K = 2.0
 ELSEWHERE_K = 6.0
 """A sensor that usually stands so far above the others measures another place."""
@@ -24,12 +28,12 @@ ELSEWHERE_K = 6.0
 
 @dataclass(frozen=True, slots=True)
 class SensorPast:
-    """What one sensor has shown."""
+    """What one sensor has shown while it was believed."""
 
     sensor: str
     kind: Kind
     usual_c: float
-    """Median."""
+    """Median, as the next one without the times of trips."""
     p99_c: float
     hottest_c: float
     hottest_at: float
@@ -37,6 +41,23 @@ class SensorPast:
     cadence_s: float | None
     suspected: int = 0
     """How often it was suspect."""
+    why: str = ""
+    """The last time."""
+    believed: float = 1.0
+    """The share of its measurements that was believed."""
+
+    @property
+    def is_well(self) -> bool:
+        return self.believed >= LEAST_BELIEVED
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """A sensor of which nothing was believed."""
+
+    sensor: str
+    kind: Kind
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +67,8 @@ class Variant:
     what: str
     trips: tuple[float, ...]
     """When each came."""
-    false: int
-    """Those in whose time no incident is on record."""
+    false: int | None
+    """Those in whose time no incident is on record; None where there is no record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +85,11 @@ class Past:
     critical_in_s: float | None
     """The shortest that was ever projected; None: it never rose above the floor."""
     blind_s: float
+    left_out: tuple[float, ...] = ()
+    """The trips whose heat is no habit: nothing that is said of the usual holds what was measured around them."""
+    mute: tuple[Mute, ...] = ()
+    odd_rows: Mapping[str, int] = field(default_factory=dict)
+    """What was recorded and could not be taken, by what is wrong with it."""
     variants: tuple[Variant, ...] = ()
 
     @property
@@ -81,11 +107,24 @@ class Proposal:
     reason: str
 
 
+def too_little(past: Past) -> str:
+    """Why nothing can be proposed; empty where something can."""
+    if past.lasts_s < LEAST_S:
+        return "it is less than a day"
+    if not any(one.kind is Kind.ROOM and one.is_well for one in past.sensors):
+        return "there is no sensor of the room that could be believed for most of the time"
+    if past.blind_s > MOST_BLIND * past.lasts_s:
+        return "the room was unseen for most of the time"
+    if past.voted_p99_c is None:
+        return "as many sensors as the vote needs were never seen together"
+    return ""
+
+
 def proposals(past: Past, policy: PolicySettings) -> tuple[Proposal, ...]:
-    """What fits the history better, and only that; nothing from less than a day."""
-    rooms = [one for one in past.sensors if one.kind is Kind.ROOM]
-    if past.lasts_s < LEAST_S or not rooms or past.voted_p99_c is None:
+    """What fits the history better, and only that."""
+    if too_little(past):
         return ()
+    rooms = [one for one in past.sensors if one.kind is Kind.ROOM and one.is_well]
     middle = sorted(one.usual_c for one in rooms)[len(rooms) // 2]
     elsewhere = [one for one in rooms if one.usual_c - middle > ELSEWHERE_K]
     here = [one for one in rooms if one not in elsewhere]
@@ -141,15 +180,15 @@ def _of_thresholds(past: Past, rooms: Sequence[SensorPast], policy: PolicySettin
 
 
 def _of_inlets(past: Past, policy: PolicySettings) -> list[Proposal]:
-    inlets = [one for one in past.sensors if one.kind is Kind.BMC]
+    inlets = [one for one in past.sensors if one.kind is Kind.BMC and one.is_well]
     if not inlets:
         return []
     found = []
     warmest = max(inlets, key=lambda one: one.usual_c)
     low_c, high_c = policy.low_of(Kind.BMC), policy.high_of(Kind.BMC)
     p99_c = sorted(one.p99_c for one in inlets)[len(inlets) // 2]
-    better_c = _half(p99_c + ABOVE_P99_K)
-    if high_c - p99_c < INLETS_ABOVE_K:
+    better_c = min(_half(p99_c + ABOVE_P99_K), min(HIGHEST_C, policy.critical_c - 1.0) + INLETS_ABOVE_K)
+    if high_c - p99_c < INLETS_ABOVE_K and better_c > high_c:
         found.append(Proposal(
             "INLET_HIGH_THRESHOLD", f"{high_c:g}", f"{better_c:g}",
             f"half of the inlets reach {p99_c:.1f} degC in a hundredth of the time"))
