@@ -44,6 +44,7 @@ def test_nonsense_once_is_a_slip_and_twice_a_fault() -> None:
     day = Day().until(60, COOL).until(61, {"b": 22.0, "c": 22.0}, nonsense=("a",)).until(62, COOL)
     assert day.when(What.SENSOR_SUSPECT) == [60]
     assert day.when(What.SENSOR_RESTORED) == [61]
+    assert day.why(What.SENSOR_RESTORED) == "it measures again"
     day.until(120, COOL).until(122, {"b": 22.0, "c": 22.0}, nonsense=("a",)).until(150, COOL)
     assert day.when(What.SENSOR_RESTORED) == [61, 132]
 
@@ -62,6 +63,7 @@ def test_a_suspect_sensor_comes_back_after_it_has_behaved() -> None:
     day = Day().until(60, COOL).until(63, {**COOL, "a": 85.0}).until(90, COOL)
     assert day.when(What.SENSOR_SUSPECT) == [60]
     assert day.when(What.SENSOR_RESTORED) == [73]
+    assert day.why(What.SENSOR_RESTORED) == "it has behaved for 10 min"
     assert day.when(What.WHOLE) == [73]
 
 

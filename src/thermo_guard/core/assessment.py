@@ -33,6 +33,8 @@ class SensorNow:
     is_suspect: bool = False
     slope_k_per_min: float | None = None
     """Where it counts and has measured often enough lately."""
+    cleared: str = ""
+    """Why it is believed again after it was suspect last."""
 
     def as_data(self) -> Mapping[str, object]:
         return {"sensor": self.sensor, "kind": str(self.kind), "celsius": self.celsius,

@@ -63,6 +63,8 @@ class Noticing:
                         Stage.SHED: ("SHED_THRESHOLD", settings.shed_at_c)}
         self._above_k = {kind: settings.above_room_k(kind) for kind in Kind}
         self._suspects: frozenset[str] = frozenset()
+        self._slips: frozenset[str] = frozenset()
+        """Those of them that sent something once that is no measurement, and never lost their vote."""
         self._stage = Stage.NONE
         self._level: Level | None = None
         self._degraded: tuple[object, ...] = ()
@@ -83,7 +85,9 @@ class Noticing:
             if sensor.is_suspect and sensor.sensor not in self._suspects:
                 yield _of_sensor(What.SENSOR_SUSPECT, sensor, sensor.why, told, now)
             elif sensor.sensor in self._suspects and not sensor.is_suspect:
-                yield _of_sensor(What.SENSOR_RESTORED, sensor, "it has behaved for a while", told, now)
+                why = "it measures again" if sensor.sensor in self._slips or not sensor.cleared else sensor.cleared
+                yield _of_sensor(What.SENSOR_RESTORED, sensor, why, told, now)
+        self._slips = frozenset(one.sensor for one in (*told.sensors, *told.inlets) if one.is_suspect and one.is_fresh)
         self._suspects = suspects
 
     def _of_sight(self, told: Assessment, now: float) -> Iterator[Decision]:

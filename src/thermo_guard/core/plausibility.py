@@ -105,10 +105,12 @@ def examined(
             alone = _stepped(voice.track, company) or _among(voice.track, others, company, settings)
             if alone is None and witness_k > STUCK_K and is_unchanged(voice.track):
                 alone = f"it is stuck at {voice.track.last.celsius:.1f} degC, while the servers' inlets have risen"
-        is_borne_out = why is None and alone is None and (
-            is_witnessed or any(_bears_out(one.track, voice.track) for one in company)
-            or (not others and bool(company)))  # who spoke against it is not believed himself
-        track = _judged(voice.track, why or alone, is_alone=alone is not None, is_borne_out=is_borne_out)
+        borne_out = ""
+        if is_witnessed or any(_bears_out(one.track, voice.track) for one in company):
+            borne_out = "others show it too by now"
+        elif company and not others:
+            borne_out = "those who spoke against it are not believed themselves"
+        track = _judged(voice.track, why or alone, is_alone=alone is not None, borne_out=borne_out)
         if track is not voice.track:
             changed[voice.name] = track
             if track.suspicion is not None and voice in quiet:
@@ -162,7 +164,7 @@ def mistimed(track: Track, at: float) -> Track:
     return _refused(track, f"{how}: {odd.celsius:.1f} degC is of no known time", at)
 
 
-def _judged(track: Track, why: str | None, *, is_alone: bool, is_borne_out: bool) -> Track:
+def _judged(track: Track, why: str | None, *, is_alone: bool, borne_out: str) -> Track:
     """The track with its suspicion begun, renewed, nearer to its end, or ended."""
     now, doubt = track.last, track.suspicion
     if why is not None:
@@ -173,14 +175,14 @@ def _judged(track: Track, why: str | None, *, is_alone: bool, is_borne_out: bool
         return replace(track, suspicion=Suspicion(why, since, judged=now.stamp, is_alone=is_alone))
     if doubt is None:
         return track
-    if is_borne_out:
-        return replace(track, suspicion=None)
+    if borne_out:
+        return replace(track, suspicion=None, cleared=borne_out)
     if doubt.judged == now.stamp:
         return track
     good_from = now.measured_at if doubt.good_from is None else doubt.good_from
     goods = doubt.goods + 1
     if goods >= BEHAVED_TIMES and now.measured_at - good_from >= BEHAVED_S:
-        return replace(track, suspicion=None)
+        return replace(track, suspicion=None, cleared=f"it has behaved for {BEHAVED_S / 60:.0f} min")
     return replace(track, suspicion=doubt._replace(good_from=good_from, goods=goods, judged=now.stamp))
 
 

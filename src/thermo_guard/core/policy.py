@@ -368,7 +368,7 @@ class _Judgement:
             last, going = track.recent[-1], slope_of(track) if is_valid else None
             yield SensorNow(name, last.celsius, self.now - last.measured_at, is_valid, is_voting, why, kind.kind,
                             track.suspicion is not None or rejected is not None,
-                            None if going is None else round(60 * going.k_per_s, 3))
+                            None if going is None else round(60 * going.k_per_s, 3), track.cleared)
 
     def _why_left_out(self, track: Track) -> str:
         if track.suspicion is not None:

@@ -83,6 +83,8 @@ class Track:
     """When something was last sent for it that is no measurement."""
     odd: tuple[int, Reading] | None = None
     """How many different values have come since its last measurement with stamps that are no newer, and the last."""
+    cleared: str = ""
+    """Why it is believed again after it was suspect last."""
 
     @property
     def last(self) -> Measurement:
@@ -162,7 +164,7 @@ def taken(track: Track | None, reading: Reading, settings: PolicySettings) -> Tr
         recent, hot_from, track.kind, usual_c, usual_from,
         track.same_from if is_same else new.measured_at, track.same + 1 if is_same else 1,
         track.changes + ((0.0 if is_same else 1.0) - track.changes) / 200, track.suspicion,
-        reading.is_running, _running_from(track, reading), track.slipped_at,
+        reading.is_running, _running_from(track, reading), track.slipped_at, cleared=track.cleared,
     )
 
 
