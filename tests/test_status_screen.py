@@ -48,6 +48,18 @@ def test_what_an_older_guard_does_not_publish_is_left_out() -> None:
     assert "ARMED" not in words.replace("MODE=armed", "")
 
 
+def test_inlets_are_listed_while_they_decide() -> None:
+    """Else one line tells of all that are well, and each that is not has its own."""
+    inlets = [{"sensor": f"10.0.0.{place}", "celsius": 24.0 + place, "age_s": 20.0, "is_fresh": place < 3,
+               "why": "fresh" if place < 3 else "stale"} for place in (1, 2, 3)]
+    words = shown(FACTS | {"inlets": inlets, "decides": "room"})
+    assert "2 inlets fresh, the hottest 10.0.0.2 at 26.0 degC." in words
+    assert "10.0.0.3 (inlet)" in words
+    assert "10.0.0.1 (inlet)" not in words
+    words = shown(FACTS | {"inlets": inlets, "decides": "bmc"})
+    assert all(f"10.0.0.{place} (inlet)" in words for place in (1, 2, 3))
+
+
 def test_a_guard_that_is_not_armed_says_loudly_what_is_missing() -> None:
     """Each line that stands in the way, with what mends it."""
     lacking = ["vCenter: the login is refused. Mend VCENTER_PASSWORD", "Sensors [all]: none is fresh. Wait"]

@@ -34,8 +34,8 @@ def replay(
     FILE is CSV with the header time,sensor,source,celsius, plain or gzip, - for standard input: times in ISO 8601
     (UTC), source room or bmc, an empty celsius where a sensor was polled and gave nothing. Or it is a guard's DATA_DIR,
     beside the running guard too. Several are put together by time. Settings come from the options, else from the
-    environment and .env; none is required. Ends with 0 when all was read, with 2 for bad options or a file that cannot
-    be read.
+    environment and .env; none is required. Ends with 0 when everything could be opened: rows that cannot be taken are
+    counted and named. Ends with 2 for bad options or a file that cannot be read.
     """
     from .replay.command import Sources, go_through  # noqa: PLC0415
     from .replay.recorded import UnreadableError  # noqa: PLC0415

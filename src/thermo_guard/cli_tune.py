@@ -21,7 +21,7 @@ def tune(
     """Say how near this site's room has ever been to a trip, which settings would have tripped, and what fits better.
 
     Without FILE it reads the guard's own history, beside the running guard too. It changes nothing. Ends with 0 when
-    all was read, with 2 for bad options or what cannot be read.
+    everything could be opened, with 2 for bad options, what cannot be read, or where there is no measurement in it.
     """
     from .replay.command import Sources  # noqa: PLC0415 - nobody else shall wait for it
     from .replay.recorded import UnreadableError  # noqa: PLC0415

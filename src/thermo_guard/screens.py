@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .adapters.status import Status
+from .core.readings import Kind
 from .core.rehearsal import is_rehearsal
 from .core.runbook import KEPT_LAST
 
@@ -35,6 +36,10 @@ def show_status(console: Console, status: Status, *, is_alive: bool, now: float)
         console.print("[bold red]The journal cannot be written[/]: a shutdown goes on from memory, nothing is powered "
                       f"on. {escape(facts['journal_fault'])}")
     console.print(_sensors(facts))
+    if inlets := [one for one in facts.get("inlets") or [] if one["is_fresh"]]:
+        hottest = max(inlets, key=lambda one: one["celsius"])
+        console.print(f"{many(len(inlets), 'inlet')} fresh, the hottest {escape(hottest['sensor'])} at "
+                      f"{hottest['celsius']:.1f} degC.")
     if facts["meraki_alerting_sensors"] is not None:
         console.print(f"Sensors that Meraki itself holds in alarm: {facts['meraki_alerting_sensors']} (not degrees).")
     console.print(f"vCenter {escape(str(facts['vcenter']))}; {many(facts['vms_on'], 'VM')} on. Snapshot: "
@@ -79,7 +84,10 @@ def _sensors(facts: dict[str, Any] | Any) -> Table:
     table = Table(box=None, padding=(0, 2))
     for column in ("sensor", "degC", "age", ""):
         table.add_column(column, justify="right" if column in {"degC", "age"} else "left")
-    for sensor in facts["sensors"]:
+    decide = facts.get("decides") == Kind.BMC
+    inlets = [one | {"sensor": f"{one['sensor']} (inlet)"} for one in facts.get("inlets") or []
+              if decide or not one["is_fresh"]]
+    for sensor in (*facts["sensors"], *inlets):
         celsius = "--.-" if sensor["celsius"] is None else f"{sensor['celsius']:.1f}"
         age = "" if sensor["age_s"] is None else f"{sensor['age_s']:.0f} s"
         table.add_row(escape(sensor["sensor"]), celsius, age, escape(sensor["why"]))

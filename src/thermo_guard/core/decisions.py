@@ -119,13 +119,15 @@ class Noticing:
                 yield decision(what, told, now, "; ".join((*self._hottest(told, stage), *told.reasons)))
 
     def _hottest(self, told: Assessment, stage: Stage) -> Iterator[str]:
-        """Which sensor stands highest against the stage's limit for its kind."""
+        """Which sensor stands highest against the stage's limit for its kind; what begins below it, the alarm began."""
         name, limit_c = self._limits[stage]
         hottest = max(((one.celsius - self._above_k[one.kind], one.sensor, one.celsius, one.kind)
                        for one in (*told.sensors, *told.inlets) if one.is_fresh and one.celsius is not None),
                       default=None)
         if hottest is not None:
             _, sensor, celsius, kind = hottest
+            if told.is_alarm and celsius < limit_c + self._above_k[kind]:
+                return
             for_inlets = "" if kind is Kind.ROOM else " for inlets"
             yield f"{sensor} at {celsius:.1f} degC is the hottest, {name}{for_inlets} {limit_c + self._above_k[kind]:g}"
 
@@ -159,6 +161,8 @@ class Course:
         """When the hosts were last known to be off."""
         self._noticing = Noticing(settings)
         self._is_critical = False
+        self._lacked = ""
+        """What the recovery lacked when it was last asked."""
         self._counted = 0
         self._is_examined = False
         """Nothing that was taken waits to be held against the rest."""
@@ -223,4 +227,8 @@ class Course:
             yield decision(What.CRITICAL, told, now)
         elif told.is_recovered and told.permits_power_on:
             self.is_tripped = self._is_critical = False
-            yield decision(What.PERMISSIVE, told, now)
+            cool_s = now - (now if told.cool_since is None else told.cool_since)
+            waited = f"until now {self._lacked}" if self._lacked else ""
+            reasons = (*told.reasons, f"cool for {cool_s / 60:.0f} min", waited)
+            yield decision(What.PERMISSIVE, told, now, "; ".join(filter(None, reasons)))
+        self._lacked = told.not_yet

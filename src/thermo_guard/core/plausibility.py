@@ -210,7 +210,8 @@ def _alone(track: Track, others: Sequence[Voice]) -> str | None:
             COLDEST_C < before.celsius <= COLDEST_C + NEAR_EDGE_K or before.celsius >= HOTTEST_C - NEAR_EDGE_K
         )
         if not has_come:
-            if expected is None and _is_fahrenheit(now.celsius, 25.0, within_k=15.0):
+            is_lost = expected is None or not COLDEST_C < expected <= HOTTEST_C
+            if is_lost and _is_fahrenheit(now.celsius, 25.0, within_k=15.0):
                 return f"{now.celsius:.1f} degC is out of range, and looks like degrees Fahrenheit"
             return f"{now.celsius:g} degC is out of range: a server room is between {COLDEST_C:g} and {HOTTEST_C:g}"
     return _is_stuck_alone(track)

@@ -41,6 +41,7 @@ def status(loop: "Loop", assessment: Assessment, plant: PlantNow, now: float) ->
         "level": None if assessment.level is None else str(assessment.level),
         "permits_power_on": assessment.permits_power_on,
         "reasons": list(assessment.reasons),
+        "decides": str(assessment.kind),
         "poll_fault": None if loop.lookout.polls.fault is None else str(loop.lookout.polls.fault),
         "journal_fault": loop.ledger.fault,
         "hottest_c": assessment.hottest_c,

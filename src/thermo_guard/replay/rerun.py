@@ -36,6 +36,8 @@ class Trip:
     """When the recorded room became CRITICAL; None where it never did."""
     stop_s: float
     permissive_at: float | None = None
+    blind_at: float | None = None
+    """When the room was out of sight after it, neither CRITICAL nor permissive by then."""
 
     @property
     def margin_s(self) -> float | None:
@@ -223,6 +225,9 @@ class Rerun:
                     return replace(decision, facts=facts)
             case What.BLIND:
                 self._blind_since = at
+                last = outcome.trips[-1] if outcome.trips else None
+                if last is not None and last.critical_at is None and last.permissive_at is None:
+                    last.blind_at = last.blind_at or at
             case What.SIGHTED:
                 outcome.blind_s += at - (at if self._blind_since is None else self._blind_since)
                 self._blind_since = None

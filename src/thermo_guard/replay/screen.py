@@ -87,9 +87,9 @@ class Screen:
             return
         reason = f"{decision.sensor}: {decision.reason}" if decision.sensor else decision.reason
         if self._said_again:
-            reason += f" (told {self._said_again} times more meanwhile)"
+            reason += f" (told {many(self._said_again, 'more time')} meanwhile)"
             self._said_again = 0
-        celsius = "" if decision.celsius is None else f"{decision.celsius:.1f}"
+        celsius = "" if decision.celsius is None else _degrees(decision.celsius)
         self._row(decision.at, str(decision.what), decision.level, celsius, reason, _STYLES.get(decision.what, ""))
 
     def end(self, recording: Recording, outcome: Outcome) -> None:
@@ -98,7 +98,7 @@ class Screen:
             if self._restored_at is not None and ended_at is not None and self._restored_at <= ended_at:
                 self._mark_restored()
             if self._said_again:
-                self._line(f"(blindness told {self._said_again} times more)")
+                self._line(f"(blindness told {many(self._said_again, 'more time')})")
             self._line("")
         for name, text in _summary(recording, outcome, self._asked):
             self._line(f"{name:<12}{text}")
@@ -109,7 +109,7 @@ class Screen:
             self._row(at, RESTORED, "", "", "--cooling-restored-at", "bold blue")
 
     def _row(self, at: float, event: str, level: str, celsius: str, reason: str, style: str) -> None:
-        texts = (moment(at).replace("T", " ").rstrip("Z"), event, level, celsius)
+        texts = (moment(math.floor(at)).replace("T", " ").rstrip("Z"), event, level, celsius)
         before = "".join(text.ljust(width) for text, (_, width) in zip(texts, _COLUMNS, strict=True))
         width = self._console.width - _BEFORE_REASON
         lines = [reason]
@@ -119,6 +119,11 @@ class Screen:
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)
+
+
+def _degrees(celsius: float) -> str:
+    """As sensors write them; what no sensor means stays short too."""
+    return f"{celsius:.1f}" if abs(celsius) < 10_000 else f"{celsius:.0e}"
 
 
 def _summary(recording: Recording, outcome: Outcome, asked: Asked) -> list[tuple[str, str]]:
@@ -136,9 +141,10 @@ def _summary(recording: Recording, outcome: Outcome, asked: Asked) -> list[tuple
     if outcome.hottest_c is not None and outcome.hottest_at is not None:
         lines.append(("hottest", f"{outcome.hottest_c:.1f} degC at {moment(outcome.hottest_at)}, of what counted"))
     if outcome.blind_s:
-        lines.append(("blind", f"for {span(outcome.blind_s)} in all"))
+        lines.append(("blind", f"for {span(outcome.blind_s)} in all: of that time nothing is known"))
     if not outcome.trips:
-        lines.append(("trips", "none: it would have stopped nothing"))
+        seen = " by what was seen" if outcome.blind_s else ""
+        lines.append(("trips", f"none: it would have stopped nothing{seen}"))
     for trip in outcome.trips:
         lines += _of_trip(trip, asked)
     return lines
@@ -162,7 +168,8 @@ def _of_trip(trip: Trip, asked: Asked) -> list[tuple[str, str]]:
     lines = [("tripped", f"{moment(trip.at)}, {when}")]
     margin_s = trip.margin_s
     if margin_s is None or trip.critical_at is None:
-        lines.append(("margin", "the recorded room never became CRITICAL after it"))
+        lines.append(("margin", "the recorded room never became CRITICAL after it" if trip.blind_at is None else
+                      f"not known: from {moment(trip.blind_at)} on nothing was seen that counts"))
     else:
         verdict = f"{span(margin_s)} left" if margin_s >= 0 else f"TOO LATE by {span(-margin_s)}"
         off_at = moment(trip.at + trip.stop_s)
