@@ -16,7 +16,7 @@ from thermo_guard.main import loop_settings
     ({"WARN_THRESHOLD": "34"}, "SHED_THRESHOLD", "before anybody is warned"),
     ({"PROJECTION_FLOOR": "36"}, "PROJECTION_FLOOR", "would come too late"),
     ({"BLIND_POLICY": "trip"}, "BLIND_POLICY", "neither of its forms"),
-    ({"BLIND_POLICY": "trip-after:0"}, "BLIND_POLICY", "below its bounds"),
+    ({"BLIND_POLICY": "trip-after:0"}, "BLIND_POLICY", "is 'trip-after:0', whose MINUTES are no number from 1"),
     ({"DEAD_BAND": "-1"}, "DEAD_BAND", "below its bounds"),
     ({"INLET_INTERVAL": "5"}, "INLET_INTERVAL", "below its bounds"),
     ({"WEBHOOK_PORT": "8443"}, "MERAKI_WEBHOOK_SECRET", "is not set, while WEBHOOK_PORT is"),

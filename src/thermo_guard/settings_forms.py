@@ -354,7 +354,11 @@ class BlindPolicy:
             return None
         if word != "trip-after" or not minutes.strip():
             raise Wrong(f"is {shown(value)}, which is neither of its forms", example="trip-after:15")
-        number = Number("minutes", 1, 120)(minutes.strip())
+        try:
+            number = Number("minutes", 1, 120)(minutes.strip())
+        except Wrong as wrong:
+            raise Wrong(f"is {shown(value)}, whose MINUTES are no number from 1 to 120",
+                        example="trip-after:15") from wrong
         return None if number is None else 60.0 * number
 
 

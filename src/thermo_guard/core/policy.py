@@ -47,7 +47,7 @@ def assess(room: Room, settings: PolicySettings, now: float) -> tuple[Room, Asse
             return forgot, assessment
     if room.unexamined_at is not None:
         tracks = dict(room.tracks)
-        examine(tracks, settings, now)
+        examine(tracks, settings, min(now, room.unexamined_at))  # after a restart that is what was kept last
         room = replace(room, tracks=tracks, unexamined_at=None)
     return _Judgement(room, settings, now).given()
 
@@ -150,7 +150,9 @@ class _Judgement:
                 return Level.PROJECTED, (f"{ago} it was projected to be CRITICAL before all could be stopped",)
         low_c = settings.low_of(decides.kind)
         if hottest_c <= low_c and all(track.last.celsius <= settings.low_c for track in self.room.valid.values()):
-            return Level.LOW, (f"all {len(decides.valid)} fresh sensors at or below {low_c:g} degC", *instead)
+            count = len(decides.valid)
+            all_of = f"all {count} fresh sensors" if count > 1 else "the one fresh sensor"
+            return Level.LOW, (f"{all_of} at or below {low_c:g} degC", *instead)
         why = f"{len(decides.voters)} of {decides.demand} votes needed for HIGH, not all at or below LOW"
         return Level.BAND, (why, *instead)
 
@@ -342,8 +344,9 @@ class _Judgement:
             return ""
         out = [f"{sensor.sensor} ({sensor.why})" for sensor in self._sensors(self.room) if not sensor.is_fresh]
         left, needed = len(self.room.valid), self.room.demand
-        decide = f"{needed} of {left} decide" if needed <= left else f"{left} is left where {needed} decide"
-        return f"{decide} instead of {self.room.wanted} of {len(self.room.names)}: without {', '.join(out)}"
+        decide = (f"{needed} of {left} decide instead of {self.room.wanted} of {len(self.room.names)}"
+                  if needed <= left else f"only {left} is left, and {needed} have to agree")
+        return f"{decide}: without {', '.join(out)}"
 
     def _cool_as_of(self) -> float | None:
         """The time after which as many of the sensors as a recovery needs have measured."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from statistics import median
 
+from .readings import Kind
 from .track import Measurement, Track, window
 
 OVER_S = 300.0
@@ -22,8 +23,8 @@ MOST = 16
 LONGEST_S = 3600.0
 JUMP_K_PER_S = 5.0 / 60.0
 """The air of a room does not warm faster than this."""
-SLOWED_BY = 4 / 3
-"""A rise that has fallen by a quarter of what it was within the window nears its end."""
+SLOWED_BY = {Kind.ROOM: 4 / 3, Kind.BMC: 2.0}
+"""A rise that has fallen by so much within the window nears its end; inlets show whole degrees, and it has to be more."""
 SLOW_S = 120.0
 """Who measures less often is slow."""
 BRISK_K = 2.0
@@ -137,18 +138,18 @@ def time_to_s(track: Track, celsius: float, slope_now: Slope) -> float:
     now = min(slope_now.k_per_s, _newest_k_per_s(track))
     if now <= 0:
         return math.inf
-    left_s = max(_time_s(track, left_k, now), _slowing_s(_lately(track), left_k))
+    left_s = max(_time_s(track, left_k, now), _slowing_s(_lately(track), left_k, SLOWED_BY[track.kind]))
     return max(0.0, left_s - LAG_S)
 
 
-def _slowing_s(lately: Sequence[Measurement], left_k: float) -> float:
-    """As a rise goes on whose second half was much slower than its first; 0 where it was not."""
+def _slowing_s(lately: Sequence[Measurement], left_k: float, slowed_by: float) -> float:
+    """As a rise goes on whose second half was so much slower than its first; 0 where it was not."""
     first, middle, last = lately[0], lately[len(lately) // 2], lately[-1]
     early_s, late_s = middle.measured_at - first.measured_at, last.measured_at - middle.measured_at
     if early_s <= 0 or late_s <= 0:
         return 0.0
     early, late = (middle.celsius - first.celsius) / early_s, (last.celsius - middle.celsius) / late_s
-    if not 0 < SLOWED_BY * late <= early:
+    if not 0 < slowed_by * late <= early:
         return 0.0
     return _settling_s(left_k, late, math.log(early / late) / ((early_s + late_s) / 2))
 

@@ -25,7 +25,7 @@ def is_journal(path: str) -> bool:
 
 
 def folder_of(path: str) -> Path:
-    return Path(path) if Path(path).is_dir() else Path(path).parent
+    return Path(path).parent if Path(path).name == DATABASE_FILE else Path(path)
 
 
 def of_journal(path: str, senders: Senders) -> Rows:

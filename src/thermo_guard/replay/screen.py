@@ -136,7 +136,7 @@ def _summary(recording: Recording, outcome: Outcome, asked: Asked) -> list[tuple
     room, inlets = recording.habits[Kind.ROOM].sensors, recording.habits[Kind.BMC].sensors
     when = f"{moment(outcome.began_at)} to {moment(outcome.ended_at)} ({span(outcome.ended_at - outcome.began_at)})"
     whose = f"{many(len(room), 'room sensor')} and {many(len(inlets), 'inlet')}"
-    lines.append(("recorded", f"{when}: {len(recording):,} rows of {whose}"))
+    lines.append(("recorded", f"{when}: {len(recording):,} row{'s' * (len(recording) != 1)} of {whose}"))
     lines += _not_taken(recording)
     if outcome.hottest_c is not None and outcome.hottest_at is not None:
         lines.append(("hottest", f"{outcome.hottest_c:.1f} degC at {moment(outcome.hottest_at)}, of what counted"))
@@ -147,6 +147,8 @@ def _summary(recording: Recording, outcome: Outcome, asked: Asked) -> list[tuple
         lines.append(("trips", f"none: it would have stopped nothing{seen}"))
     for trip in outcome.trips:
         lines += _of_trip(trip, asked)
+    if (at := asked.cooling_restored_at) is not None and not outcome.began_at <= at <= outcome.ended_at:
+        lines.append(("note", f"--cooling-restored-at {moment(at)} is outside of what was recorded"))
     return lines
 
 
