@@ -50,6 +50,8 @@ class Oracle:
     has_cooled: bool = False
     suspects: set[str] = field(default_factory=set)
     """Whom the guard does not believe; why, test_plausibility.py has."""
+    above_usual_k: dict[str, float] = field(default_factory=dict)
+    """As the guard knows them; what is usual is not for this oracle."""
 
     def told(self, sensor: str, stamp: int, celsius: float, at: int) -> None:
         """A sample that is served again is the same measurement; one older than the last adds nothing."""
@@ -134,7 +136,8 @@ class Oracle:
 
     def is_critical(self, now: int) -> bool:
         """One fresh sensor, if its measurement before stood above LOW or a second sensor stands high, and not most of
-        its neighbours have measured since and stand still, at or below LOW.
+        its neighbours have measured since and stand still, at or below LOW, or below HIGH and by 6 K less above their
+        usual levels.
         """
         fresh = {name: self.samples[name] for name in self.fresh(now)}
         high = {name for name, samples in fresh.items() if samples[-1].celsius >= self.rules.high_c}
@@ -143,13 +146,17 @@ class Oracle:
                 continue
             was_warm = (len(samples) > 1 and samples[-2].celsius > self.rules.low_c
                         and samples[-1].stamp - samples[-2].stamp <= self._longest_gap_s(samples))
-            against = [other for other in fresh if other != name and self._stands_still(fresh[other], samples[-1])]
+            against = [
+                other for other in fresh if other != name and self._stands_still(fresh[other], samples[-1])
+                and (fresh[other][-1].celsius <= self.rules.low_c or (
+                    fresh[other][-1].celsius < self.rules.high_c
+                    and self.above_usual_k[name] - self.above_usual_k[other] > 6))]
             if (was_warm or high - {name}) and 2 * len(against) <= len(fresh) - 1:
                 return True
         return False
 
     def _stands_still(self, samples: list[Sample], against: Sample) -> bool:
-        """At or below LOW, within ten minutes of what it is held against, and not a degree up in a quarter of an hour,
+        """Within ten minutes of what it is held against, and not a degree up in a quarter of an hour,
         nor the fourth part of what it is away.
         """
         last = samples[-1]
@@ -160,7 +167,7 @@ class Oracle:
                 break
         up = last.celsius - min(lately)
         has_moved = up >= max(1.0, (against.celsius - last.celsius) / 4) and up >= max(lately) - last.celsius
-        return last.celsius <= self.rules.low_c and last.at >= against.at - 600 and not has_moved
+        return last.at >= against.at - 600 and not has_moved
 
     def by_sensors(self, now: int) -> str | None:
         """The level, as long as the source answers; None while its first answer is awaited."""

@@ -192,3 +192,23 @@ def test_all_that_jump_at_once_are_the_room() -> None:
     day = Day().until(60, COOL).until(70, {"a": 40.0, "b": 41.0, "c": 40.5})
     assert not day.when(What.SENSOR_SUSPECT)
     assert day.when(What.TRIPPED) == [60]
+
+
+@pytest.mark.parametrize("value", [41.0, 42.0, 44.3])
+def test_one_that_is_hot_in_a_warm_room_trips_nothing_by_itself(value: float) -> None:
+    """Its neighbours stand still at 33: that is no room at its end, whatever it goes on to say (S2)."""
+    warm = {"a": wobbling(32.5), "b": wobbling(33.0), "c": wobbling(33.3)}
+    day = Day(PolicySettings(stop_s=600.0)).until(60, COOL)
+    day.until(90, {name: rising(0.4, 60, 22.5, 33.0) for name in COOL})
+    day.until(150, warm).until(151, {**warm, "a": value}).until(240, warm)
+    day.until(400, {**warm, "a": wobbling(value)})
+    assert not day.when(What.TRIPPED)
+
+
+def test_a_suspect_is_not_believed_because_the_room_has_warmed_a_little() -> None:
+    """42 beside 32 is borne out by nobody, though 32 is half of its rise."""
+    warming = rising(0.5, 90, 22.5, 32.0)
+    day = Day().until(60, COOL).until(90, {**COOL, "a": 42.0}).until(140, {"a": 42.0, "b": warming, "c": warming})
+    assert day.when(What.SENSOR_SUSPECT, "a") == [60]
+    assert not day.when(What.SENSOR_RESTORED, "a")
+    assert not day.when(What.TRIPPED)

@@ -161,6 +161,7 @@ class RoomMachine(RuleBasedStateMachine):
     def tick(self) -> None:
         self.room, told = assess(self.room, self.settings, self.now)
         self.oracle.suspects = {name for name, track in self.room.tracks.items() if track.suspicion is not None}
+        self.oracle.above_usual_k = {name: track.above_usual_k for name, track in self.room.tracks.items()}
         level = self.oracle.by_sensors(self.now)
         silent_s = self.oracle.silent_s(self.now)
         if silent_s > MUST_BE_BLIND_S or (silent_s > MAY_BE_BLIND_S and told.level == BLIND):

@@ -188,8 +188,9 @@ def _judged(track: Track, why: str | None, *, is_alone: bool, borne_out: str) ->
 
 def _bears_out(other: Track, track: Track) -> bool:
     """What looked wrong is what a sensor that is believed shows by now too."""
-    away_k = track.above_usual_k
-    return abs(away_k) > STUCK_K and other.above_usual_k * math.copysign(1.0, away_k) >= abs(away_k) / 2
+    away_k, other_k = track.above_usual_k, other.above_usual_k
+    return (abs(away_k) > STUCK_K and other_k * math.copysign(1.0, away_k) >= abs(away_k) / 2
+            and abs(other_k - away_k) <= APART_K)
 
 
 def _alone(track: Track, others: Sequence[Voice]) -> str | None:
@@ -302,8 +303,8 @@ def _contradicts(other: Track, track: Track, settings: PolicySettings) -> bool:
     has_measured = track.before is None or other.last.measured_at > track.before.measured_at
     if abs(apart_s) > AT_ONCE_S or not has_measured:
         return False  # between their measurements the air may have changed as much
-    if is_hot and other.last.celsius > settings.low_of(other.kind):
-        return False  # a warm neighbour speaks for heat
+    if is_hot and other.last.celsius >= settings.high_of(other.kind):
+        return False  # a hot neighbour speaks for heat
     return stands_still(other, apart_k if is_hot else -apart_k)
 
 

@@ -198,14 +198,17 @@ class _Judgement:
         return ""
 
     def _is_contradicted(self, name: str, track: Track) -> bool:
-        """More of its neighbours have measured since and stand still, at or below LOW, than not."""
+        """More of its neighbours have measured since and stand still, cool or far from it, than not."""
         others = [other for other_name, other in self.room.valid.items() if other_name != name]
         others = others or list(self.inlets.valid.values())
         return 2 * sum(self._is_against(other, track) for other in others) > len(others)
 
     def _is_against(self, other: Track, track: Track) -> bool:
-        return (other.last.celsius <= self.settings.low_of(other.kind)
-                and other.last.measured_at >= track.last.measured_at - CONTRADICTS_WITHIN_S
+        celsius, settings = other.last.celsius, self.settings
+        is_elsewhere = celsius <= settings.low_of(other.kind) or (
+            celsius < settings.high_of(other.kind)
+            and track.above_usual_k - other.above_usual_k > plausibility.APART_K)
+        return (is_elsewhere and other.last.measured_at >= track.last.measured_at - CONTRADICTS_WITHIN_S
                 and plausibility.stands_still(other, track.last.celsius - other.last.celsius))
 
     def _rising(self, names: Mapping[str, Track], floor_c: float) -> list[tuple[str, Track, Slope]]:

@@ -24,7 +24,7 @@ LONGEST_S = 3600.0
 JUMP_K_PER_S = 5.0 / 60.0
 """The air of a room does not warm faster than this."""
 SLOWED_BY = {Kind.ROOM: 4 / 3, Kind.BMC: 2.0}
-"""A rise that has fallen by so much within the window nears its end; inlets show whole degrees, and it has to be more."""
+"""A rise that has fallen by so much within the window nears its end; inlets send whole degrees: by more."""
 SLOW_S = 120.0
 """Who measures less often is slow."""
 BRISK_K = 2.0
