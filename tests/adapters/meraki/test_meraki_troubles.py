@@ -175,12 +175,12 @@ ROW = st.fixed_dictionaries(
 @settings(max_examples=200, deadline=None)
 @given(body=st.lists(ROW | ANYTHING, max_size=3).map(json.dumps) | ANYTHING.map(json.dumps) | st.text(max_size=40))
 def test_no_body_whatsoever_escapes_as_anything_but_a_fault(bench: Bench, body: str) -> None:
-    """Whatever a server answers, poll raises a Fault or gives finite, plausible readings that are not of the future."""
+    """Whatever a server answers, poll raises a Fault or gives finite readings that are not of the future."""
     try:
         poll = bench.poll(body)
     except Fault:
         return
     for reading in poll.readings:
-        assert -40 <= reading.celsius <= 100
+        assert math.isfinite(reading.celsius)
         assert reading.age_s >= 0
         assert math.isfinite(reading.age_s)
